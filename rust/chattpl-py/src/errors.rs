@@ -1,0 +1,74 @@
+//! Core errors as Python exceptions.
+
+use chattpl_render::{Program, RenderError};
+use chattpl_syntax::{Diagnostic, ErrorClass, Source};
+use pyo3::prelude::*;
+
+/// What `chattpl.errors.build_error` takes.
+struct Parts<'a> {
+    class: &'a str,
+    message: &'a str,
+    code: &'a str,
+    location: Option<String>,
+    hint: Option<&'a str>,
+    excerpt: Option<String>,
+}
+
+fn build(py: Python<'_>, parts: Parts<'_>) -> PyErr {
+    let made = py.import("chattpl.errors").and_then(|module| {
+        let args = (parts.class, parts.message, parts.code, parts.location, parts.hint, parts.excerpt);
+        module.call_method1("build_error", args)
+    });
+    match made {
+        Ok(error) => PyErr::from_value(error),
+        Err(error) => error,
+    }
+}
+
+/// An error of rendering; its place is in the input or in the template.
+pub fn render_error(py: Python<'_>, error: &RenderError, program: &Program) -> PyErr {
+    let in_template = || {
+        error.span().map(|span| {
+            let (line, column) = program.source().line_column(span.start);
+            format!("{}:{line}:{column}", program.name().unwrap_or("<template>"))
+        })
+    };
+    let location = error.place().map(str::to_owned).or_else(in_template);
+    build(
+        py,
+        Parts {
+            class: error.class().name(),
+            message: error.message(),
+            code: error.code(),
+            location,
+            hint: error.hint(),
+            excerpt: None,
+        },
+    )
+}
+
+/// A syntax error, with the line it stands in.
+pub fn syntax_error(py: Python<'_>, diagnostic: &Diagnostic, source: &str) -> PyErr {
+    let source = Source::new(source);
+    let (line, column) = source.line_column(diagnostic.span.start);
+    let class = match diagnostic.error_class {
+        ErrorClass::TemplateSyntaxError => "jinja2.TemplateSyntaxError",
+        ErrorClass::TemplateAssertionError => "jinja2.TemplateAssertionError",
+        ErrorClass::SyntaxError => "SyntaxError",
+        ErrorClass::AssertionError => "AssertionError",
+    };
+    let text = diagnostic.to_text(&source);
+    let excerpt: Vec<&str> =
+        text.lines().skip(2).filter(|line| !line.trim_start().starts_with("= ")).collect();
+    build(
+        py,
+        Parts {
+            class,
+            message: diagnostic.jinja_message.as_deref().unwrap_or(&diagnostic.message),
+            code: diagnostic.code,
+            location: Some(format!("{}:{line}:{column}", diagnostic.name.as_deref().unwrap_or("<template>"))),
+            hint: diagnostic.hint.as_deref(),
+            excerpt: Some(excerpt.join("\n")),
+        },
+    )
+}

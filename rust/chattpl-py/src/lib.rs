@@ -1,0 +1,25 @@
+//! What Python sees of chattpl's core.
+
+mod borrow;
+mod convert;
+mod errors;
+mod inspect;
+mod registry;
+mod rendered;
+mod template;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add_class::<template::Template>()?;
+    module.add_class::<rendered::Rendered>()?;
+    module.add_class::<rendered::Segment>()?;
+    module.add_function(wrap_pyfunction!(inspect::emit_tree, module)?)?;
+    module.add_function(wrap_pyfunction!(inspect::emit_bytecode, module)?)?;
+    module.add_function(wrap_pyfunction!(registry::format_names, module)?)?;
+    module.add_function(wrap_pyfunction!(registry::format_json, module)?)?;
+    module.add_function(wrap_pyfunction!(registry::format_for_model_id, module)?)?;
+    Ok(())
+}

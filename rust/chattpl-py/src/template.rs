@@ -1,0 +1,234 @@
+//! `Template`: compile once, render often.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+
+use chattpl_render::{
+    read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, Options, Place, Program, Rendered as Output, Step,
+};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict, PyString};
+
+use crate::borrow::{Keeper, SameThread};
+use crate::convert::{date_time, ConvertError, Converter};
+use crate::errors::{render_error, syntax_error};
+use crate::rendered::Rendered;
+
+/// Arenas up to this size are kept for the next render.
+const KEEP_BYTES: usize = 4 << 20;
+
+thread_local! {
+    static SPARE: RefCell<Vec<(Bump, Buffers)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A compiled chat template.
+#[pyclass(subclass, frozen, module = "chattpl._core")]
+pub struct Template {
+    program: Arc<Program>,
+    source: String,
+    limits: Limits,
+}
+
+/// What both ways to render take besides the conversation.
+struct Call<'a, 'py> {
+    tools: Option<&'a Bound<'py, PyAny>>,
+    documents: Option<&'a Bound<'py, PyAny>>,
+    add_generation_prompt: Option<&'a Bound<'py, PyAny>>,
+    arguments: Option<&'a Bound<'py, PyDict>>,
+}
+
+#[pymethods]
+impl Template {
+    #[new]
+    #[pyo3(signature = (source, name=None, *, max_instructions=None, max_output_bytes=None, max_depth=None))]
+    fn new(
+        py: Python<'_>,
+        source: String,
+        name: Option<&str>,
+        max_instructions: Option<u64>,
+        max_output_bytes: Option<usize>,
+        max_depth: Option<u32>,
+    ) -> PyResult<Self> {
+        let program = Program::compile(&source, name).map_err(|error| syntax_error(py, &error, &source))?;
+        let mut limits = Limits::default();
+        if let Some(limit) = max_instructions {
+            limits.max_instructions = limit;
+        }
+        if let Some(limit) = max_output_bytes {
+            limits.max_memory_bytes = limits.max_memory_bytes.max(limit);
+            limits.max_output_bytes = limit.min(u32::MAX as usize / 2);
+        }
+        if let Some(limit) = max_depth {
+            limits.max_depth = limit;
+        }
+        Ok(Template { program: Arc::new(program), source, limits })
+    }
+
+    #[getter]
+    fn source(&self) -> &str {
+        &self.source
+    }
+
+    #[getter]
+    fn name(&self) -> Option<&str> {
+        self.program.name()
+    }
+
+    #[pyo3(signature = (messages, *, tools=None, documents=None, add_generation_prompt=None,
+                        continue_final_message=None, now=None, **arguments))]
+    #[allow(clippy::too_many_arguments)]
+    fn render<'py>(
+        &self,
+        py: Python<'py>,
+        messages: &Bound<'py, PyAny>,
+        tools: Option<&Bound<'py, PyAny>>,
+        documents: Option<&Bound<'py, PyAny>>,
+        add_generation_prompt: Option<&Bound<'py, PyAny>>,
+        continue_final_message: Option<&Bound<'py, PyAny>>,
+        now: Option<&Bound<'py, PyAny>>,
+        arguments: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Rendered> {
+        let call = Call { tools, documents, add_generation_prompt, arguments };
+        let continue_field = continue_field(continue_final_message)?;
+        let clock = self.clock(py, now)?;
+        with_arena(|arena, buffers| {
+            let keeper = Keeper::default();
+            let mut input = Input::new(arena);
+            let mut converter = Converter::new(&keeper);
+            self.raise(py, read_call(&mut converter, &mut input, &call))?;
+            self.raise(py, converter.messages(&mut input, messages))?;
+            let options = Options { limits: self.limits, clock, continue_field: continue_field.as_deref() };
+            let output = self.raise(py, render(&self.program, input, &options, buffers).map_err(ConvertError::Input))?;
+            Ok(finish(py, output, buffers))
+        })
+    }
+
+    #[pyo3(signature = (data, *, tools=None, documents=None, add_generation_prompt=None,
+                        continue_final_message=None, now=None, **arguments))]
+    #[allow(clippy::too_many_arguments)]
+    fn render_json<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'py, PyAny>,
+        tools: Option<&Bound<'py, PyAny>>,
+        documents: Option<&Bound<'py, PyAny>>,
+        add_generation_prompt: Option<&Bound<'py, PyAny>>,
+        continue_final_message: Option<&Bound<'py, PyAny>>,
+        now: Option<&Bound<'py, PyAny>>,
+        arguments: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<Rendered> {
+        let call = Call { tools, documents, add_generation_prompt, arguments };
+        let continue_field = continue_field(continue_final_message)?;
+        let clock = self.clock(py, now)?;
+        let owned;
+        let bytes = if let Ok(bytes) = data.cast::<PyBytes>() {
+            bytes.as_bytes()
+        } else if let Ok(text) = data.cast::<PyString>() {
+            text.to_str()?.as_bytes()
+        } else {
+            owned = data.extract::<Vec<u8>>()?;
+            &owned
+        };
+        with_arena(|arena, buffers| {
+            let keeper = Keeper::default();
+            let mut input = Input::new(arena);
+            let read = read_call(&mut Converter::new(&keeper), &mut input, &call);
+            self.raise(py, read)?;
+            let options = Options { limits: self.limits, clock, continue_field: continue_field.as_deref() };
+            let work = SameThread::new((input, &mut *buffers, &options));
+            let program = &self.program;
+            let output = py.detach(move || {
+                let (mut input, buffers, options) = work.into_inner();
+                let done = read_conversation(&mut input, bytes).and_then(|()| render(program, input, options, buffers));
+                SameThread::new(done)
+            });
+            let output = self.raise(py, output.into_inner().map_err(ConvertError::Input))?;
+            Ok(finish(py, output, buffers))
+        })
+    }
+}
+
+impl Template {
+    fn raise<T>(&self, py: Python<'_>, result: Result<T, ConvertError>) -> PyResult<T> {
+        result.map_err(|error| match error {
+            ConvertError::Input(error) => render_error(py, &error, &self.program),
+            ConvertError::Python(error) => error,
+        })
+    }
+
+    /// The given time; the local clock if the template reads it.
+    fn clock(&self, py: Python<'_>, now: Option<&Bound<'_, PyAny>>) -> PyResult<Clock> {
+        let unread = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 };
+        let now = match now {
+            Some(now) if !now.is_none() => date_time(now)?,
+            _ if self.program.uses_clock() => {
+                date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?
+            }
+            _ => unread,
+        };
+        Ok(Clock { now })
+    }
+}
+
+/// Reads everything but the messages.
+fn read_call<'r>(
+    converter: &mut Converter<'r>,
+    input: &mut Input<'r>,
+    call: &Call<'_, '_>,
+) -> Result<(), ConvertError> {
+    if let Some(tools) = call.tools {
+        converter.tools(input, tools)?;
+    }
+    if let Some(documents) = call.documents {
+        converter.documents(input, documents)?;
+    }
+    match call.add_generation_prompt {
+        Some(flag) => {
+            let name = PyString::intern(flag.py(), "add_generation_prompt");
+            converter.argument(input, &name, flag)?;
+        }
+        None => {
+            let place = input.place(Place::ARGUMENTS, Step::Name("add_generation_prompt"));
+            let flag = input.bool(place, false);
+            input.set_argument("add_generation_prompt", flag);
+        }
+    }
+    if let Some(arguments) = call.arguments {
+        for (name, value) in arguments.iter() {
+            let name = name.cast_into::<PyString>().map_err(PyErr::from)?;
+            converter.argument(input, &name, &value)?;
+        }
+    }
+    Ok(())
+}
+
+/// `continue_final_message`: true stands for `content`.
+fn continue_field(flag: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
+    match flag {
+        None => Ok(None),
+        Some(flag) if !flag.is_truthy()? => Ok(None),
+        Some(flag) => match flag.cast::<PyString>() {
+            Ok(field) => Ok(Some(field.to_str()?.to_owned())),
+            Err(_) => Ok(Some("content".to_owned())),
+        },
+    }
+}
+
+/// Runs `work` with an arena of this thread.
+fn with_arena<T>(work: impl FnOnce(&Bump, &mut Buffers) -> PyResult<T>) -> PyResult<T> {
+    let spare = SPARE.with_borrow_mut(Vec::pop);
+    let (mut arena, mut buffers) = spare.unwrap_or_default();
+    let done = work(&arena, &mut buffers);
+    if arena.allocated_bytes() <= KEEP_BYTES && buffers.text.capacity() <= KEEP_BYTES {
+        arena.reset();
+        SPARE.with_borrow_mut(|spare| spare.push((arena, buffers)));
+    }
+    done
+}
+
+fn finish(py: Python<'_>, output: Output, buffers: &mut Buffers) -> Rendered {
+    let Output { text, segments, generation } = output;
+    let rendered = Rendered::new(PyString::new(py, &text).unbind(), segments, generation);
+    buffers.text = text;
+    rendered
+}

@@ -1,0 +1,266 @@
+//! `%` and `str.format`, with the origin of every argument.
+
+use std::borrow::Cow;
+
+use super::filters::escape_str;
+use super::text::ADDED;
+use crate::error::{type_error, ErrorClass, RenderError, Result};
+use crate::pytext::{
+    self, Body, FieldPart, FieldSource, FormatArg, FormatDialect, FormatOutput, Formatted, Number, PercentArgs,
+    PercentOutput, PyInt,
+};
+use crate::value::build::StrBuilder;
+use crate::value::{Str, Value};
+use crate::vm::call::Args;
+use crate::vm::Vm;
+
+/// A value as an argument of a format operation.
+#[derive(Clone, Copy)]
+struct Arg<'r> {
+    value: Value<'r>,
+    arena: &'r bumpalo::Bump,
+}
+
+impl<'r> FormatArg for Arg<'r> {
+    type Error = RenderError;
+
+    fn type_name(&self) -> Cow<'_, str> {
+        self.value.type_name().into()
+    }
+
+    fn number(&self) -> Option<Number> {
+        match self.value {
+            Value::Bool(value, _) => Some(Number::Bool(value)),
+            Value::Int(value, _) => Some(Number::Int(PyInt::Small(value))),
+            Value::BigInt(value, _) => Some(Number::Int(PyInt::from(value.clone()))),
+            Value::Float(value, _) => Some(Number::Float(value)),
+            _ => None,
+        }
+    }
+
+    fn as_str(&self) -> Option<&str> {
+        self.value.as_str().map(|str| str.flat(self.arena))
+    }
+
+    fn text(&self) -> Result<Cow<'_, str>> {
+        Ok(self.value.to_str(self.arena).flat(self.arena).into())
+    }
+
+    fn repr(&self) -> Result<Cow<'_, str>> {
+        Ok(self.value.repr_text(self.arena).into())
+    }
+
+    fn coerce_int(&self) -> Result<Option<PyInt>> {
+        self.refuse_undefined().map(|()| None)
+    }
+
+    fn coerce_float(&self) -> Result<Option<f64>> {
+        self.refuse_undefined().map(|()| None)
+    }
+}
+
+impl Arg<'_> {
+    fn refuse_undefined(&self) -> Result<()> {
+        match self.value {
+            Value::Undefined(undefined) => Err(undefined.error(self.arena)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Adds a formatted argument: unchanged text keeps its runs, anything else is the argument's.
+fn push_formatted<'r>(vm: &Vm<'r>, out: &mut StrBuilder<'r>, value: Value<'r>, formatted: &Formatted) {
+    let str = value.to_str(vm.arena);
+    let source = value.source(vm.arena);
+    let tag = if crate::origin::is_data(source) {
+        crate::origin::Tag { source, message: crate::origin::UNUSED }
+    } else {
+        ADDED
+    };
+    out.push(&formatted.padding_left, tag);
+    match &formatted.body {
+        Body::Verbatim => out.push_str(str),
+        Body::Part(range) => out.push_slice(str, range.clone()),
+        Body::Text(text) => out.push(text, tag),
+    }
+    out.push(&formatted.padding_right, tag);
+}
+
+struct PercentValues<'a, 'r> {
+    vm: &'a mut Vm<'r>,
+    /// The right operand.
+    operand: Value<'r>,
+    next: usize,
+    escape: bool,
+}
+
+impl<'r> PercentValues<'_, 'r> {
+    fn arg(&mut self, value: Value<'r>) -> Arg<'r> {
+        let value = if self.escape { escape_value(self.vm, value) } else { value };
+        Arg { value, arena: self.vm.arena }
+    }
+}
+
+impl<'r> PercentArgs for PercentValues<'_, 'r> {
+    type Arg = Arg<'r>;
+
+    fn next(&mut self) -> Option<Arg<'r>> {
+        let at = self.next;
+        self.next += 1;
+        let value = match self.operand {
+            Value::Tuple(seq) => seq.items.get(at).copied(),
+            value => (at == 0).then_some(value),
+        };
+        value.map(|value| self.arg(value))
+    }
+
+    fn has_next(&self) -> bool {
+        match self.operand {
+            Value::Tuple(seq) => self.next < seq.items.len(),
+            _ => self.next == 0,
+        }
+    }
+
+    fn is_mapping(&self) -> bool {
+        matches!(self.operand, Value::Dict(_) | Value::List(_) | Value::Undefined(_) | Value::Range(_))
+    }
+
+    fn lookup(&mut self, key: &str) -> Result<Arg<'r>> {
+        let value = match self.operand {
+            Value::Dict(dict) => dict.get_str(self.vm.arena, key).ok_or_else(|| key_error(key))?,
+            Value::Undefined(undefined) => return Err(undefined.error(self.vm.arena)),
+            _ => return type_error("list indices must be integers or slices, not str"),
+        };
+        Ok(self.arg(value))
+    }
+}
+
+fn key_error(key: &str) -> RenderError {
+    RenderError::new(ErrorClass::KeyError, pytext::repr_str(key))
+}
+
+/// Markup escapes what is put into it; numbers stay numbers.
+fn escape_value<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Value<'r> {
+    match value {
+        Value::Int(..) | Value::BigInt(..) | Value::Float(..) | Value::Bool(..) | Value::Markup(_) => value,
+        _ => {
+            let str = value.to_str(vm.arena);
+            Value::Markup(escape_str(vm, str))
+        }
+    }
+}
+
+/// `format % operand`.
+pub(crate) fn percent<'r>(vm: &mut Vm<'r>, format: Value<'r>, operand: Value<'r>) -> Result<Value<'r>> {
+    let markup = matches!(format, Value::Markup(_));
+    let str = format.as_str().expect("called for strings");
+    let text = str.flat(vm.arena);
+    vm.reserve(text.len())?;
+    let mut outputs = Vec::new();
+    let mut values = PercentValues { vm, operand, next: 0, escape: markup };
+    pytext::format_percent(text, &mut values, &mut |output| {
+        outputs.push(output);
+        Ok(())
+    })?;
+    let mut out = StrBuilder::new(vm.arena);
+    for output in &outputs {
+        match output {
+            PercentOutput::Literal(range) => out.push_slice(str, range.clone()),
+            PercentOutput::Field { arg, formatted, .. } => push_formatted(vm, &mut out, arg.value, formatted),
+        }
+        vm.reserve(out.copied() / 8)?;
+    }
+    let str = out.finish();
+    Ok(super::text::wrap(markup, str))
+}
+
+struct Fields<'a, 'r> {
+    vm: &'a mut Vm<'r>,
+    args: Args<'r>,
+    mapping: Option<Value<'r>>,
+    escape: bool,
+}
+
+impl<'r> Fields<'_, 'r> {
+    fn arg(&self, value: Value<'r>) -> Arg<'r> {
+        Arg { value, arena: self.vm.arena }
+    }
+}
+
+impl<'r> FieldSource for Fields<'_, 'r> {
+    type Arg = Arg<'r>;
+
+    fn positional(&mut self, index: usize) -> Result<Arg<'r>> {
+        match self.args.positional.get(index) {
+            Some(value) => Ok(self.arg(*value)),
+            None => Err(RenderError::new(
+                ErrorClass::IndexError,
+                format!("Replacement index {index} out of range for positional args tuple"),
+            )),
+        }
+    }
+
+    fn named(&mut self, name: &str) -> Result<Arg<'r>> {
+        let value = match self.mapping {
+            Some(Value::Dict(dict)) => dict.get_str(self.vm.arena, name),
+            Some(other) => {
+                let text = self.vm.arena.alloc_str(name);
+                let value = self.vm.get_item(other, Value::str(text))?;
+                (!value.is_undefined()).then_some(value)
+            }
+            None => self.args.keywords().find(|(key, _)| *key == name).map(|(_, value)| value),
+        };
+        value.map(|value| self.arg(value)).ok_or_else(|| key_error(name))
+    }
+
+    fn part(&mut self, of: Arg<'r>, part: FieldPart<'_>) -> Result<Arg<'r>> {
+        let value = match part {
+            FieldPart::Attribute(name) => {
+                let name = Value::str(self.vm.arena.alloc_str(name));
+                self.vm.attr_by_name(of.value, name)?
+            }
+            FieldPart::Index(index) => self.vm.get_item(of.value, Value::int(index as i64))?,
+            FieldPart::Key(key) => {
+                let key = Value::str(self.vm.arena.alloc_str(key));
+                self.vm.get_item(of.value, key)?
+            }
+        };
+        Ok(self.arg(value))
+    }
+}
+
+/// `format.format(*args)` or, with `mapping`, `format.format_map(mapping)`.
+pub(crate) fn format<'r>(
+    vm: &mut Vm<'r>,
+    format: Value<'r>,
+    args: Args<'r>,
+    mapping: Option<Value<'r>>,
+) -> Result<Value<'r>> {
+    let markup = matches!(format, Value::Markup(_));
+    let str = format.as_str().expect("called for strings");
+    let text = str.flat(vm.arena);
+    vm.reserve(text.len())?;
+    let mut outputs = Vec::new();
+    let mut fields = Fields { vm, args, mapping, escape: markup };
+    pytext::format_fields(text, &mut fields, FormatDialect::Formatter, &mut |output| {
+        outputs.push(output);
+        Ok(())
+    })?;
+    let escape = fields.escape;
+    let mut out = StrBuilder::new(vm.arena);
+    for output in &outputs {
+        match output {
+            FormatOutput::Literal(range) => out.push_slice(str, range.clone()),
+            FormatOutput::Field { arg, formatted } if escape && !matches!(arg.value, Value::Markup(_)) => {
+                let mut piece = StrBuilder::new(vm.arena);
+                push_formatted(vm, &mut piece, arg.value, formatted);
+                let piece = piece.finish();
+                out.push_str(escape_str(vm, piece));
+            }
+            FormatOutput::Field { arg, formatted } => push_formatted(vm, &mut out, arg.value, formatted),
+        }
+        vm.reserve(out.copied() / 8)?;
+    }
+    let str: Str<'r> = out.finish();
+    Ok(super::text::wrap(markup, str))
+}

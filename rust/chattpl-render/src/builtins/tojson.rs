@@ -1,0 +1,225 @@
+//! `tojson` as `transformers` defines it: `json.dumps` with its own defaults.
+//!
+//! Leaves keep their origin; punctuation is the template's.
+
+use crate::error::{type_error, value_error, Result};
+use crate::origin::{is_data, Tag, UNUSED};
+use crate::pytext::{self, JsonCharset, Piece};
+use crate::value::build::StrBuilder;
+use crate::value::cmp::compare;
+use crate::value::{Str, Value};
+use crate::vm::call::Args;
+use crate::vm::Vm;
+
+/// How the text is laid out.
+struct Layout<'r> {
+    charset: JsonCharset,
+    indent: Option<&'r str>,
+    item_separator: Str<'r>,
+    key_separator: Str<'r>,
+    sort_keys: bool,
+}
+
+/// `value|tojson(ensure_ascii, indent, separators, sort_keys)`.
+pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
+    let params = ["ensure_ascii", "indent", "separators", "sort_keys"];
+    let [ensure_ascii, indent, separators, sort_keys] = args.bind("tojson", params, 0, 1)?;
+    let charset = match ensure_ascii {
+        Some(flag) if flag.truthy() => JsonCharset::Ascii,
+        _ => JsonCharset::Unicode,
+    };
+    let indent = match indent {
+        None | Some(Value::None(_)) => None,
+        Some(Value::Int(width, _)) => Some(spaces(vm, width)?),
+        Some(Value::Bool(flag, _)) => Some(spaces(vm, flag.into())?),
+        Some(Value::Str(str) | Value::Markup(str)) => Some(str.flat(vm.arena)),
+        Some(other) => {
+            let name = other.type_name();
+            return type_error(format!("can't multiply sequence by non-int of type '{name}'"));
+        }
+    };
+    let mut layout = Layout {
+        charset,
+        indent,
+        item_separator: Str::computed(if indent.is_some() { "," } else { ", " }),
+        key_separator: Str::computed(": "),
+        sort_keys: sort_keys.is_some_and(Value::truthy),
+    };
+    if let Some(pair) = separators.filter(|value| !value.is_none()) {
+        (layout.item_separator, layout.key_separator) = separator_pair(vm, pair)?;
+    }
+    let mut out = StrBuilder::new(vm.arena);
+    Writer { vm, layout: &layout, depth: 0 }.value(value, &mut out)?;
+    Ok(Value::Str(out.finish()))
+}
+
+fn spaces<'r>(vm: &mut Vm<'r>, width: i64) -> Result<&'r str> {
+    let width = usize::try_from(width).unwrap_or(0);
+    vm.reserve(width)?;
+    Ok(vm.arena.alloc_str(&" ".repeat(width)))
+}
+
+fn separator_pair<'r>(vm: &mut Vm<'r>, pair: Value<'r>) -> Result<(Str<'r>, Str<'r>)> {
+    let items = pair.iterate()?.collect(vm)?;
+    if items.len() < 2 {
+        return value_error(format!("not enough values to unpack (expected 2, got {})", items.len()));
+    }
+    if items.len() > 2 {
+        return value_error("too many values to unpack (expected 2)");
+    }
+    match (items[0].as_str(), items[1].as_str()) {
+        (Some(item), Some(key)) => Ok((item, key)),
+        _ => type_error("separators must be strings"),
+    }
+}
+
+struct Writer<'a, 'r> {
+    vm: &'a mut Vm<'r>,
+    layout: &'a Layout<'r>,
+    depth: usize,
+}
+
+const PUNCTUATION: Tag = Tag::COMPUTED;
+
+fn leaf(source: u32) -> Tag {
+    if is_data(source) {
+        Tag { source, message: UNUSED }
+    } else {
+        PUNCTUATION
+    }
+}
+
+impl<'r> Writer<'_, 'r> {
+    fn value(&mut self, value: Value<'r>, out: &mut StrBuilder<'r>) -> Result<()> {
+        self.vm.charge(2)?;
+        match value {
+            Value::Str(str) | Value::Markup(str) => self.string(str, out),
+            Value::None(source) => out.push("null", leaf(source)),
+            Value::Bool(true, source) => out.push("true", leaf(source)),
+            Value::Bool(false, source) => out.push("false", leaf(source)),
+            Value::Int(value, source) => push_int(value, leaf(source), out),
+            Value::BigInt(value, source) => out.push(&value.to_string(), leaf(source)),
+            Value::Float(value, source) => out.push(&pytext::json_float(value), leaf(source)),
+            Value::List(seq) | Value::Tuple(seq) => self.list(seq.items, out)?,
+            Value::Dict(dict) => self.dict(dict.entries, out)?,
+            other => {
+                let name = other.type_name();
+                return type_error(format!("Object of type {name} is not JSON serializable"));
+            }
+        }
+        Ok(())
+    }
+
+    /// A quoted string; the quotes are punctuation.
+    fn string(&mut self, str: Str<'r>, out: &mut StrBuilder<'r>) {
+        out.push("\"", PUNCTUATION);
+        str.for_each_run(|run| {
+            if !pytext::json_string_needs_escape(run.text, self.layout.charset) {
+                return out.push_run(run);
+            }
+            pytext::json_escape(run.text, self.layout.charset, &mut |piece| match piece {
+                Piece::Source(range) => out.push(&run.text[range], run.tag),
+                Piece::Replaced { text, .. } | Piece::Inserted(text) => out.push(&text, run.tag),
+            });
+        });
+        out.push("\"", PUNCTUATION);
+    }
+
+    fn open(&mut self, out: &mut StrBuilder<'r>, bracket: &str) -> Result<()> {
+        self.vm.enter()?;
+        self.depth += 1;
+        self.vm.reserve(out.copied() / 8)?;
+        out.push(bracket, PUNCTUATION);
+        Ok(())
+    }
+
+    fn close(&mut self, out: &mut StrBuilder<'r>, bracket: &str) -> Result<()> {
+        self.vm.leave();
+        self.depth -= 1;
+        self.newline(out)?;
+        out.push(bracket, PUNCTUATION);
+        Ok(())
+    }
+
+    fn newline(&mut self, out: &mut StrBuilder<'r>) -> Result<()> {
+        if let Some(indent) = self.layout.indent {
+            out.push("\n", PUNCTUATION);
+            for _ in 0..self.depth {
+                out.push(indent, PUNCTUATION);
+            }
+            if indent.len() * self.depth > 1024 {
+                self.vm.reserve(out.copied())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn list(&mut self, items: &'r [Value<'r>], out: &mut StrBuilder<'r>) -> Result<()> {
+        if items.is_empty() {
+            out.push("[]", PUNCTUATION);
+            return Ok(());
+        }
+        self.open(out, "[")?;
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                out.push_str(self.layout.item_separator);
+            }
+            self.newline(out)?;
+            self.value(*item, out)?;
+        }
+        self.close(out, "]")
+    }
+
+    fn dict(&mut self, entries: &'r [(Value<'r>, Value<'r>)], out: &mut StrBuilder<'r>) -> Result<()> {
+        if entries.is_empty() {
+            out.push("{}", PUNCTUATION);
+            return Ok(());
+        }
+        let sorted = if self.layout.sort_keys { Some(self.sorted(entries)?) } else { None };
+        self.open(out, "{")?;
+        for (at, (key, value)) in sorted.as_deref().unwrap_or(entries).iter().enumerate() {
+            if at > 0 {
+                out.push_str(self.layout.item_separator);
+            }
+            self.newline(out)?;
+            self.key(*key, out)?;
+            out.push_str(self.layout.key_separator);
+            self.value(*value, out)?;
+        }
+        self.close(out, "}")
+    }
+
+    fn sorted(&mut self, entries: &[(Value<'r>, Value<'r>)]) -> Result<Vec<(Value<'r>, Value<'r>)>> {
+        let mut sorted = entries.to_vec();
+        let mut failed = None;
+        let arena = self.vm.arena;
+        sorted.sort_by(|(a, _), (b, _)| match compare(arena, *a, *b, "<") {
+            Ok(order) => order.unwrap_or(std::cmp::Ordering::Equal),
+            Err(error) => {
+                failed.get_or_insert(error);
+                std::cmp::Ordering::Equal
+            }
+        });
+        failed.map_or(Ok(sorted), Err)
+    }
+
+    fn key(&mut self, key: Value<'r>, out: &mut StrBuilder<'r>) -> Result<()> {
+        match key {
+            Value::Str(str) | Value::Markup(str) => self.string(str, out),
+            Value::None(_) | Value::Bool(..) | Value::Int(..) | Value::BigInt(..) | Value::Float(..) => {
+                out.push("\"", PUNCTUATION);
+                self.value(key, out)?;
+                out.push("\"", PUNCTUATION);
+            }
+            other => {
+                let name = other.type_name();
+                return type_error(format!("keys must be str, int, float, bool or None, not {name}"));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn push_int(value: i64, tag: Tag, out: &mut StrBuilder<'_>) {
+    out.push(&value.to_string(), tag);
+}

@@ -1,0 +1,354 @@
+//! Compiles expressions.
+
+use chattpl_syntax::ast::{Args, BinaryOp, CompareOp, Const, Expr, ExprKind, Name, UnaryOp};
+use chattpl_syntax::{ErrorClass as SyntaxClass, Span};
+
+use super::program::{Constant, Instr};
+use super::{Compiled, Compiler, Frame};
+use crate::builtins::filters::Filter;
+use crate::builtins::tests::Test;
+use crate::error::ErrorClass;
+
+/// Index of the empty list of keywords.
+const NO_KEYWORDS: u16 = 0;
+
+impl Compiler<'_> {
+    pub(super) fn expr(&mut self, expr: &Expr, frame: Frame) -> Compiled {
+        let span = expr.span;
+        match &expr.kind {
+            ExprKind::Const(value) => self.literal(value, span),
+            ExprKind::Name(name) => self.name(name, span, frame),
+            ExprKind::List(items) => {
+                self.exprs(items, frame)?;
+                self.emit(Instr::List(items.len() as u32), span);
+            }
+            ExprKind::Tuple(items) => {
+                self.exprs(items, frame)?;
+                self.emit(Instr::Tuple(items.len() as u32), span);
+            }
+            ExprKind::Dict(items) => {
+                for (key, value) in items {
+                    self.expr(key, frame)?;
+                    self.expr(value, frame)?;
+                }
+                self.emit(Instr::Dict(items.len() as u32), span);
+            }
+            ExprKind::Unary(op, operand) => {
+                self.expr(operand, frame)?;
+                self.emit(unary(*op), span);
+            }
+            ExprKind::Binary(op, left, right) => {
+                self.expr(left, frame)?;
+                self.expr(right, frame)?;
+                self.emit(binary(*op), span);
+            }
+            ExprKind::And(left, right) => self.short_circuit(left, right, Instr::JumpIfFalseKeep(0), frame)?,
+            ExprKind::Or(left, right) => self.short_circuit(left, right, Instr::JumpIfTrueKeep(0), frame)?,
+            ExprKind::Compare(left, rest) => self.compare(left, rest, span, frame)?,
+            ExprKind::Concat(items) => {
+                self.exprs(items, frame)?;
+                self.emit(Instr::Concat(items.len() as u32), span);
+            }
+            ExprKind::Conditional { test, then, otherwise } => {
+                self.conditional(test, then, otherwise.as_deref(), span, frame)?;
+            }
+            ExprKind::Getattr(object, name) => {
+                self.expr(object, frame)?;
+                let symbol = self.symbol(&name.text, name.span);
+                self.emit(Instr::Attr(symbol), span);
+            }
+            ExprKind::Getitem(object, index) => self.item(object, index, span, frame)?,
+            ExprKind::Slice { .. } => {
+                let message = "invalid syntax".to_owned();
+                return self.fail(SyntaxClass::SyntaxError, message, span);
+            }
+            ExprKind::Call(callee, args) => self.call(callee, args, span, frame, false)?,
+            ExprKind::Filter { input, name, args } => self.filter(input.as_deref(), name, args, span, frame)?,
+            ExprKind::Test { input, name, args } => self.test(input, name, args, span, frame)?,
+        }
+        Ok(())
+    }
+
+    fn exprs(&mut self, items: &[Expr], frame: Frame) -> Compiled {
+        items.iter().try_for_each(|item| self.expr(item, frame))
+    }
+
+    fn literal(&mut self, value: &Const, span: Span) {
+        let instr = match value {
+            Const::None => Instr::None,
+            Const::Bool(true) => Instr::True,
+            Const::Bool(false) => Instr::False,
+            Const::Int(value) => match i32::try_from(*value) {
+                Ok(value) => Instr::Int(value),
+                Err(_) => Instr::Const(self.constant(Constant::Int(*value))),
+            },
+            Const::BigInt(digits) => {
+                let value = digits.parse().expect("the lexer checked the digits");
+                Instr::Const(self.constant(Constant::BigInt(value)))
+            }
+            Const::Float(value) => Instr::Const(self.constant(Constant::Float(*value))),
+            Const::Str(text) => Instr::Const(self.string(text, span)),
+        };
+        self.emit(instr, span);
+    }
+
+    pub(super) fn name(&mut self, name: &str, span: Span, frame: Frame) {
+        let (ident, owner) =
+            self.scopes.find(frame.scope, name).expect("every name was declared before code is made");
+        if let Some(name) = self.pure_global(&ident, owner) {
+            let global = self.global(&name);
+            self.emit(Instr::Global { global }, span);
+            return;
+        }
+        let symbol = self.symbol(name, span);
+        let (depth, slot) = self.slot(&ident);
+        self.emit(Instr::Slot { depth, slot, name: symbol }, span);
+    }
+
+    fn short_circuit(&mut self, left: &Expr, right: &Expr, jump: Instr, frame: Frame) -> Compiled {
+        self.expr(left, frame)?;
+        let jump = self.emit(jump, left.span);
+        self.expr(right, frame)?;
+        self.patch(jump);
+        Ok(())
+    }
+
+    fn compare(&mut self, left: &Expr, rest: &[(CompareOp, Expr)], span: Span, frame: Frame) -> Compiled {
+        self.expr(left, frame)?;
+        let mut jumps = Vec::new();
+        for (at, (op, right)) in rest.iter().enumerate() {
+            self.expr(right, frame)?;
+            if at + 1 == rest.len() {
+                self.emit(Instr::Compare(*op), span);
+            } else {
+                jumps.push(self.emit(Instr::CompareChain { op: *op, target: 0 }, span));
+            }
+        }
+        jumps.into_iter().for_each(|jump| self.patch(jump));
+        Ok(())
+    }
+
+    fn conditional(
+        &mut self,
+        test: &Expr,
+        then: &Expr,
+        otherwise: Option<&Expr>,
+        span: Span,
+        frame: Frame,
+    ) -> Compiled {
+        let frame = frame.softened();
+        self.expr(test, frame)?;
+        let to_else = self.emit(Instr::JumpIfFalse(0), span);
+        self.expr(then, frame)?;
+        let to_end = self.emit(Instr::Jump(0), span);
+        self.patch(to_else);
+        match otherwise {
+            Some(otherwise) => self.expr(otherwise, frame)?,
+            None => {
+                let line = self.line(span);
+                let hint = format!(
+                    "the inline if-expression on line {line} evaluated to false and no else section was defined."
+                );
+                let hint = self.string(&hint, span);
+                self.emit(Instr::NoElse(hint), span);
+            }
+        }
+        self.patch(to_end);
+        Ok(())
+    }
+
+    fn item(&mut self, object: &Expr, index: &Expr, span: Span, frame: Frame) -> Compiled {
+        self.expr(object, frame)?;
+        if let ExprKind::Const(Const::Str(text)) = &index.kind {
+            let symbol = self.symbol(text, index.span);
+            self.emit(Instr::ItemStr(symbol), span);
+            return Ok(());
+        }
+        if let ExprKind::Slice { start, stop, step } = &index.kind {
+            for part in [start, stop, step] {
+                match part {
+                    Some(expr) => self.expr(expr, frame)?,
+                    None => drop(self.emit(Instr::None, span)),
+                }
+            }
+            self.emit(Instr::Slice, span);
+            return Ok(());
+        }
+        self.expr(index, frame)?;
+        self.emit(Instr::Item, span);
+        Ok(())
+    }
+
+    /// Compiles a call; `with_caller` passes the call block on top of the stack as `caller`.
+    pub(super) fn call(
+        &mut self,
+        callee: &Expr,
+        args: &Args,
+        span: Span,
+        frame: Frame,
+        with_caller: bool,
+    ) -> Compiled {
+        let simple = args.star.is_none() && args.double_star.is_none() && args.positional.len() < 250;
+        if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller) {
+            self.expr(object, frame)?;
+            if !args.positional.iter().chain(args.keywords.iter().map(|(_, value)| value)).all(is_plain) {
+                self.emit(Instr::CheckDefined, object.span);
+            }
+            let (argc, keywords) = self.arguments(args, frame, false)?;
+            let name = self.symbol(&name.text, name.span);
+            self.emit(Instr::CallMethod { name, argc, keywords }, span);
+            return Ok(());
+        }
+        if with_caller {
+            self.emit(Instr::KeepCaller, span);
+        }
+        self.expr(callee, frame)?;
+        if simple {
+            let (argc, keywords) = self.arguments(args, frame, with_caller)?;
+            self.emit(Instr::Call { argc, keywords }, span);
+        } else {
+            self.spread(args, span, frame, with_caller)?;
+            self.emit(Instr::CallSpread, span);
+        }
+        Ok(())
+    }
+
+    /// Pushes arguments; returns how many are positional and the names of the others.
+    fn arguments(&mut self, args: &Args, frame: Frame, with_caller: bool) -> Compiled<(u8, u16)> {
+        self.exprs(&args.positional, frame)?;
+        let mut names = Vec::with_capacity(args.keywords.len());
+        for (name, value) in &args.keywords {
+            self.expr(value, frame)?;
+            names.push(self.symbol(&name.text, name.span));
+        }
+        if with_caller {
+            self.emit(Instr::TakeCaller, Span::default());
+            names.push(self.symbol("caller", Span::default()));
+        }
+        Ok((args.positional.len() as u8, self.keyword_list(names)))
+    }
+
+    fn keyword_list(&mut self, names: Vec<u32>) -> u16 {
+        if names.is_empty() {
+            return NO_KEYWORDS;
+        }
+        if let Some(at) = self.keywords.iter().position(|list| **list == *names) {
+            return at as u16;
+        }
+        self.keywords.push(names.into_boxed_slice());
+        self.keywords.len() as u16 - 1
+    }
+
+    /// Pushes positional list, `*` value, keyword mapping and `**` value (`none` where absent).
+    fn spread(&mut self, args: &Args, span: Span, frame: Frame, with_caller: bool) -> Compiled {
+        self.exprs(&args.positional, frame)?;
+        self.emit(Instr::List(args.positional.len() as u32), span);
+        self.optional(args.star.as_ref(), span, frame)?;
+        for (name, value) in &args.keywords {
+            let key = self.string(&name.text, name.span);
+            self.emit(Instr::Const(key), name.span);
+            self.expr(value, frame)?;
+        }
+        if with_caller {
+            let key = self.string("caller", Span::default());
+            self.emit(Instr::Const(key), span);
+            self.emit(Instr::TakeCaller, span);
+        }
+        let keywords = args.keywords.len() + usize::from(with_caller);
+        self.emit(Instr::Dict(keywords as u32), span);
+        self.optional(args.double_star.as_ref(), span, frame)
+    }
+
+    fn optional(&mut self, expr: Option<&Expr>, span: Span, frame: Frame) -> Compiled {
+        match expr {
+            Some(expr) => self.expr(expr, frame),
+            None => {
+                self.emit(Instr::Absent, span);
+                Ok(())
+            }
+        }
+    }
+
+    /// Compiles a filter; without `input` it works on the value already on the stack.
+    pub(super) fn filter(
+        &mut self,
+        input: Option<&Expr>,
+        name: &Name,
+        args: &Args,
+        span: Span,
+        frame: Frame,
+    ) -> Compiled {
+        if let Some(input) = input {
+            self.expr(input, frame)?;
+        }
+        let filter = Filter::by_name(&name.text);
+        let unknown = match filter {
+            Some(_) => None,
+            None => Some(self.unknown("filter", name, frame)?),
+        };
+        if args.star.is_some() || args.double_star.is_some() {
+            self.spread(args, span, frame, false)?;
+            let instr = filter.map(Instr::FilterSpread).or(unknown.map(Instr::Unknown));
+            self.emit(instr.expect("known or unknown"), span);
+            return Ok(());
+        }
+        let (argc, keywords) = self.arguments(args, frame, false)?;
+        let known = filter.map(|filter| Instr::Filter { filter, argc, keywords });
+        self.emit(known.or(unknown.map(Instr::Unknown)).expect("known or unknown"), span);
+        Ok(())
+    }
+
+    fn test(&mut self, input: &Expr, name: &Name, args: &Args, span: Span, frame: Frame) -> Compiled {
+        self.expr(input, frame)?;
+        let test = Test::by_name(&name.text);
+        let unknown = match test {
+            Some(_) => None,
+            None => Some(self.unknown("test", name, frame)?),
+        };
+        if args.star.is_some() || args.double_star.is_some() {
+            self.spread(args, span, frame, false)?;
+            let instr = test.map(Instr::TestSpread).or(unknown.map(Instr::Unknown));
+            self.emit(instr.expect("known or unknown"), span);
+            return Ok(());
+        }
+        let (argc, keywords) = self.arguments(args, frame, false)?;
+        let known = test.map(|test| Instr::Test { test, argc, keywords });
+        self.emit(known.or(unknown.map(Instr::Unknown)).expect("known or unknown"), span);
+        Ok(())
+    }
+
+    /// Jinja2 refuses an unknown filter or test at once, unless it stands inside an `if`.
+    fn unknown(&mut self, kind: &str, name: &Name, frame: Frame) -> Compiled<u32> {
+        if !frame.soft {
+            let message = format!("No {kind} named '{}'.", name.text);
+            return self.fail(SyntaxClass::TemplateAssertionError, message, name.span);
+        }
+        let message = format!("No {kind} named '{}' found.", name.text);
+        Ok(self.delayed_error(ErrorClass::TemplateRuntimeError, message))
+    }
+}
+
+/// Whether evaluating the expression can neither fail nor change anything.
+fn is_plain(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Const(_) | ExprKind::Name(_))
+}
+
+fn unary(op: UnaryOp) -> Instr {
+    match op {
+        UnaryOp::Not => Instr::Not,
+        UnaryOp::Neg => Instr::Neg,
+        UnaryOp::Pos => Instr::Pos,
+    }
+}
+
+fn binary(op: BinaryOp) -> Instr {
+    match op {
+        BinaryOp::Add => Instr::Add,
+        BinaryOp::Sub => Instr::Sub,
+        BinaryOp::Mul => Instr::Mul,
+        BinaryOp::Div => Instr::Div,
+        BinaryOp::FloorDiv => Instr::FloorDiv,
+        BinaryOp::Mod => Instr::Mod,
+        BinaryOp::Pow => Instr::Pow,
+    }
+}

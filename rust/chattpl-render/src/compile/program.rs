@@ -1,0 +1,180 @@
+//! A compiled template: instructions, constants and the places they came from.
+
+use chattpl_syntax::ast::CompareOp;
+use chattpl_syntax::{Source, Span};
+
+use crate::builtins::filters::Filter;
+use crate::builtins::methods::Method;
+use crate::builtins::tests::Test;
+
+/// Index of a function of the program; 0 is the template itself.
+pub(crate) type FunctionId = u32;
+
+/// One step of the virtual machine. Values are taken from and left on its stack.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Instr {
+    /// Prints a literal.
+    Text(u32),
+    /// Prints the top value; the place stands for what was computed.
+    Emit(u32),
+    Const(u32),
+    Int(i32),
+    True,
+    False,
+    None,
+    /// A variable; unassigned is undefined.
+    Slot { depth: u8, slot: u16, name: u32 },
+    Global { global: u32 },
+    Store { slot: u16 },
+    /// Stores into a parameter only if it was not given; jumps over the default otherwise.
+    JumpIfGiven { slot: u16, target: u32 },
+    /// Copies a variable of an outer scope when a scope is entered.
+    Alias { depth: u8, from: u16, to: u16 },
+    Resolve { slot: u16, global: u32 },
+    Clear { slot: u16 },
+    Export { slot: u16, name: u32 },
+    Attr(u32),
+    Item,
+    /// `object['name']`.
+    ItemStr(u32),
+    Slice,
+    List(u32),
+    Tuple(u32),
+    Dict(u32),
+    Not,
+    Neg,
+    Pos,
+    Add,
+    Sub,
+    Mul,
+    Div,
+    FloorDiv,
+    Mod,
+    Pow,
+    Compare(CompareOp),
+    /// A comparison inside a chain: false jumps out, true keeps the right operand.
+    CompareChain { op: CompareOp, target: u32 },
+    Concat(u32),
+    Jump(u32),
+    JumpIfFalse(u32),
+    JumpIfFalseKeep(u32),
+    JumpIfTrueKeep(u32),
+    /// Undefined with the message of a conditional expression without `else`.
+    NoElse(u32),
+    Call { argc: u8, keywords: u16 },
+    CallMethod { name: u32, argc: u8, keywords: u16 },
+    CallSpread,
+    Filter { filter: Filter, argc: u8, keywords: u16 },
+    FilterSpread(Filter),
+    Test { test: Test, argc: u8, keywords: u16 },
+    TestSpread(Test),
+    /// Raises that a filter or test is unknown.
+    Unknown(u32),
+    /// Starts a loop over the top value; in a `recursive` loop's function, `loop(...)` calls that function.
+    LoopStart { recursive: bool },
+    /// Starts a loop over the elements for which a function returns true.
+    LoopStartFiltered { function: u32, recursive: bool },
+    LoopNext(u32),
+    /// Stores the `loop` variable.
+    LoopObject { slot: u16 },
+    LoopEnd,
+    Unpack(u32),
+    CheckNamespace,
+    /// Raises if the top value is undefined: its attribute is read before arguments are evaluated.
+    CheckDefined,
+    SetAttr(u32),
+    CaptureStart,
+    CaptureEnd,
+    CaptureDrop,
+    /// Moves the call block on the stack aside until its call is made.
+    KeepCaller,
+    /// Pushes the call block that was set aside.
+    TakeCaller,
+    /// Pushes "not given", for a missing `*` or `**` argument.
+    Absent,
+    Macro { function: u32, slot: u16 },
+    CallBlock { function: u32 },
+    Generation { function: u32 },
+    RecursiveLoop { function: u32 },
+    Block { function: u32 },
+    Autoescape,
+    AutoescapeEnd,
+    Raise(u32),
+    Return,
+}
+
+/// A literal of the template.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Constant {
+    /// A string and its place.
+    Str { text: Box<str>, place: u32 },
+    Int(i64),
+    BigInt(num_bigint::BigInt),
+    Float(f64),
+}
+
+/// A name used as an attribute, method, keyword or variable.
+#[derive(Debug, Clone)]
+pub(crate) struct Symbol {
+    pub text: Box<str>,
+    /// The method of that name, of any built-in type.
+    pub method: Option<Method>,
+    pub place: u32,
+}
+
+/// The template's body, a macro, a call block, or the body of a recursive loop.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Function {
+    /// The macro's name; `None` for call blocks.
+    pub name: Option<Box<str>>,
+    pub code: Vec<Instr>,
+    /// Place of each instruction.
+    pub places: Vec<u32>,
+    pub slots: u16,
+    /// Parameters: name and slot.
+    pub params: Vec<(Box<str>, u16)>,
+    pub caller: Option<u16>,
+    pub kwargs: Option<u16>,
+    pub varargs: Option<u16>,
+    /// `caller` is among the parameters.
+    pub explicit_caller: bool,
+    /// Some function inside refers to this one's variables.
+    pub captured: bool,
+}
+
+/// An error that Jinja2 raises when it reaches the statement.
+#[derive(Debug, Clone)]
+pub(crate) struct DelayedError {
+    pub class: crate::error::ErrorClass,
+    pub message: String,
+}
+
+/// A compiled template.
+#[derive(Debug, Clone)]
+pub struct Program {
+    pub(crate) source: Source,
+    pub(crate) name: Option<String>,
+    pub(crate) functions: Vec<Function>,
+    pub(crate) constants: Vec<Constant>,
+    pub(crate) symbols: Vec<Symbol>,
+    /// Names looked up in the context; indexes into `symbols`.
+    pub(crate) globals: Vec<u32>,
+    /// Keyword names of calls; entry 0 is empty.
+    pub(crate) keywords: Vec<Box<[u32]>>,
+    pub(crate) places: Vec<Span>,
+    pub(crate) errors: Vec<DelayedError>,
+    /// `{% block %}` is used, so top-level variables are looked up by name too.
+    pub(crate) has_blocks: bool,
+}
+
+impl Program {
+    /// The template's text, as normalized by the lexer.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The template's name, for error messages.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}

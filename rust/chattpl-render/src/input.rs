@@ -1,0 +1,246 @@
+//! The caller's messages, tools, documents and arguments as values, each with its place.
+
+use bumpalo::Bump;
+use num_bigint::BigInt;
+
+use crate::error::{code, type_error, value_error, ErrorClass, RenderError, Result};
+use crate::origin::{Key, Nodes, ARGUMENTS_ROOT, DOCUMENTS_ROOT, MESSAGES_ROOT, TOOLS_ROOT};
+use crate::value::dict::DictBuilder;
+use crate::value::{Seq, Str, Value};
+
+/// Levels of nesting that input may have; `transformers` gives up a little earlier.
+pub const MAX_INPUT_DEPTH: u32 = 500;
+
+/// Names under which reasoning is passed; the first is the standard one.
+pub(crate) const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
+
+/// The place of an input value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place(pub(crate) u32);
+
+impl Place {
+    /// The list of messages.
+    pub const MESSAGES: Place = Place(MESSAGES_ROOT);
+    /// The list of tools.
+    pub const TOOLS: Place = Place(TOOLS_ROOT);
+    /// The list of documents.
+    pub const DOCUMENTS: Place = Place(DOCUMENTS_ROOT);
+    /// The template arguments.
+    pub const ARGUMENTS: Place = Place(ARGUMENTS_ROOT);
+}
+
+/// One step from a container to a value in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step<'r> {
+    /// An element of a list.
+    Index(u32),
+    /// A value of a mapping.
+    Name(&'r str),
+}
+
+/// An input value.
+#[derive(Debug, Clone, Copy)]
+pub struct Data<'r>(pub(crate) Value<'r>);
+
+/// Builds the input of one render in an arena.
+///
+/// Text is borrowed for `'r`: nothing is copied before it is printed.
+pub struct Input<'r> {
+    pub(crate) arena: &'r Bump,
+    pub(crate) nodes: &'r Nodes<'r>,
+    pub(crate) messages: Value<'r>,
+    pub(crate) tools: Value<'r>,
+    pub(crate) documents: Value<'r>,
+    pub(crate) arguments: Vec<(&'r str, Value<'r>)>,
+}
+
+impl<'r> Input<'r> {
+    /// An input without messages.
+    pub fn new(arena: &'r Bump) -> Self {
+        Input {
+            arena,
+            nodes: arena.alloc_with(Nodes::new),
+            messages: Value::List(arena.alloc(Seq { items: &[], source: MESSAGES_ROOT })),
+            tools: Value::None(TOOLS_ROOT),
+            documents: Value::None(DOCUMENTS_ROOT),
+            arguments: Vec::new(),
+        }
+    }
+
+    /// The arena that holds what the input owns.
+    pub fn arena(&self) -> &'r Bump {
+        self.arena
+    }
+
+    /// The place of the value that `step` leads to.
+    pub fn place(&self, parent: Place, step: Step<'r>) -> Place {
+        let key = match step {
+            Step::Index(index) => Key::Index(index),
+            Step::Name(name) => Key::Name(name),
+        };
+        Place(self.nodes.add(parent.0, key))
+    }
+
+    /// The place as a path such as `messages[3].content`.
+    pub fn describe(&self, place: Place) -> String {
+        crate::segment::describe(self.nodes, place.0)
+    }
+
+    /// `None`.
+    pub fn none(&self, place: Place) -> Data<'r> {
+        Data(Value::None(place.0))
+    }
+
+    /// A boolean.
+    pub fn bool(&self, place: Place, value: bool) -> Data<'r> {
+        Data(Value::Bool(value, place.0))
+    }
+
+    /// An integer.
+    pub fn int(&self, place: Place, value: i64) -> Data<'r> {
+        Data(Value::Int(value, place.0))
+    }
+
+    /// An integer of any size.
+    pub fn big_int(&self, place: Place, value: BigInt) -> Data<'r> {
+        Data(Value::big(self.arena, value, place.0))
+    }
+
+    /// A float.
+    pub fn float(&self, place: Place, value: f64) -> Data<'r> {
+        Data(Value::Float(value, place.0))
+    }
+
+    /// A string.
+    pub fn str(&self, place: Place, text: &'r str) -> Data<'r> {
+        Data(Value::Str(Str::tagged(text, self.nodes.tag(place.0))))
+    }
+
+    /// A list.
+    pub fn list(&self, place: Place, items: &[Data<'r>]) -> Data<'r> {
+        Data(Value::List(self.sequence(place, items)))
+    }
+
+    /// A tuple.
+    pub fn tuple(&self, place: Place, items: &[Data<'r>]) -> Data<'r> {
+        Data(Value::Tuple(self.sequence(place, items)))
+    }
+
+    fn sequence(&self, place: Place, items: &[Data<'r>]) -> &'r Seq<'r> {
+        let items = self.arena.alloc_slice_fill_iter(items.iter().map(|item| item.0));
+        self.arena.alloc(Seq { items, source: place.0 })
+    }
+
+    /// A mapping whose keys are known to differ.
+    pub fn dict(&self, place: Place, entries: &[(Data<'r>, Data<'r>)]) -> Data<'r> {
+        let entries = self.arena.alloc_slice_fill_iter(entries.iter().map(|(key, value)| (key.0, value.0)));
+        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(entries, place.0))))
+    }
+
+    /// A mapping in which a later entry replaces an earlier one with the same key.
+    pub fn dict_with_repeats(&self, place: Place, entries: &[(Data<'r>, Data<'r>)]) -> Data<'r> {
+        let mut dict = DictBuilder::new(self.arena, entries.len());
+        entries.iter().for_each(|(key, value)| dict.insert(key.0, value.0));
+        Data(Value::Dict(dict.finish(place.0)))
+    }
+
+    /// Sets the messages.
+    pub fn set_messages(&mut self, messages: Data<'r>) {
+        self.messages = messages.0;
+    }
+
+    /// Sets the tools.
+    pub fn set_tools(&mut self, tools: Data<'r>) {
+        self.tools = tools.0;
+    }
+
+    /// Sets the documents.
+    pub fn set_documents(&mut self, documents: Data<'r>) {
+        self.documents = documents.0;
+    }
+
+    /// Sets a template argument; the last one of a name counts.
+    pub fn set_argument(&mut self, name: &'r str, value: Data<'r>) {
+        self.arguments.push((name, value.0));
+    }
+
+    pub(crate) fn argument(&self, name: &str) -> Option<Value<'r>> {
+        self.arguments.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value)
+    }
+
+    /// Checks tools and documents as `transformers` does before it renders.
+    pub(crate) fn check_tools_and_documents(&mut self) -> Result<()> {
+        if !self.tools.is_none() {
+            let tools = elements(self.arena, self.tools).map_err(|error| error.with_code(code::SHAPE))?;
+            for (at, tool) in tools.iter().enumerate() {
+                if !matches!(tool, Value::Dict(_)) {
+                    let message = "Tools should either be a JSON schema, or a callable function with type hints \
+                                   and a docstring suitable for auto-conversion to a schema.";
+                    return value_error::<()>(message)
+                        .map_err(|error| error.with_code(code::SHAPE).at_input(format!("tools[{at}]")));
+                }
+            }
+            self.tools = Value::List(self.arena.alloc(Seq { items: tools, source: TOOLS_ROOT }));
+        }
+        if !self.documents.is_none() {
+            let documents = elements(self.arena, self.documents).map_err(|error| error.with_code(code::SHAPE))?;
+            for (at, document) in documents.iter().enumerate() {
+                if !matches!(document, Value::Dict(_)) {
+                    return type_error::<()>("Documents should be a list of dicts with 'title' and 'text' keys!")
+                        .map_err(|error| error.with_code(code::SHAPE).at_input(format!("documents[{at}]")));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that messages are mappings, and copies reasoning to the names that templates read.
+    pub(crate) fn prepare_messages(&mut self) -> Result<&'r [Value<'r>]> {
+        let messages = elements(self.arena, self.messages).map_err(|error| error.with_code(code::SHAPE))?;
+        let mut aliased = None;
+        for (at, message) in messages.iter().enumerate() {
+            let Value::Dict(dict) = message else { return Err(self.not_a_message(at, *message)) };
+            let find = |name| dict.get_str(self.arena, name).filter(|value| !value.is_none());
+            if let Some(reasoning) = REASONING_FIELDS.into_iter().find_map(find) {
+                let copy = aliased.get_or_insert_with(|| messages.to_vec());
+                copy[at] = self.with_reasoning(dict, reasoning);
+            }
+        }
+        let messages = match aliased {
+            Some(aliased) => self.arena.alloc_slice_copy(&aliased),
+            None => messages,
+        };
+        Ok(messages)
+    }
+
+    fn not_a_message(&self, at: usize, message: Value<'r>) -> RenderError {
+        let repr = message.repr_text(self.arena);
+        let text = format!("Chat messages should be dicts, dataclasses or pydantic models, but got {repr}.");
+        RenderError::new(ErrorClass::TypeError, text).with_code(code::SHAPE).at_input(format!("messages[{at}]"))
+    }
+
+    fn with_reasoning(&self, dict: &'r crate::value::Dict<'r>, reasoning: Value<'r>) -> Value<'r> {
+        let source = reasoning.source(self.arena);
+        let key = |name: &'static str| Value::Str(Str::tagged(name, self.nodes.tag(source)));
+        let mut copy = DictBuilder::new(self.arena, dict.entries.len() + 2);
+        copy.insert(key("thinking"), reasoning);
+        dict.entries.iter().for_each(|(name, value)| copy.insert(*name, *value));
+        copy.insert(key("reasoning_content"), reasoning);
+        Value::Dict(copy.finish(dict.source))
+    }
+}
+
+/// What a `for` loop over an input value yields.
+fn elements<'r>(arena: &'r Bump, value: Value<'r>) -> Result<&'r [Value<'r>]> {
+    match value {
+        Value::List(seq) | Value::Tuple(seq) => Ok(seq.items),
+        Value::Dict(dict) => Ok(arena.alloc_slice_fill_iter(dict.entries.iter().map(|(key, _)| *key))),
+        Value::Str(str) => {
+            let text = str.flat(arena);
+            let first = text.char_indices().nth(1).map_or(text.len(), |(at, _)| at);
+            let items = if text.is_empty() { vec![] } else { vec![Value::Str(str.slice(arena, 0..first))] };
+            Ok(arena.alloc_slice_copy(&items))
+        }
+        other => type_error(format!("'{}' object is not iterable", other.type_name())),
+    }
+}

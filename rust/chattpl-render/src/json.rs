@@ -1,0 +1,381 @@
+//! Reads JSON text as input values, as Python's `json.loads` reads it.
+//!
+//! Not `serde_json`: its numbers lose integers beyond 64 bits, it refuses `NaN`, and it cannot say which value a
+//! fault lies in. Strings without escapes are borrowed from the text.
+
+use num_bigint::BigInt;
+
+use crate::error::{code, RenderError, Result};
+use crate::input::{Data, Input, Place, Step, MAX_INPUT_DEPTH};
+
+/// Reads a conversation: a list of messages, or an object with `messages`, `tools` and `documents`.
+///
+/// What `input` has already (tools, documents) is kept.
+///
+/// # Errors
+/// Text that is not UTF-8 or not JSON, with its line and column; an object without `messages`.
+pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> {
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+        Err(error) => {
+            let at = error.valid_up_to();
+            let message = format!("invalid UTF-8 at byte {at}");
+            return Err(RenderError::own(code::ENCODING, message, "save the file as UTF-8"));
+        }
+    };
+    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, unescaped: String::new() };
+    reader.skip_space();
+    if reader.peek() == Some(b'{') {
+        reader.conversation(input)?;
+    } else {
+        let messages = reader.value(input, Place::MESSAGES)?;
+        input.set_messages(messages);
+    }
+    reader.skip_space();
+    if reader.at < reader.bytes.len() {
+        return Err(reader.fault("extra data after the JSON value"));
+    }
+    Ok(())
+}
+
+struct Reader<'r> {
+    text: &'r str,
+    bytes: &'r [u8],
+    at: usize,
+    depth: u32,
+    unescaped: String,
+}
+
+impl<'r> Reader<'r> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\r' | b'\t') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn fault(&self, message: &str) -> RenderError {
+        let before = &self.text.as_bytes()[..self.at.min(self.bytes.len())];
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
+        let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+        RenderError::own(code::JSON, format!("{message} at line {line} column {column}"), "check the JSON text there")
+    }
+
+    fn expect(&mut self, byte: u8, message: &str) -> Result<()> {
+        self.skip_space();
+        if self.peek() == Some(byte) {
+            self.at += 1;
+            return Ok(());
+        }
+        Err(self.fault(message))
+    }
+
+    fn conversation(&mut self, input: &mut Input<'r>) -> Result<()> {
+        let (given_tools, given_documents) = (!input.tools.is_none(), !input.documents.is_none());
+        let mut found = false;
+        self.object(input, |reader, input, name| {
+            let place = match name {
+                "messages" => Place::MESSAGES,
+                "tools" => Place::TOOLS,
+                "documents" => Place::DOCUMENTS,
+                _ => Place::ARGUMENTS,
+            };
+            let value = reader.value(input, place)?;
+            match name {
+                "messages" => {
+                    found = true;
+                    input.set_messages(value);
+                }
+                "tools" if !given_tools => input.set_tools(value),
+                "documents" if !given_documents => input.set_documents(value),
+                _ => {}
+            }
+            Ok(())
+        })?;
+        if !found {
+            return Err(RenderError::own(
+                code::SHAPE,
+                "the JSON object has no `messages`",
+                "give a list of messages, or an object with `messages` and, if needed, `tools`",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Reads an object, calling `member` at each value.
+    fn object(
+        &mut self,
+        input: &mut Input<'r>,
+        mut member: impl FnMut(&mut Self, &mut Input<'r>, &'r str) -> Result<()>,
+    ) -> Result<()> {
+        self.enter()?;
+        self.at += 1;
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            self.depth -= 1;
+            return Ok(());
+        }
+        loop {
+            self.skip_space();
+            if self.peek() != Some(b'"') {
+                return Err(self.fault("expected a property name in double quotes"));
+            }
+            let name = self.string(input)?;
+            self.expect(b':', "expected `:`")?;
+            member(self, input, name)?;
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    self.depth -= 1;
+                    return Ok(());
+                }
+                _ => return Err(self.fault("expected `,` or `}`")),
+            }
+        }
+    }
+
+    fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > MAX_INPUT_DEPTH {
+            return Err(too_deep(&format!("byte {}", self.at)));
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
+        self.skip_space();
+        match self.peek() {
+            Some(b'"') => {
+                let text = self.string(input)?;
+                Ok(input.str(place, text))
+            }
+            Some(b'{') => self.dict(input, place),
+            Some(b'[') => self.list(input, place),
+            Some(b't') => self.word("true", input.bool(place, true)),
+            Some(b'f') => self.word("false", input.bool(place, false)),
+            Some(b'n') => self.word("null", input.none(place)),
+            Some(b'N') => self.word("NaN", input.float(place, f64::NAN)),
+            Some(b'I') => self.word("Infinity", input.float(place, f64::INFINITY)),
+            Some(b'-') if self.bytes[self.at..].starts_with(b"-Infinity") => {
+                self.word("-Infinity", input.float(place, f64::NEG_INFINITY))
+            }
+            Some(b'-' | b'0'..=b'9') => self.number(input, place),
+            _ => Err(self.fault("expected a JSON value")),
+        }
+    }
+
+    fn word(&mut self, word: &str, value: Data<'r>) -> Result<Data<'r>> {
+        if self.bytes[self.at..].starts_with(word.as_bytes()) {
+            self.at += word.len();
+            return Ok(value);
+        }
+        Err(self.fault("expected a JSON value"))
+    }
+
+    fn dict(&mut self, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
+        let mut entries: Vec<(Data<'r>, Data<'r>)> = Vec::with_capacity(4);
+        let mut names: Vec<&'r str> = Vec::with_capacity(4);
+        let mut repeats = false;
+        self.object(input, |reader, input, name| {
+            let value_place = input.place(place, Step::Name(name));
+            let value = reader.value(input, value_place)?;
+            repeats |= names.len() >= 16 || names.contains(&name);
+            names.push(name);
+            entries.push((input.str(value_place, name), value));
+            Ok(())
+        })?;
+        Ok(if repeats { input.dict_with_repeats(place, &entries) } else { input.dict(place, &entries) })
+    }
+
+    fn list(&mut self, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
+        self.enter()?;
+        self.at += 1;
+        let mut items = Vec::with_capacity(8);
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            self.depth -= 1;
+            return Ok(input.list(place, &items));
+        }
+        loop {
+            let item_place = input.place(place, Step::Index(items.len() as u32));
+            items.push(self.value(input, item_place)?);
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    self.depth -= 1;
+                    return Ok(input.list(place, &items));
+                }
+                _ => return Err(self.fault("expected `,` or `]`")),
+            }
+        }
+    }
+
+    fn number(&mut self, input: &Input<'r>, place: Place) -> Result<Data<'r>> {
+        let start = self.at;
+        let digits = |reader: &mut Self| {
+            let from = reader.at;
+            while let Some(b'0'..=b'9') = reader.peek() {
+                reader.at += 1;
+            }
+            reader.at - from
+        };
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        let first = self.peek();
+        let whole = digits(self);
+        if whole == 0 || (whole > 1 && first == Some(b'0')) {
+            self.at = start;
+            return Err(self.fault("malformed number"));
+        }
+        let mut is_float = false;
+        if self.peek() == Some(b'.') && matches!(self.bytes.get(self.at + 1), Some(b'0'..=b'9')) {
+            is_float = true;
+            self.at += 1;
+            digits(self);
+        }
+        if let Some(b'e' | b'E') = self.peek() {
+            let mark = self.at;
+            self.at += 1;
+            if let Some(b'+' | b'-') = self.peek() {
+                self.at += 1;
+            }
+            if digits(self) == 0 {
+                self.at = mark;
+            } else {
+                is_float = true;
+            }
+        }
+        let text = &self.text[start..self.at];
+        if is_float {
+            let value = text.parse().map_err(|_| self.fault("malformed number"))?;
+            return Ok(input.float(place, value));
+        }
+        if let Ok(value) = text.parse() {
+            return Ok(input.int(place, value));
+        }
+        if text.len() > 4300 {
+            return Err(self.fault("an integer of more than 4300 digits"));
+        }
+        let value: BigInt = text.parse().map_err(|_| self.fault("malformed number"))?;
+        Ok(input.big_int(place, value))
+    }
+
+    /// Reads a string; the reader stands at its opening quote.
+    fn string(&mut self, input: &Input<'r>) -> Result<&'r str> {
+        self.at += 1;
+        let start = self.at;
+        loop {
+            let rest = &self.bytes[self.at..];
+            let Some(found) = string_end(rest) else {
+                self.at = self.bytes.len();
+                return Err(self.fault("unterminated string"));
+            };
+            self.at += found;
+            match self.bytes[self.at] {
+                b'"' => {
+                    let text = &self.text[start..self.at];
+                    self.at += 1;
+                    return Ok(text);
+                }
+                b'\\' => return self.escaped_string(input, start),
+                _ => return Err(self.fault("a control character inside a string")),
+            }
+        }
+    }
+
+    /// Reads on from the first escape of a string.
+    fn escaped_string(&mut self, input: &Input<'r>, start: usize) -> Result<&'r str> {
+        let mut out = std::mem::take(&mut self.unescaped);
+        out.clear();
+        out.push_str(&self.text[start..self.at]);
+        loop {
+            let found = string_end(&self.bytes[self.at..]);
+            let Some(found) = found else {
+                self.at = self.bytes.len();
+                return Err(self.fault("unterminated string"));
+            };
+            out.push_str(&self.text[self.at..self.at + found]);
+            self.at += found;
+            match self.bytes[self.at] {
+                b'"' => {
+                    self.at += 1;
+                    let text = input.arena.alloc_str(&out);
+                    self.unescaped = out;
+                    return Ok(text);
+                }
+                b'\\' => {
+                    let c = self.escape()?;
+                    out.push(c);
+                }
+                _ => return Err(self.fault("a control character inside a string")),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char> {
+        let c = match self.bytes.get(self.at + 1) {
+            Some(b'"') => '"',
+            Some(b'\\') => '\\',
+            Some(b'/') => '/',
+            Some(b'b') => '\u{8}',
+            Some(b'f') => '\u{c}',
+            Some(b'n') => '\n',
+            Some(b'r') => '\r',
+            Some(b't') => '\t',
+            Some(b'u') => return self.unicode_escape(),
+            _ => return Err(self.fault("an unknown escape in a string")),
+        };
+        self.at += 2;
+        Ok(c)
+    }
+
+    fn unicode_escape(&mut self) -> Result<char> {
+        let first = self.hex4(self.at + 2)?;
+        if !(0xd800..0xe000).contains(&first) {
+            self.at += 6;
+            return Ok(char::from_u32(first).expect("not a surrogate"));
+        }
+        let paired = first < 0xdc00 && self.bytes[self.at + 6..].starts_with(b"\\u");
+        if paired {
+            let second = self.hex4(self.at + 8)?;
+            if (0xdc00..0xe000).contains(&second) {
+                self.at += 12;
+                let c = 0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00);
+                return Ok(char::from_u32(c).expect("a pair of surrogates is a character"));
+            }
+        }
+        let error = self.fault("a lone surrogate in a string").with_code(code::ENCODING);
+        Err(error.with_hint("no UTF-8 text can hold it; remove it from the data"))
+    }
+
+    fn hex4(&self, at: usize) -> Result<u32> {
+        let digits = self.bytes.get(at..at + 4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
+        digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or_else(|| self.fault("a malformed \\u escape"))
+    }
+}
+
+/// Finds the quote, backslash or control character that ends a stretch of plain text.
+fn string_end(bytes: &[u8]) -> Option<usize> {
+    let limit = memchr::memchr2(b'"', b'\\', bytes)?;
+    // A control character before it is a fault, and found first.
+    let control = bytes[..limit].iter().position(|byte| *byte < 0x20);
+    Some(control.unwrap_or(limit))
+}
+
+/// The error of input nested too deeply.
+pub fn too_deep(place: &str) -> RenderError {
+    let message = format!("the input is nested more than {MAX_INPUT_DEPTH} levels deep");
+    RenderError::own(code::DEPTH, message, "flatten the data").at_input(place)
+}

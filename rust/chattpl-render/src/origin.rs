@@ -1,0 +1,150 @@
+//! Where text came from: sources, messages and the table of input values.
+
+use std::cell::RefCell;
+
+/// Sources with this bit name a place in the template; the rest is an index into [`Program::places`].
+///
+/// [`Program::places`]: crate::Program
+pub(crate) const TEMPLATE_BIT: u32 = 1 << 31;
+/// Source of text that was computed from nothing but the template (a loop counter, `true`).
+pub(crate) const COMPUTED: u32 = u32::MAX;
+/// Source of a marker that opens a `{% generation %}` block.
+pub(crate) const GENERATION_START: u32 = u32::MAX - 1;
+/// Source of a marker that closes a `{% generation %}` block.
+pub(crate) const GENERATION_END: u32 = u32::MAX - 2;
+
+/// The message of a run that was not used yet.
+pub(crate) const UNUSED: u32 = u32::MAX;
+/// The message of a run that belongs to none.
+pub(crate) const NO_MESSAGE: u32 = u32::MAX - 1;
+
+/// What kind of input a piece of text came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Origin {
+    /// Text that stands in the template's source.
+    Template = 0,
+    /// A value inside a message.
+    Message = 1,
+    /// A tool declaration.
+    Tools = 2,
+    /// A document.
+    Documents = 3,
+    /// Any other template argument.
+    Argument = 4,
+    /// The clock (`strftime_now`).
+    Clock = 5,
+}
+
+/// The source and the message of one run of text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tag {
+    /// Index of an input value, or a place in the template.
+    pub source: u32,
+    /// Index of the message it belongs to, [`NO_MESSAGE`] or [`UNUSED`].
+    pub message: u32,
+}
+
+impl Tag {
+    /// The tag of text computed from the template alone.
+    pub const COMPUTED: Tag = Tag { source: COMPUTED, message: UNUSED };
+
+    /// Whether the text came from data rather than from the template.
+    pub fn is_data(self) -> bool {
+        is_data(self.source)
+    }
+}
+
+/// Whether a source is an input value.
+pub(crate) fn is_data(source: u32) -> bool {
+    source & TEMPLATE_BIT == 0
+}
+
+/// The first of two sources that is an input value, else [`COMPUTED`].
+pub(crate) fn derived(a: u32, b: u32) -> u32 {
+    if is_data(a) {
+        a
+    } else if is_data(b) {
+        b
+    } else {
+        COMPUTED
+    }
+}
+
+/// How an input value is reached from its parent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Key<'r> {
+    /// A root: messages, tools, ...; its name is the first element of every path under it.
+    Root(&'static str),
+    /// An element of a list.
+    Index(u32),
+    /// A value of a mapping.
+    Name(&'r str),
+}
+
+/// One input value.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node<'r> {
+    pub parent: u32,
+    pub message: u32,
+    pub key: Key<'r>,
+}
+
+pub(crate) const MESSAGES_ROOT: u32 = 0;
+pub(crate) const TOOLS_ROOT: u32 = 1;
+pub(crate) const DOCUMENTS_ROOT: u32 = 2;
+pub(crate) const ARGUMENTS_ROOT: u32 = 3;
+pub(crate) const CLOCK_ROOT: u32 = 4;
+
+/// Every value of the caller's input, so that a path can be read off a source.
+#[derive(Debug)]
+pub(crate) struct Nodes<'r> {
+    items: RefCell<Vec<Node<'r>>>,
+}
+
+impl<'r> Nodes<'r> {
+    /// A table that holds the five roots.
+    pub fn new() -> Self {
+        let mut items = Vec::with_capacity(64);
+        for name in ["messages", "tools", "documents", "arguments", "clock"] {
+            items.push(Node { parent: u32::MAX, message: UNUSED, key: Key::Root(name) });
+        }
+        Nodes { items: RefCell::new(items) }
+    }
+
+    /// Adds a value under `parent` and returns its source.
+    pub fn add(&self, parent: u32, key: Key<'r>) -> u32 {
+        let mut items = self.items.borrow_mut();
+        let message = match key {
+            Key::Index(index) if parent == MESSAGES_ROOT => index,
+            _ => items[parent as usize].message,
+        };
+        let id = items.len() as u32;
+        items.push(Node { parent, message, key });
+        id
+    }
+
+    /// The tag of text that is exactly the value `source`.
+    pub fn tag(&self, source: u32) -> Tag {
+        Tag { source, message: self.items.borrow()[source as usize].message }
+    }
+
+    /// The message that a value lies in; [`UNUSED`] when it lies in none.
+    pub fn message(&self, source: u32) -> u32 {
+        if is_data(source) {
+            self.items.borrow()[source as usize].message
+        } else {
+            UNUSED
+        }
+    }
+
+    /// One entry of the table.
+    pub fn get(&self, source: u32) -> Node<'r> {
+        self.items.borrow()[source as usize]
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.items.borrow().len()
+    }
+}

@@ -1,0 +1,159 @@
+//! Equality and order as Python has them.
+
+use std::cmp::Ordering;
+
+use bumpalo::Bump;
+use num_bigint::BigInt;
+use num_traits::{FromPrimitive, ToPrimitive};
+
+use super::{Value, ViewKind};
+use crate::error::{type_error, Result};
+
+/// Nesting beyond which two containers are taken as unequal; input cannot be deeper.
+const MAX_DEPTH: u32 = 600;
+
+/// `a == b`.
+pub(crate) fn equal<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>) -> bool {
+    equal_at(arena, a, b, 0)
+}
+
+fn equal_at<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>, depth: u32) -> bool {
+    if depth > MAX_DEPTH {
+        return false;
+    }
+    match (a, b) {
+        (Value::Undefined(_) | Value::Missing, Value::Undefined(_) | Value::Missing) => true,
+        (Value::None(_), Value::None(_)) => true,
+        (Value::Str(a) | Value::Markup(a), Value::Str(b) | Value::Markup(b)) => {
+            a.len() == b.len() && a.flat(arena) == b.flat(arena)
+        }
+        (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
+            a.items.len() == b.items.len()
+                && a.items.iter().zip(b.items).all(|(a, b)| equal_at(arena, *a, *b, depth + 1))
+        }
+        (Value::Dict(a), Value::Dict(b)) => {
+            a.entries.len() == b.entries.len()
+                && a.entries.iter().all(|(key, value)| {
+                    b.get(arena, *key).is_some_and(|other| equal_at(arena, *value, other, depth + 1))
+                })
+        }
+        (Value::View(a), Value::View(b)) if a.kind == b.kind && a.kind != ViewKind::Values => {
+            a.dict.entries.len() == b.dict.entries.len()
+                && a.dict.entries.iter().all(|(key, value)| {
+                    b.dict.get(arena, *key).is_some_and(|other| {
+                        a.kind == ViewKind::Keys || equal_at(arena, *value, other, depth + 1)
+                    })
+                })
+        }
+        (Value::Range(a), Value::Range(b)) => {
+            let len = a.len();
+            len == b.len() && (len == 0 || a.start == b.start && (len == 1 || a.step == b.step))
+        }
+        (Value::Namespace(a), Value::Namespace(b)) => std::ptr::eq(a, b),
+        (Value::Macro(a), Value::Macro(b)) => std::ptr::eq(a, b),
+        (Value::Loop(a), Value::Loop(b)) => std::ptr::eq(a, b),
+        (Value::Iter(a), Value::Iter(b)) => std::ptr::eq(a, b),
+        (Value::Cycler(a), Value::Cycler(b)) => std::ptr::eq(a, b),
+        (Value::Joiner(a), Value::Joiner(b)) => std::ptr::eq(a, b),
+        (Value::Function(a), Value::Function(b)) => a == b,
+        (Value::Method(a), Value::Method(b)) => {
+            a.method == b.method && equal_at(arena, a.object, b.object, depth + 1)
+        }
+        _ => numbers(a, b).is_some_and(|order| order == Some(Ordering::Equal)),
+    }
+}
+
+/// Compares two numbers (booleans count); the outer `None` means one is not a number, the inner one a NaN.
+fn numbers(a: Value<'_>, b: Value<'_>) -> Option<Option<Ordering>> {
+    match (number(a)?, number(b)?) {
+        (Number::Int(a), Number::Int(b)) => Some(Some(a.cmp(&b))),
+        (Number::Float(a), Number::Float(b)) => Some(a.partial_cmp(&b)),
+        (Number::Big(a), Number::Big(b)) => Some(Some(a.cmp(b))),
+        (Number::Int(a), Number::Big(b)) => Some(Some(BigInt::from(a).cmp(b))),
+        (Number::Big(a), Number::Int(b)) => Some(Some(a.cmp(&BigInt::from(b)))),
+        (Number::Int(a), Number::Float(b)) => Some(int_float(&BigInt::from(a), b)),
+        (Number::Float(a), Number::Int(b)) => Some(int_float(&BigInt::from(b), a).map(Ordering::reverse)),
+        (Number::Big(a), Number::Float(b)) => Some(int_float(a, b)),
+        (Number::Float(a), Number::Big(b)) => Some(int_float(b, a).map(Ordering::reverse)),
+    }
+}
+
+enum Number<'a> {
+    Int(i64),
+    Big(&'a BigInt),
+    Float(f64),
+}
+
+fn number(value: Value<'_>) -> Option<Number<'_>> {
+    match value {
+        Value::Bool(value, _) => Some(Number::Int(value.into())),
+        Value::Int(value, _) => Some(Number::Int(value)),
+        Value::BigInt(value, _) => Some(Number::Big(value)),
+        Value::Float(value, _) => Some(Number::Float(value)),
+        _ => None,
+    }
+}
+
+fn int_float(a: &BigInt, b: f64) -> Option<Ordering> {
+    if b.is_nan() {
+        return None;
+    }
+    if b.is_infinite() {
+        return Some(if b > 0.0 { Ordering::Less } else { Ordering::Greater });
+    }
+    let whole = BigInt::from_f64(b.trunc())?;
+    Some(a.cmp(&whole).then_with(|| 0.0.partial_cmp(&b.fract()).unwrap_or(Ordering::Equal)))
+}
+
+/// `a < b` and its kin; `None` where a NaN makes every comparison false.
+///
+/// `symbol` is the operator as Python names it in its message.
+pub(crate) fn compare<'r>(
+    arena: &'r Bump,
+    a: Value<'r>,
+    b: Value<'r>,
+    symbol: &str,
+) -> Result<Option<Ordering>> {
+    if let (Some(a), Some(b)) = (a.as_str(), b.as_str()) {
+        return Ok(Some(a.flat(arena).chars().cmp(b.flat(arena).chars())));
+    }
+    if let Some(order) = numbers(a, b) {
+        return Ok(order);
+    }
+    match (a, b) {
+        (Value::List(x), Value::List(y)) | (Value::Tuple(x), Value::Tuple(y)) => {
+            for (a, b) in x.items.iter().zip(y.items) {
+                if !equal(arena, *a, *b) {
+                    return compare(arena, *a, *b, symbol);
+                }
+            }
+            Ok(Some(x.items.len().cmp(&y.items.len())))
+        }
+        (Value::Undefined(undefined), _) | (_, Value::Undefined(undefined)) => {
+            Err(undefined.error(arena))
+        }
+        _ => type_error(format!(
+            "'{symbol}' not supported between instances of '{}' and '{}'",
+            a.type_name(),
+            b.type_name()
+        )),
+    }
+}
+
+/// The value as a float, where Python's arithmetic would convert it.
+pub(crate) fn as_float(value: Value<'_>) -> Option<f64> {
+    match number(value)? {
+        Number::Int(value) => Some(value as f64),
+        Number::Big(value) => value.to_f64(),
+        Number::Float(value) => Some(value),
+    }
+}
+
+/// The value as an integer of any size; floats are none.
+pub(crate) fn as_big(value: Value<'_>) -> Option<BigInt> {
+    match number(value)? {
+        Number::Int(value) => Some(value.into()),
+        Number::Big(value) => Some(value.clone()),
+        Number::Float(_) => None,
+    }
+}

@@ -1,0 +1,138 @@
+//! Ordered mappings.
+
+use std::cell::Cell;
+use std::hash::{BuildHasher, RandomState};
+
+use bumpalo::collections::Vec as BumpVec;
+use bumpalo::Bump;
+
+use super::cmp::equal;
+use super::Value;
+
+/// Mappings up to this size are searched from the front.
+const LINEAR: usize = 8;
+
+/// A mapping in insertion order.
+#[derive(Debug)]
+pub(crate) struct Dict<'r> {
+    pub entries: &'r [(Value<'r>, Value<'r>)],
+    pub source: u32,
+    index: Cell<Option<&'r Index<'r>>>,
+}
+
+/// Positions of the string keys of a large mapping, by hash; `u32::MAX` marks a free slot.
+#[derive(Debug)]
+struct Index<'r> {
+    hasher: RandomState,
+    slots: &'r [u32],
+}
+
+impl<'r> Dict<'r> {
+    pub fn new(entries: &'r [(Value<'r>, Value<'r>)], source: u32) -> Self {
+        Dict { entries, source, index: Cell::new(None) }
+    }
+
+    /// The value under a string key.
+    pub fn get_str(&self, arena: &'r Bump, name: &str) -> Option<Value<'r>> {
+        if self.entries.len() <= LINEAR {
+            return self.entries.iter().find(|(key, _)| is_key(arena, *key, name)).map(|(_, value)| *value);
+        }
+        let index = self.index(arena);
+        let mask = index.slots.len() - 1;
+        let mut slot = index.hasher.hash_one(name) as usize & mask;
+        while index.slots[slot] != u32::MAX {
+            let (key, value) = self.entries[index.slots[slot] as usize];
+            if is_key(arena, key, name) {
+                return Some(value);
+            }
+            slot = (slot + 1) & mask;
+        }
+        None
+    }
+
+    /// The value under any key.
+    pub fn get(&self, arena: &'r Bump, key: Value<'r>) -> Option<Value<'r>> {
+        match key {
+            Value::Str(str) | Value::Markup(str) => self.get_str(arena, str.flat(arena)),
+            _ => self.entries.iter().find(|(other, _)| equal(arena, *other, key)).map(|(_, value)| *value),
+        }
+    }
+
+    fn index(&self, arena: &'r Bump) -> &'r Index<'r> {
+        if let Some(index) = self.index.get() {
+            return index;
+        }
+        let size = (self.entries.len() * 2).next_power_of_two();
+        let slots = arena.alloc_slice_fill_copy(size, u32::MAX);
+        let hasher = RandomState::new();
+        for (position, (key, _)) in self.entries.iter().enumerate() {
+            let Some(str) = key.as_str() else { continue };
+            let mut slot = hasher.hash_one(str.flat(arena)) as usize & (size - 1);
+            while slots[slot] != u32::MAX {
+                slot = (slot + 1) & (size - 1);
+            }
+            slots[slot] = position as u32;
+        }
+        let index: &'r Index<'r> = arena.alloc(Index { hasher, slots });
+        self.index.set(Some(index));
+        index
+    }
+}
+
+fn is_key<'r>(arena: &'r Bump, key: Value<'r>, name: &str) -> bool {
+    key.as_str().is_some_and(|str| str.flat(arena) == name)
+}
+
+/// Builds a mapping where a later value replaces an earlier one in place, as Python does.
+pub(crate) struct DictBuilder<'r> {
+    arena: &'r Bump,
+    entries: BumpVec<'r, (Value<'r>, Value<'r>)>,
+    positions: Option<std::collections::HashMap<&'r str, usize>>,
+}
+
+impl<'r> DictBuilder<'r> {
+    pub fn new(arena: &'r Bump, capacity: usize) -> Self {
+        DictBuilder { arena, entries: BumpVec::with_capacity_in(capacity, arena), positions: None }
+    }
+
+    /// Adds an entry whose key is known to be new.
+    pub fn push_new(&mut self, key: Value<'r>, value: Value<'r>) {
+        debug_assert!(self.positions.is_none());
+        self.entries.push((key, value));
+    }
+
+    /// Adds or replaces an entry.
+    pub fn insert(&mut self, key: Value<'r>, value: Value<'r>) {
+        match self.position(key) {
+            Some(position) => self.entries[position].1 = value,
+            None => {
+                if let (Some(positions), Some(str)) = (&mut self.positions, key.as_str()) {
+                    positions.insert(str.flat(self.arena), self.entries.len());
+                }
+                self.entries.push((key, value));
+            }
+        }
+    }
+
+    fn position(&mut self, key: Value<'r>) -> Option<usize> {
+        let Some(str) = key.as_str() else {
+            return self.entries.iter().position(|(other, _)| equal(self.arena, *other, key));
+        };
+        let name = str.flat(self.arena);
+        if self.entries.len() <= LINEAR && self.positions.is_none() {
+            return self.entries.iter().position(|(other, _)| is_key(self.arena, *other, name));
+        }
+        let (arena, entries) = (self.arena, &self.entries);
+        let positions = self.positions.get_or_insert_with(|| {
+            let keys = entries.iter().enumerate();
+            keys.filter_map(|(at, (key, _))| key.as_str().map(|str| (str.flat(arena), at))).collect()
+        });
+        positions.get(name).copied()
+    }
+
+    /// The finished mapping.
+    pub fn finish(self, source: u32) -> &'r Dict<'r> {
+        let entries = self.entries.into_bump_slice();
+        self.arena.alloc(Dict::new(entries, source))
+    }
+}

@@ -1,0 +1,315 @@
+//! Values of the template language: small, copyable, borrowed from the input or from the arena of one render.
+
+pub(crate) mod build;
+pub(crate) mod cmp;
+pub(crate) mod dict;
+pub(crate) mod iter;
+pub(crate) mod repr;
+pub(crate) mod string;
+
+use std::cell::{Cell, RefCell};
+
+use bumpalo::collections::Vec as BumpVec;
+use bumpalo::Bump;
+use num_bigint::BigInt;
+use num_traits::{ToPrimitive, Zero};
+
+use crate::builtins::functions::Function;
+use crate::builtins::methods::Method;
+use crate::compile::program::FunctionId;
+use crate::origin::COMPUTED;
+use crate::vm::frame::Activation;
+
+pub(crate) use dict::Dict;
+pub(crate) use iter::{IterObject, IterState};
+pub(crate) use string::{Run, Str};
+
+/// A value. Numbers, booleans and `None` that came from the input carry their source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Value<'r> {
+    /// A variable that was never assigned.
+    Missing,
+    Undefined(&'r Undefined<'r>),
+    None(u32),
+    Bool(bool, u32),
+    Int(i64, u32),
+    BigInt(&'r BigInt, u32),
+    Float(f64, u32),
+    Str(Str<'r>),
+    /// A string that `|safe` or `|escape` marked as markup.
+    Markup(Str<'r>),
+    List(&'r Seq<'r>),
+    Tuple(&'r Seq<'r>),
+    Dict(&'r Dict<'r>),
+    View(&'r View<'r>),
+    Range(&'r Range),
+    Iter(&'r IterObject<'r>),
+    Namespace(&'r Namespace<'r>),
+    Macro(&'r Macro<'r>),
+    Loop(&'r Loop<'r>),
+    Method(&'r BoundMethod<'r>),
+    Function(Function),
+    Cycler(&'r Cycler<'r>),
+    Joiner(&'r Joiner<'r>),
+}
+
+/// A list or tuple.
+#[derive(Debug)]
+pub(crate) struct Seq<'r> {
+    pub items: &'r [Value<'r>],
+    pub source: u32,
+}
+
+/// `dict.keys()`, `.values()` or `.items()`.
+#[derive(Debug)]
+pub(crate) struct View<'r> {
+    pub kind: ViewKind,
+    pub dict: &'r Dict<'r>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ViewKind {
+    Keys,
+    Values,
+    Items,
+}
+
+/// `range(...)`.
+#[derive(Debug)]
+pub(crate) struct Range {
+    pub start: i64,
+    pub stop: i64,
+    pub step: i64,
+}
+
+impl Range {
+    pub fn len(&self) -> i64 {
+        if self.step > 0 && self.start < self.stop {
+            (self.stop - self.start - 1) / self.step + 1
+        } else if self.step < 0 && self.start > self.stop {
+            (self.start - self.stop - 1) / -self.step + 1
+        } else {
+            0
+        }
+    }
+
+    pub fn get(&self, index: i64) -> i64 {
+        self.start + index * self.step
+    }
+}
+
+/// `namespace(...)`: the one mutable value.
+#[derive(Debug)]
+pub(crate) struct Namespace<'r> {
+    pub attrs: RefCell<BumpVec<'r, (Str<'r>, Value<'r>)>>,
+}
+
+impl<'r> Namespace<'r> {
+    pub fn get(&self, arena: &'r Bump, name: &str) -> Option<Value<'r>> {
+        let attrs = self.attrs.borrow();
+        attrs.iter().find(|(key, _)| key.flat(arena) == name).map(|(_, value)| *value)
+    }
+
+    pub fn set(&self, arena: &'r Bump, name: Str<'r>, value: Value<'r>) {
+        let mut attrs = self.attrs.borrow_mut();
+        let text = name.flat(arena);
+        match attrs.iter_mut().find(|(key, _)| key.flat(arena) == text) {
+            Some(entry) => entry.1 = value,
+            None => attrs.push((name, value)),
+        }
+    }
+}
+
+/// A macro, or the body of a call block.
+#[derive(Debug)]
+pub(crate) struct Macro<'r> {
+    pub function: FunctionId,
+    pub scope: &'r Activation<'r>,
+}
+
+/// The `loop` variable of a running loop.
+#[derive(Debug)]
+pub(crate) struct Loop<'r> {
+    pub iter: RefCell<IterState<'r>>,
+    /// What the loop runs over.
+    pub iterable: Value<'r>,
+    pub length: Cell<Option<i64>>,
+    pub index0: Cell<i64>,
+    pub after: Cell<Value<'r>>,
+    pub current: Cell<Value<'r>>,
+    pub before: Cell<Value<'r>>,
+    pub changed: Cell<Option<&'r [Value<'r>]>>,
+    /// Body to call for `loop(...)` in a recursive loop, and the scope it runs in.
+    pub recurse: Option<(FunctionId, &'r Activation<'r>)>,
+    pub depth0: i64,
+}
+
+/// A method with its object.
+#[derive(Debug)]
+pub(crate) struct BoundMethod<'r> {
+    pub object: Value<'r>,
+    pub method: Method,
+}
+
+/// `cycler(...)`.
+#[derive(Debug)]
+pub(crate) struct Cycler<'r> {
+    pub items: &'r [Value<'r>],
+    pub position: Cell<usize>,
+}
+
+/// `joiner(...)`.
+#[derive(Debug)]
+pub(crate) struct Joiner<'r> {
+    pub separator: Value<'r>,
+    pub used: Cell<bool>,
+}
+
+/// What is known about an undefined value; its message is made when it is raised.
+#[derive(Debug)]
+pub(crate) enum Undefined<'r> {
+    /// An unknown variable.
+    Name(&'r str),
+    /// A missing attribute or element.
+    Element { object: Value<'r>, key: Value<'r> },
+    /// Anything else, with its message.
+    Hint(&'r str),
+    /// Access that the sandbox forbids.
+    Unsafe { attribute: &'r str, type_name: &'static str },
+    /// `x if y` without `else`.
+    Conditional(&'r str),
+}
+
+impl<'r> Value<'r> {
+    pub const NONE: Self = Value::None(COMPUTED);
+
+    pub fn bool(value: bool) -> Self {
+        Value::Bool(value, COMPUTED)
+    }
+
+    pub fn int(value: i64) -> Self {
+        Value::Int(value, COMPUTED)
+    }
+
+    /// A string computed from the template alone.
+    pub fn str(text: &'r str) -> Self {
+        Value::Str(Str::computed(text))
+    }
+
+    pub fn list(arena: &'r Bump, items: &'r [Value<'r>], source: u32) -> Self {
+        Value::List(arena.alloc(Seq { items, source }))
+    }
+
+    pub fn tuple(arena: &'r Bump, items: &'r [Value<'r>], source: u32) -> Self {
+        Value::Tuple(arena.alloc(Seq { items, source }))
+    }
+
+    /// An integer of any size.
+    pub fn big(arena: &'r Bump, value: BigInt, source: u32) -> Self {
+        match value.to_i64() {
+            Some(small) => Value::Int(small, source),
+            None => Value::BigInt(arena.alloc(value), source),
+        }
+    }
+
+    pub fn undefined_hint(arena: &'r Bump, hint: &'r str) -> Self {
+        Value::Undefined(arena.alloc(Undefined::Hint(hint)))
+    }
+
+    /// The string inside, markup or not.
+    pub fn as_str(self) -> Option<Str<'r>> {
+        match self {
+            Value::Str(str) | Value::Markup(str) => Some(str),
+            _ => None,
+        }
+    }
+
+    pub fn is_undefined(self) -> bool {
+        matches!(self, Value::Undefined(_) | Value::Missing)
+    }
+
+    pub fn is_none(self) -> bool {
+        matches!(self, Value::None(_))
+    }
+
+    /// Where the value came from: an input value, or [`COMPUTED`].
+    pub fn source(self, arena: &'r Bump) -> u32 {
+        match self {
+            Value::None(source)
+            | Value::Bool(_, source)
+            | Value::Int(_, source)
+            | Value::BigInt(_, source)
+            | Value::Float(_, source) => source,
+            Value::Str(str) | Value::Markup(str) => str.data_source(arena),
+            Value::List(seq) | Value::Tuple(seq) => seq.source,
+            Value::Dict(dict) => dict.source,
+            Value::View(view) => view.dict.source,
+            Value::Iter(iter) => iter.source,
+            _ => COMPUTED,
+        }
+    }
+
+    /// Python's truth of the value; a generator is always true.
+    pub fn truthy(self) -> bool {
+        match self {
+            Value::Missing | Value::Undefined(_) | Value::None(_) => false,
+            Value::Bool(value, _) => value,
+            Value::Int(value, _) => value != 0,
+            Value::BigInt(value, _) => !value.is_zero(),
+            Value::Float(value, _) => value != 0.0,
+            Value::Str(str) | Value::Markup(str) => !str.is_empty(),
+            Value::List(seq) | Value::Tuple(seq) => !seq.items.is_empty(),
+            Value::Dict(dict) => !dict.entries.is_empty(),
+            Value::View(view) => !view.dict.entries.is_empty(),
+            Value::Range(range) => range.len() > 0,
+            _ => true,
+        }
+    }
+
+    /// `type(value).__name__`.
+    pub fn type_name(self) -> &'static str {
+        match self {
+            Value::Missing | Value::Undefined(_) => "Undefined",
+            Value::None(_) => "NoneType",
+            Value::Bool(..) => "bool",
+            Value::Int(..) | Value::BigInt(..) => "int",
+            Value::Float(..) => "float",
+            Value::Str(_) => "str",
+            Value::Markup(_) => "Markup",
+            Value::List(_) => "list",
+            Value::Tuple(_) => "tuple",
+            Value::Dict(_) => "dict",
+            Value::View(view) => match view.kind {
+                ViewKind::Keys => "dict_keys",
+                ViewKind::Values => "dict_values",
+                ViewKind::Items => "dict_items",
+            },
+            Value::Range(_) => "range",
+            Value::Iter(iter) => iter.type_name,
+            Value::Namespace(_) => "TemplateNamespace",
+            Value::Macro(_) => "Macro",
+            Value::Loop(_) => "LoopContext",
+            Value::Method(_) => "builtin_function_or_method",
+            Value::Function(function) => function.type_name(),
+            Value::Cycler(_) => "Cycler",
+            Value::Joiner(_) => "Joiner",
+        }
+    }
+
+    /// Jinja2's name of the value's type in messages about missing attributes.
+    pub fn object_type_repr(self) -> String {
+        match self {
+            Value::None(_) => "None".to_owned(),
+            Value::Markup(_) => "markupsafe.Markup object".to_owned(),
+            Value::Undefined(_) | Value::Missing => "jinja2.runtime.Undefined object".to_owned(),
+            Value::Namespace(_) => {
+                "transformers.utils.chat_template_utils.TemplateNamespace object".to_owned()
+            }
+            Value::Macro(_) => "jinja2.runtime.Macro object".to_owned(),
+            Value::Loop(_) => "jinja2.runtime.LoopContext object".to_owned(),
+            Value::Cycler(_) => "jinja2.utils.Cycler object".to_owned(),
+            Value::Joiner(_) => "jinja2.utils.Joiner object".to_owned(),
+            other => format!("{} object", other.type_name()),
+        }
+    }
+}

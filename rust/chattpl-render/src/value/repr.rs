@@ -1,0 +1,235 @@
+//! `str()` and `repr()` of values, with the origin of every piece.
+
+use bumpalo::Bump;
+
+use super::build::StrBuilder;
+use super::{Dict, Str, Undefined, Value, ViewKind};
+use crate::error::{ErrorClass, RenderError};
+use crate::origin::{is_data, Tag, COMPUTED, UNUSED};
+use crate::pytext;
+
+impl<'r> Value<'r> {
+    /// `str(value)`.
+    pub fn to_str(self, arena: &'r Bump) -> Str<'r> {
+        match self {
+            Value::Str(str) | Value::Markup(str) => str,
+            Value::Undefined(_) | Value::Missing => Str::computed(""),
+            Value::Int(value, source) => Str::from_source(arena.alloc_str(&value.to_string()), source),
+            Value::Bool(value, source) => Str::from_source(bool_name(value), source),
+            Value::None(source) => Str::from_source("None", source),
+            _ => self.to_repr(arena),
+        }
+    }
+
+    /// `repr(value)`.
+    pub fn to_repr(self, arena: &'r Bump) -> Str<'r> {
+        let mut out = StrBuilder::new(arena);
+        write_repr(arena, self, Tag::COMPUTED, &mut out);
+        out.finish()
+    }
+
+    /// `repr(value)` as plain text, for messages.
+    pub fn repr_text(self, arena: &'r Bump) -> &'r str {
+        self.to_repr(arena).flat(arena)
+    }
+}
+
+fn bool_name(value: bool) -> &'static str {
+    if value {
+        "True"
+    } else {
+        "False"
+    }
+}
+
+fn scalar_tag(source: u32, around: Tag) -> Tag {
+    if is_data(source) {
+        Tag { source, message: UNUSED }
+    } else {
+        around
+    }
+}
+
+/// The tag of a container's brackets: its own source where it is data.
+fn bracket_tag(source: u32, around: Tag) -> Tag {
+    scalar_tag(source, around)
+}
+
+fn write_repr<'r>(arena: &'r Bump, value: Value<'r>, around: Tag, out: &mut StrBuilder<'r>) {
+    match value {
+        Value::Str(str) => write_repr_str(arena, str, around, out),
+        Value::Markup(str) => {
+            out.push("Markup(", around);
+            write_repr_str(arena, str, around, out);
+            out.push(")", around);
+        }
+        Value::None(source) => out.push("None", scalar_tag(source, around)),
+        Value::Bool(value, source) => out.push(bool_name(value), scalar_tag(source, around)),
+        Value::Int(value, source) => out.push(&value.to_string(), scalar_tag(source, around)),
+        Value::BigInt(value, source) => out.push(&value.to_string(), scalar_tag(source, around)),
+        Value::Float(value, source) => {
+            out.push(&pytext::repr_float(value), scalar_tag(source, around));
+        }
+        Value::List(seq) => {
+            let tag = bracket_tag(seq.source, around);
+            write_items(arena, "[", seq.items.iter().copied(), "]", tag, out);
+        }
+        Value::Tuple(seq) => {
+            let tag = bracket_tag(seq.source, around);
+            let close = if seq.items.len() == 1 { ",)" } else { ")" };
+            write_items(arena, "(", seq.items.iter().copied(), close, tag, out);
+        }
+        Value::Dict(dict) => write_dict(arena, dict, bracket_tag(dict.source, around), out),
+        Value::View(view) => {
+            let tag = bracket_tag(view.dict.source, around);
+            write_view(arena, view.kind, view.dict, tag, out);
+        }
+        Value::Namespace(namespace) => {
+            out.push("<Namespace {", around);
+            for (at, (key, value)) in namespace.attrs.borrow().iter().enumerate() {
+                out.push(if at == 0 { "" } else { ", " }, around);
+                write_repr_str(arena, *key, around, out);
+                out.push(": ", around);
+                write_repr(arena, *value, around, out);
+            }
+            out.push("}>", around);
+        }
+        other => out.push(&opaque_repr(other), around),
+    }
+}
+
+fn write_items<'r>(
+    arena: &'r Bump,
+    open: &str,
+    items: impl Iterator<Item = Value<'r>>,
+    close: &str,
+    tag: Tag,
+    out: &mut StrBuilder<'r>,
+) {
+    out.push(open, tag);
+    for (at, item) in items.enumerate() {
+        if at > 0 {
+            out.push(", ", tag);
+        }
+        write_repr(arena, item, tag, out);
+    }
+    out.push(close, tag);
+}
+
+fn write_dict<'r>(arena: &'r Bump, dict: &Dict<'r>, tag: Tag, out: &mut StrBuilder<'r>) {
+    out.push("{", tag);
+    for (at, (key, value)) in dict.entries.iter().enumerate() {
+        if at > 0 {
+            out.push(", ", tag);
+        }
+        write_repr(arena, *key, tag, out);
+        out.push(": ", tag);
+        write_repr(arena, *value, tag, out);
+    }
+    out.push("}", tag);
+}
+
+fn write_view<'r>(arena: &'r Bump, kind: ViewKind, dict: &Dict<'r>, tag: Tag, out: &mut StrBuilder<'r>) {
+    match kind {
+        ViewKind::Keys => {
+            let keys = dict.entries.iter().map(|(key, _)| *key);
+            write_items(arena, "dict_keys([", keys, "])", tag, out);
+        }
+        ViewKind::Values => {
+            let values = dict.entries.iter().map(|(_, value)| *value);
+            write_items(arena, "dict_values([", values, "])", tag, out);
+        }
+        ViewKind::Items => {
+            let items = dict.entries.iter().map(|(key, value)| {
+                Value::tuple(arena, arena.alloc_slice_copy(&[*key, *value]), dict.source)
+            });
+            write_items(arena, "dict_items([", items, "])", tag, out);
+        }
+    }
+}
+
+/// Text of values whose `repr` says nothing about data.
+fn opaque_repr(value: Value<'_>) -> String {
+    match value {
+        Value::Missing | Value::Undefined(_) => "Undefined".to_owned(),
+        Value::Range(range) if range.step == 1 => format!("range({}, {})", range.start, range.stop),
+        Value::Range(range) => format!("range({}, {}, {})", range.start, range.stop, range.step),
+        Value::Iter(iter) if iter.type_name == "generator" => {
+            format!("<generator object {} at 0x7f0000000000>", iter.name)
+        }
+        Value::Loop(this) => format!("<LoopContext {}/{}>", this.index0.get() + 1, this.known_length()),
+        Value::Macro(_) => "<Macro>".to_owned(),
+        other => format!("<{} object at 0x7f0000000000>", other.type_name()),
+    }
+}
+
+/// `repr` of a string; the quotes belong to the string's own source where it is data.
+fn write_repr_str<'r>(arena: &'r Bump, str: Str<'r>, around: Tag, out: &mut StrBuilder<'r>) {
+    let flat = str.flat(arena);
+    let quote = if flat.contains('\'') && !flat.contains('"') { '"' } else { '\'' };
+    let source = str.data_source(arena);
+    let quote_tag = if is_data(source) { scalar_tag(source, around) } else { around };
+    out.push_char(quote, quote_tag);
+    str.for_each_run(|run| {
+        let tag = if run.tag.source == COMPUTED { around } else { run.tag };
+        write_escaped(run.text, quote, tag, out);
+    });
+    out.push_char(quote, quote_tag);
+}
+
+fn write_escaped(text: &str, quote: char, tag: Tag, out: &mut StrBuilder<'_>) {
+    let mut clean = 0;
+    for (at, c) in text.char_indices() {
+        if c != quote && c != '\\' && (c as u32 >= 0x20 && (c as u32) < 0x7f || pytext::is_printable(c)) {
+            continue;
+        }
+        out.push(&text[clean..at], tag);
+        out.push(&escape_char(c), tag);
+        clean = at + c.len_utf8();
+    }
+    out.push(&text[clean..], tag);
+}
+
+fn escape_char(c: char) -> String {
+    match c {
+        '\n' => "\\n".to_owned(),
+        '\r' => "\\r".to_owned(),
+        '\t' => "\\t".to_owned(),
+        '\\' | '\'' | '"' => format!("\\{c}"),
+        c if (c as u32) <= 0xff => format!("\\x{:02x}", c as u32),
+        c if (c as u32) <= 0xffff => format!("\\u{:04x}", c as u32),
+        c => format!("\\U{:08x}", c as u32),
+    }
+}
+
+impl<'r> Undefined<'r> {
+    /// The error raised when the value is used, as Jinja2 words it.
+    pub fn error(&self, arena: &'r Bump) -> RenderError {
+        let class = match self {
+            Undefined::Unsafe { .. } => ErrorClass::SecurityError,
+            _ => ErrorClass::UndefinedError,
+        };
+        RenderError::new(class, self.message(arena))
+    }
+
+    /// Jinja2's message about the value.
+    pub fn message(&self, arena: &'r Bump) -> String {
+        match self {
+            Undefined::Name(name) => format!("{} is undefined", Value::str(name).repr_text(arena)),
+            Undefined::Hint(hint) | Undefined::Conditional(hint) => (*hint).to_owned(),
+            Undefined::Unsafe { attribute, type_name } => {
+                let attribute = Value::str(attribute).repr_text(arena);
+                format!("access to attribute {attribute} of '{type_name}' object is unsafe.")
+            }
+            Undefined::Element { object, key } => {
+                let name = object.object_type_repr();
+                let key_text = key.repr_text(arena);
+                if key.as_str().is_some() {
+                    format!("'{name}' has no attribute {key_text}")
+                } else {
+                    format!("{name} has no element {key_text}")
+                }
+            }
+        }
+    }
+}

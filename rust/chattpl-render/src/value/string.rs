@@ -1,0 +1,264 @@
+//! Strings as ropes of runs, each run with its tag.
+//!
+//! Concatenation builds a node and copies nothing. Operations that must see flat text flatten once and remember it.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use bumpalo::collections::Vec as BumpVec;
+use bumpalo::Bump;
+
+use crate::origin::{Tag, COMPUTED, GENERATION_END, GENERATION_START, UNUSED};
+
+/// A stretch of text with one tag.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run<'r> {
+    pub text: &'r str,
+    pub tag: Tag,
+}
+
+/// A string of the template language.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Str<'r> {
+    Run(Run<'r>),
+    Rope(&'r Rope<'r>),
+}
+
+/// A string made of more than one run.
+#[derive(Debug)]
+pub(crate) struct Rope<'r> {
+    len: usize,
+    /// Every run has its message.
+    used: bool,
+    shape: Shape<'r>,
+    runs: Cell<Option<&'r [Run<'r>]>>,
+    flat: Cell<Option<&'r str>>,
+}
+
+#[derive(Debug)]
+enum Shape<'r> {
+    Pair(Str<'r>, Str<'r>),
+    Runs,
+}
+
+impl<'r> Str<'r> {
+    /// Text computed from the template alone.
+    pub fn computed(text: &'r str) -> Self {
+        Str::Run(Run { text, tag: Tag::COMPUTED })
+    }
+
+    /// Text with a source and no message yet.
+    pub fn from_source(text: &'r str, source: u32) -> Self {
+        Str::Run(Run { text, tag: Tag { source, message: UNUSED } })
+    }
+
+    /// Text with a tag.
+    pub fn tagged(text: &'r str, tag: Tag) -> Self {
+        Str::Run(Run { text, tag })
+    }
+
+    /// A string of the given runs; empty runs that mark nothing are expected to be left out by the caller.
+    pub fn from_runs(arena: &'r Bump, runs: BumpVec<'r, Run<'r>>) -> Self {
+        match runs.len() {
+            0 => Str::computed(""),
+            1 => Str::Run(runs[0]),
+            _ => {
+                let len = runs.iter().map(|run| run.text.len()).sum();
+                let used = runs.iter().all(|run| run.tag.message != UNUSED);
+                let runs: &'r [Run<'r>] = runs.into_bump_slice();
+                Str::Rope(arena.alloc(Rope {
+                    len,
+                    used,
+                    shape: Shape::Runs,
+                    runs: Cell::new(Some(runs)),
+                    flat: Cell::new(None),
+                }))
+            }
+        }
+    }
+
+    /// Length in bytes.
+    pub fn len(self) -> usize {
+        match self {
+            Str::Run(run) => run.text.len(),
+            Str::Rope(rope) => rope.len,
+        }
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// Joins two strings whose runs have their messages.
+    pub fn concat(self, arena: &'r Bump, other: Str<'r>) -> Self {
+        if other.is_empty() && !other.is_marker() {
+            return self;
+        }
+        if self.is_empty() && !self.is_marker() {
+            return other;
+        }
+        Str::Rope(arena.alloc(Rope {
+            len: self.len() + other.len(),
+            used: self.is_used() && other.is_used(),
+            shape: Shape::Pair(self, other),
+            runs: Cell::new(None),
+            flat: Cell::new(None),
+        }))
+    }
+
+    fn is_marker(self) -> bool {
+        match self {
+            Str::Run(run) => matches!(run.tag.source, GENERATION_START | GENERATION_END),
+            Str::Rope(_) => true,
+        }
+    }
+
+    fn is_used(self) -> bool {
+        match self {
+            Str::Run(run) => run.tag.message != UNUSED,
+            Str::Rope(rope) => rope.used,
+        }
+    }
+
+    /// The same string where every run without a message belongs to `message`.
+    pub fn used_by(self, arena: &'r Bump, message: u32) -> Self {
+        match self {
+            Str::Run(mut run) => {
+                if run.tag.message == UNUSED {
+                    run.tag.message = message;
+                }
+                Str::Run(run)
+            }
+            Str::Rope(rope) if rope.used => self,
+            Str::Rope(_) => {
+                let mut runs = BumpVec::from_iter_in(self.runs(arena).iter().copied(), arena);
+                for run in &mut runs {
+                    if run.tag.message == UNUSED {
+                        run.tag.message = message;
+                    }
+                }
+                Str::from_runs(arena, runs)
+            }
+        }
+    }
+
+    /// The whole text in one piece.
+    pub fn flat(self, arena: &'r Bump) -> &'r str {
+        match self {
+            Str::Run(run) => run.text,
+            Str::Rope(rope) => {
+                if let Some(flat) = rope.flat.get() {
+                    return flat;
+                }
+                let mut text = bumpalo::collections::String::with_capacity_in(rope.len, arena);
+                for run in self.runs(arena) {
+                    text.push_str(run.text);
+                }
+                let flat = text.into_bump_str();
+                rope.flat.set(Some(flat));
+                flat
+            }
+        }
+    }
+
+    /// The runs in order.
+    pub fn runs(&self, arena: &'r Bump) -> &[Run<'r>] {
+        match self {
+            Str::Run(run) => std::slice::from_ref(run),
+            Str::Rope(rope) => {
+                if let Some(runs) = rope.runs.get() {
+                    return runs;
+                }
+                let mut runs = BumpVec::new_in(arena);
+                self.for_each_run(|run| runs.push(run));
+                let runs: &'r [Run<'r>] = runs.into_bump_slice();
+                rope.runs.set(Some(runs));
+                runs
+            }
+        }
+    }
+
+    /// Calls `visit` with each run in order, without building a list of them.
+    pub fn for_each_run(self, mut visit: impl FnMut(Run<'r>)) {
+        let mut pending: Vec<Str<'r>> = Vec::new();
+        let mut next = self;
+        loop {
+            match next {
+                Str::Run(run) => visit(run),
+                Str::Rope(rope) => match (&rope.shape, rope.runs.get()) {
+                    (_, Some(runs)) => runs.iter().copied().for_each(&mut visit),
+                    (Shape::Pair(left, right), None) => {
+                        pending.push(*right);
+                        next = *left;
+                        continue;
+                    }
+                    (Shape::Runs, None) => unreachable!("a rope of runs holds its runs"),
+                },
+            }
+            match pending.pop() {
+                Some(str) => next = str,
+                None => return,
+            }
+        }
+    }
+
+    /// The bytes `range` of the string, which must lie on character boundaries.
+    pub fn slice(self, arena: &'r Bump, range: Range<usize>) -> Self {
+        if range.start == 0 && range.end == self.len() {
+            return self;
+        }
+        match self {
+            Str::Run(run) => Str::Run(Run { text: &run.text[range], tag: run.tag }),
+            Str::Rope(_) => {
+                let mut out = BumpVec::new_in(arena);
+                self.push_slice(arena, range, &mut out);
+                Str::from_runs(arena, out)
+            }
+        }
+    }
+
+    /// Appends the runs of the bytes `range` to `out`.
+    pub fn push_slice(self, arena: &'r Bump, range: Range<usize>, out: &mut BumpVec<'r, Run<'r>>) {
+        let mut offset = 0;
+        for run in self.runs(arena) {
+            let end = offset + run.text.len();
+            let from = range.start.max(offset);
+            let to = range.end.min(end);
+            let marker_inside = run.text.is_empty() && range.start < offset && offset <= range.end;
+            if from < to || marker_inside {
+                out.push(Run { text: &run.text[from.min(end) - offset..to.max(from) - offset], tag: run.tag });
+            }
+            offset = end;
+            if offset > range.end {
+                break;
+            }
+        }
+    }
+
+    /// The tag of the byte at `offset`; the first tag when the string is empty.
+    pub fn tag_at(self, arena: &'r Bump, offset: usize) -> Tag {
+        let mut start = 0;
+        let mut last = Tag::COMPUTED;
+        for run in self.runs(arena) {
+            last = run.tag;
+            if offset < start + run.text.len() {
+                return run.tag;
+            }
+            start += run.text.len();
+        }
+        last
+    }
+
+    /// The first source that is data, else [`COMPUTED`].
+    pub fn data_source(self, arena: &'r Bump) -> u32 {
+        match self {
+            Str::Run(run) if run.tag.is_data() => run.tag.source,
+            Str::Run(_) => COMPUTED,
+            Str::Rope(_) => {
+                let data = self.runs(arena).iter().find(|run| run.tag.is_data() && !run.text.is_empty());
+                data.map_or(COMPUTED, |run| run.tag.source)
+            }
+        }
+    }
+}

@@ -1,0 +1,641 @@
+//! Runs a compiled template.
+
+pub(crate) mod access;
+pub(crate) mod call;
+pub(crate) mod frame;
+pub(crate) mod ops;
+pub(crate) mod output;
+
+use std::cmp::Ordering;
+
+use bumpalo::Bump;
+use chattpl_syntax::ast::CompareOp;
+
+use self::frame::Activation;
+use self::output::Output;
+use crate::builtins::{filters, tests};
+use crate::compile::program::{Constant, Function, FunctionId, Instr, Program};
+use crate::error::{code, type_error, ErrorClass, RenderError, Result};
+use crate::options::{Clock, Limits};
+use crate::origin::{Nodes, Tag, GENERATION_END, GENERATION_START, NO_MESSAGE, TEMPLATE_BIT, UNUSED};
+use crate::value::cmp::{compare, equal};
+use crate::value::dict::DictBuilder;
+use crate::value::iter::Generator;
+use crate::value::{IterObject, IterState, Loop, Macro, Run, Str, Undefined, Value};
+
+/// The state of one render.
+pub(crate) struct Vm<'r> {
+    pub arena: &'r Bump,
+    pub program: &'r Program,
+    pub nodes: &'r Nodes<'r>,
+    pub clock: &'r Clock,
+    pub output: Output<'r>,
+    /// The message that the innermost running loop is bound to.
+    pub message: u32,
+    globals: Vec<Value<'r>>,
+    exports: Vec<(u32, Value<'r>)>,
+    stack: Vec<Value<'r>>,
+    loops: Vec<RunningLoop<'r>>,
+    callers: Vec<Value<'r>>,
+    autoescape: Vec<bool>,
+    /// Variables of finished calls, by function, for reuse.
+    spare: Vec<Vec<&'r Activation<'r>>>,
+    fuel: u64,
+    depth: u32,
+    limits: Limits,
+    max_arena_bytes: usize,
+}
+
+#[derive(Clone, Copy)]
+struct RunningLoop<'r> {
+    this: &'r Loop<'r>,
+    /// The message around the loop.
+    outer_message: u32,
+}
+
+impl<'r> Vm<'r> {
+    /// A machine ready to run `program`; `lookup` gives the context's value of a name.
+    pub fn new(
+        arena: &'r Bump,
+        program: &'r Program,
+        nodes: &'r Nodes<'r>,
+        clock: &'r Clock,
+        limits: Limits,
+        output: Output<'r>,
+        lookup: impl Fn(&str) -> Value<'r>,
+    ) -> Self {
+        let globals = program.globals.iter();
+        let globals = globals.map(|symbol| lookup(&program.symbols[*symbol as usize].text)).collect();
+        Vm {
+            arena,
+            program,
+            nodes,
+            clock,
+            output,
+            message: NO_MESSAGE,
+            globals,
+            exports: Vec::new(),
+            stack: Vec::with_capacity(32),
+            loops: Vec::with_capacity(8),
+            callers: Vec::new(),
+            autoescape: Vec::new(),
+            spare: vec![Vec::new(); program.functions.len()],
+            fuel: limits.max_instructions,
+            depth: 0,
+            limits,
+            max_arena_bytes: arena.allocated_bytes() + limits.max_memory_bytes,
+        }
+    }
+
+    /// Runs the template's body.
+    pub fn run_template(&mut self) -> Result<()> {
+        let slots = self.program.functions[0].slots as usize;
+        let scope = Activation::new(self.arena, slots, None);
+        self.run(0, scope)
+    }
+
+    /// Takes `amount` instructions from the budget.
+    pub fn charge(&mut self, amount: u64) -> Result<()> {
+        match self.fuel.checked_sub(amount) {
+            Some(left) => {
+                self.fuel = left;
+                Ok(())
+            }
+            None => Err(RenderError::own(
+                code::INSTRUCTIONS,
+                format!("the template ran more than {} instructions", self.limits.max_instructions),
+                "raise `max_instructions` if the conversation really is that long",
+            )),
+        }
+    }
+
+    /// Checks that `bytes` more may be allocated, and charges for writing them.
+    pub fn reserve(&mut self, bytes: usize) -> Result<()> {
+        let used = self.arena.allocated_bytes() + self.output.captured_bytes();
+        if used.saturating_add(bytes) > self.max_arena_bytes {
+            return Err(RenderError::own(
+                code::OUTPUT,
+                format!("the template needs more than {} bytes of memory", self.limits.max_memory_bytes),
+                "raise `max_output_bytes` if the conversation really is that long",
+            ));
+        }
+        self.charge(bytes as u64 / 64)
+    }
+
+    pub(crate) fn enter(&mut self) -> Result<()> {
+        self.depth += 1;
+        if self.depth > self.limits.max_depth {
+            let error = RenderError::new(ErrorClass::RecursionError, "maximum recursion depth exceeded");
+            return Err(error.with_code(code::DEPTH).with_hint("a macro or loop calls itself without end"));
+        }
+        self.reserve(0)
+    }
+
+    pub(crate) fn leave(&mut self) {
+        self.depth -= 1;
+    }
+
+    pub(crate) fn escaping(&self) -> bool {
+        self.autoescape.last().copied().unwrap_or(false)
+    }
+
+    fn pop(&mut self) -> Value<'r> {
+        self.stack.pop().expect("the compiler balances the stack")
+    }
+
+    /// The last `count` values, in order.
+    fn take(&mut self, count: usize) -> &'r [Value<'r>] {
+        let base = self.stack.len() - count;
+        let items = self.arena.alloc_slice_copy(&self.stack[base..]);
+        self.stack.truncate(base);
+        items
+    }
+
+    /// Makes the text belong to the current message, as its first use does.
+    pub fn used(&self, str: Str<'r>) -> Str<'r> {
+        str.used_by(self.arena, self.message)
+    }
+
+    /// The tag of text that an expression at `place` computed.
+    pub fn place_tag(place: u32) -> Tag {
+        Tag { source: TEMPLATE_BIT | place, message: UNUSED }
+    }
+
+    fn run(&mut self, id: FunctionId, scope: &'r Activation<'r>) -> Result<()> {
+        let function = &self.program.functions[id as usize];
+        let mut next = 0;
+        self.execute(function, scope, &mut next).map_err(|error| {
+            let place = function.places[next - 1];
+            error.at(self.program.places[place as usize])
+        })
+    }
+
+    fn execute(&mut self, function: &'r Function, scope: &'r Activation<'r>, next: &mut usize) -> Result<()> {
+        loop {
+            let instr = function.code[*next];
+            *next += 1;
+            self.charge(1)?;
+            match instr {
+                Instr::Text(id) => self.print_constant(id)?,
+                Instr::Emit(place) => self.print(place)?,
+                Instr::Const(id) => self.push_constant(id),
+                Instr::Int(value) => self.stack.push(Value::int(value.into())),
+                Instr::True => self.stack.push(Value::bool(true)),
+                Instr::False => self.stack.push(Value::bool(false)),
+                Instr::None => self.stack.push(Value::NONE),
+                Instr::Slot { depth, slot, name } => self.push_slot(scope.get(depth, slot), name),
+                Instr::Global { global } => self.push_global(global),
+                Instr::Store { slot } => {
+                    let value = self.pop();
+                    scope.set(slot, value);
+                }
+                Instr::JumpIfGiven { slot, target } => {
+                    if !matches!(scope.get(0, slot), Value::Missing) {
+                        *next = target as usize;
+                    }
+                }
+                Instr::Alias { depth, from, to } => scope.set(to, scope.get(depth, from)),
+                Instr::Resolve { slot, global } => scope.set(slot, self.resolve(global)),
+                Instr::Clear { slot } => scope.set(slot, Value::Missing),
+                Instr::Export { slot, name } => self.exports.push((name, scope.get(0, slot))),
+                Instr::Attr(name) => {
+                    let object = self.pop();
+                    let value = self.get_attr(object, name)?;
+                    self.stack.push(value);
+                }
+                Instr::Item => {
+                    let key = self.pop();
+                    let object = self.pop();
+                    let value = self.get_item(object, key)?;
+                    self.stack.push(value);
+                }
+                Instr::ItemStr(name) => {
+                    let object = self.pop();
+                    let value = self.get_item_str(object, name)?;
+                    self.stack.push(value);
+                }
+                Instr::Slice => {
+                    let [start, stop, step] = [self.pop(), self.pop(), self.pop()];
+                    let object = self.pop();
+                    let value = self.get_slice(object, step, stop, start)?;
+                    self.stack.push(value);
+                }
+                Instr::List(count) => {
+                    let items = self.take(count as usize);
+                    self.stack.push(Value::list(self.arena, items, crate::origin::COMPUTED));
+                }
+                Instr::Tuple(count) => {
+                    let items = self.take(count as usize);
+                    self.stack.push(Value::tuple(self.arena, items, crate::origin::COMPUTED));
+                }
+                Instr::Dict(count) => self.push_dict(count as usize)?,
+                Instr::Not => {
+                    let value = self.pop();
+                    self.stack.push(Value::bool(!value.truthy()));
+                }
+                Instr::Neg | Instr::Pos => {
+                    let value = self.pop();
+                    let value = ops::sign(self, value, instr == Instr::Neg)?;
+                    self.stack.push(value);
+                }
+                Instr::Add => self.binary(ops::add)?,
+                Instr::Sub => self.binary(ops::sub)?,
+                Instr::Mul => self.binary(ops::mul)?,
+                Instr::Div => self.binary(ops::div)?,
+                Instr::FloorDiv => self.binary(ops::floor_div)?,
+                Instr::Mod => self.binary(ops::modulo)?,
+                Instr::Pow => self.binary(ops::pow)?,
+                Instr::Compare(op) => {
+                    let right = self.pop();
+                    let left = self.pop();
+                    let holds = self.compare(op, left, right)?;
+                    self.stack.push(Value::bool(holds));
+                }
+                Instr::CompareChain { op, target } => {
+                    let right = self.pop();
+                    let left = self.pop();
+                    if self.compare(op, left, right)? {
+                        self.stack.push(right);
+                    } else {
+                        self.stack.push(Value::bool(false));
+                        *next = target as usize;
+                    }
+                }
+                Instr::Concat(count) => self.concat(count as usize)?,
+                Instr::Jump(target) => *next = target as usize,
+                Instr::JumpIfFalse(target) => {
+                    if !self.pop().truthy() {
+                        *next = target as usize;
+                    }
+                }
+                Instr::JumpIfFalseKeep(target) => self.keep_or_pop(false, target, next),
+                Instr::JumpIfTrueKeep(target) => self.keep_or_pop(true, target, next),
+                Instr::NoElse(hint) => self.push_hint(hint),
+                Instr::Call { argc, keywords } => {
+                    let args = self.arguments(argc, keywords);
+                    let callee = self.pop();
+                    let value = self.call(callee, args)?;
+                    self.stack.push(value);
+                }
+                Instr::CallMethod { name, argc, keywords } => {
+                    let args = self.arguments(argc, keywords);
+                    let object = self.pop();
+                    let value = self.call_method(object, name, args)?;
+                    self.stack.push(value);
+                }
+                Instr::CallSpread => {
+                    let (callee, args) = self.spread_arguments()?;
+                    let value = self.call(callee, args)?;
+                    self.stack.push(value);
+                }
+                Instr::Filter { filter, argc, keywords } => {
+                    let args = self.arguments(argc, keywords);
+                    let input = self.pop();
+                    let value = filters::apply(self, filter, input, args)?;
+                    self.stack.push(value);
+                }
+                Instr::FilterSpread(filter) => {
+                    let (input, args) = self.spread_arguments()?;
+                    let value = filters::apply(self, filter, input, args)?;
+                    self.stack.push(value);
+                }
+                Instr::Test { test, argc, keywords } => {
+                    let args = self.arguments(argc, keywords);
+                    let input = self.pop();
+                    let holds = tests::apply(self, test, input, args)?;
+                    self.stack.push(Value::bool(holds));
+                }
+                Instr::TestSpread(test) => {
+                    let (input, args) = self.spread_arguments()?;
+                    let holds = tests::apply(self, test, input, args)?;
+                    self.stack.push(Value::bool(holds));
+                }
+                Instr::Unknown(error) | Instr::Raise(error) => return Err(self.delayed_error(error)),
+                Instr::LoopStart { recursive } => self.start_loop(recursive, scope)?,
+                Instr::LoopStartFiltered { function, recursive } => {
+                    self.start_filtered_loop(function, recursive, scope)?;
+                },
+                Instr::LoopNext(target) => {
+                    if !self.advance_loop()? {
+                        *next = target as usize;
+                    }
+                }
+                Instr::LoopObject { slot } => {
+                    let this = self.loops.last().expect("inside a loop").this;
+                    scope.set(slot, Value::Loop(this));
+                }
+                Instr::LoopEnd => {
+                    let ended = self.loops.pop().expect("inside a loop");
+                    self.message = ended.outer_message;
+                }
+                Instr::Unpack(count) => self.unpack(count as usize)?,
+                Instr::CheckNamespace => {
+                    if !matches!(self.pop(), Value::Namespace(_)) {
+                        return Err(not_a_namespace());
+                    }
+                }
+                Instr::CheckDefined => {
+                    if let Some(Value::Undefined(undefined)) = self.stack.last() {
+                        return Err(undefined.error(self.arena));
+                    }
+                }
+                Instr::SetAttr(name) => self.set_attr(name)?,
+                Instr::CaptureStart => self.output.start_capture(),
+                Instr::CaptureEnd => {
+                    let str = self.output.end_capture(self.arena);
+                    self.stack.push(if self.escaping() { Value::Markup(str) } else { Value::Str(str) });
+                }
+                Instr::CaptureDrop => self.output.drop_capture(),
+                Instr::KeepCaller => {
+                    let caller = self.pop();
+                    self.callers.push(caller);
+                }
+                Instr::TakeCaller => {
+                    let caller = self.callers.pop().expect("set aside before the call");
+                    self.stack.push(caller);
+                }
+                Instr::Absent => self.stack.push(Value::Missing),
+                Instr::Macro { function, slot } => {
+                    scope.set(slot, Value::Macro(self.arena.alloc(Macro { function, scope })));
+                }
+                Instr::CallBlock { function } => {
+                    self.stack.push(Value::Macro(self.arena.alloc(Macro { function, scope })));
+                }
+                Instr::Generation { function } => {
+                    self.output.push_marker(GENERATION_START);
+                    self.run_inline(function, Some(scope))?;
+                    self.output.push_marker(GENERATION_END);
+                }
+                Instr::RecursiveLoop { function } => {
+                    let iterable = self.pop();
+                    let text = self.run_loop_body(function, scope, iterable, 0)?;
+                    self.output.push(text, self.message, crate::origin::COMPUTED)?;
+                }
+                Instr::Block { function } => self.run_inline(function, None)?,
+                Instr::Autoescape => {
+                    let enabled = self.pop().truthy();
+                    self.autoescape.push(enabled);
+                }
+                Instr::AutoescapeEnd => drop(self.autoescape.pop()),
+                Instr::Return => return Ok(()),
+            }
+        }
+    }
+
+    // Constants, variables, output
+
+    fn constant_run(&self, id: u32) -> Run<'r> {
+        match &self.program.constants[id as usize] {
+            Constant::Str { text, place } => Run { text, tag: Self::place_tag(*place) },
+            other => unreachable!("only strings are printed as they stand, not {other:?}"),
+        }
+    }
+
+    fn print_constant(&mut self, id: u32) -> Result<()> {
+        let run = self.constant_run(id);
+        self.output.push_run(run, self.message, run.tag.source)
+    }
+
+    fn push_constant(&mut self, id: u32) {
+        let value = match &self.program.constants[id as usize] {
+            Constant::Str { .. } => Value::Str(Str::Run(self.constant_run(id))),
+            Constant::Int(value) => Value::int(*value),
+            Constant::BigInt(value) => Value::BigInt(value, crate::origin::COMPUTED),
+            Constant::Float(value) => Value::Float(*value, crate::origin::COMPUTED),
+        };
+        self.stack.push(value);
+    }
+
+    fn push_hint(&mut self, id: u32) {
+        let hint = self.constant_run(id).text;
+        self.stack.push(Value::Undefined(self.arena.alloc(Undefined::Hint(hint))));
+    }
+
+    fn push_slot(&mut self, value: Value<'r>, name: u32) {
+        let value = match value {
+            Value::Missing => self.undefined_name(name),
+            value => value,
+        };
+        self.stack.push(value);
+    }
+
+    fn push_global(&mut self, global: u32) {
+        let value = match self.resolve(global) {
+            Value::Missing => self.undefined_name(self.program.globals[global as usize]),
+            value => value,
+        };
+        self.stack.push(value);
+    }
+
+    fn resolve(&self, global: u32) -> Value<'r> {
+        if self.program.has_blocks {
+            let symbol = self.program.globals[global as usize];
+            if let Some((_, value)) = self.exports.iter().rev().find(|(name, _)| *name == symbol) {
+                return *value;
+            }
+        }
+        self.globals[global as usize]
+    }
+
+    fn undefined_name(&self, symbol: u32) -> Value<'r> {
+        let name = &self.program.symbols[symbol as usize].text;
+        Value::Undefined(self.arena.alloc(Undefined::Name(name)))
+    }
+
+    /// Prints the top value.
+    fn print(&mut self, place: u32) -> Result<()> {
+        let value = self.pop();
+        let mut str = value.to_str(self.arena);
+        if self.escaping() && !matches!(value, Value::Markup(_)) {
+            str = filters::escape_str(self, str);
+        }
+        self.output.push(str, self.message, TEMPLATE_BIT | place)
+    }
+
+    fn keep_or_pop(&mut self, wanted: bool, target: u32, next: &mut usize) {
+        let value = self.pop();
+        if value.truthy() == wanted {
+            self.stack.push(value);
+            *next = target as usize;
+        }
+    }
+
+    fn push_dict(&mut self, count: usize) -> Result<()> {
+        let parts = self.take(count * 2);
+        let mut dict = DictBuilder::new(self.arena, count);
+        for pair in parts.chunks_exact(2) {
+            self.check_hashable(pair[0])?;
+            dict.insert(pair[0], pair[1]);
+        }
+        self.stack.push(Value::Dict(dict.finish(crate::origin::COMPUTED)));
+        Ok(())
+    }
+
+    // Operators
+
+    fn binary(&mut self, op: fn(&mut Vm<'r>, Value<'r>, Value<'r>) -> Result<Value<'r>>) -> Result<()> {
+        let right = self.pop();
+        let left = self.pop();
+        let value = op(self, left, right)?;
+        self.stack.push(value);
+        Ok(())
+    }
+
+    fn concat(&mut self, count: usize) -> Result<()> {
+        let items = self.take(count);
+        let escaping = self.escaping();
+        let mut out = Str::computed("");
+        for item in items {
+            let mut str = item.to_str(self.arena);
+            if escaping && !matches!(item, Value::Markup(_)) {
+                str = filters::escape_str(self, str);
+            }
+            out = out.concat(self.arena, self.used(str));
+        }
+        self.stack.push(if escaping { Value::Markup(out) } else { Value::Str(out) });
+        Ok(())
+    }
+
+    pub(crate) fn compare(&mut self, op: CompareOp, left: Value<'r>, right: Value<'r>) -> Result<bool> {
+        let arena = self.arena;
+        let order = |symbol| compare(arena, left, right, symbol);
+        Ok(match op {
+            CompareOp::Eq => equal(arena, left, right),
+            CompareOp::Ne => !equal(arena, left, right),
+            CompareOp::Lt => order("<")? == Some(Ordering::Less),
+            CompareOp::Gt => order(">")? == Some(Ordering::Greater),
+            CompareOp::Le => matches!(order("<=")?, Some(Ordering::Less | Ordering::Equal)),
+            CompareOp::Ge => matches!(order(">=")?, Some(Ordering::Greater | Ordering::Equal)),
+            CompareOp::In => ops::contains(self, right, left)?,
+            CompareOp::NotIn => !ops::contains(self, right, left)?,
+        })
+    }
+
+    // Loops
+
+    fn start_loop(&mut self, recursive: bool, scope: &'r Activation<'r>) -> Result<()> {
+        let iterable = self.pop();
+        let iter = iterable.iterate()?;
+        let mut this = Loop::new(iterable, iter);
+        if recursive {
+            self.make_recursive(&mut this, scope);
+        }
+        self.push_loop(this);
+        Ok(())
+    }
+
+    fn start_filtered_loop(
+        &mut self,
+        function: FunctionId,
+        recursive: bool,
+        scope: &'r Activation<'r>,
+    ) -> Result<()> {
+        let iterable = self.pop();
+        let input = iterable.iterate()?;
+        let around = if recursive { enclosing(scope) } else { scope };
+        let generator = Generator::LoopFilter { input, function, scope: around };
+        let source = iterable.source(self.arena);
+        let object = self.arena.alloc(IterObject::generator("", source, generator));
+        let mut this = Loop::new(Value::Iter(object), IterState::Object(object));
+        if recursive {
+            self.make_recursive(&mut this, scope);
+        }
+        self.push_loop(this);
+        Ok(())
+    }
+
+    /// Takes what `run_loop_body` pushed below the iterable.
+    fn make_recursive(&mut self, this: &mut Loop<'r>, scope: &'r Activation<'r>) {
+        let (depth0, function) = (self.pop(), self.pop());
+        let (Value::Int(depth0, _), Value::Int(function, _)) = (depth0, function) else {
+            unreachable!("pushed by `run_loop_body`")
+        };
+        this.recurse = Some((function as FunctionId, enclosing(scope)));
+        this.depth0 = depth0;
+    }
+
+    fn push_loop(&mut self, this: Loop<'r>) {
+        let this = self.arena.alloc(this);
+        self.loops.push(RunningLoop { this, outer_message: self.message });
+    }
+
+    /// Pushes the next element, or says that there is none.
+    fn advance_loop(&mut self) -> Result<bool> {
+        let RunningLoop { this, outer_message } = *self.loops.last().expect("inside a loop");
+        let Some(item) = this.next(self)? else { return Ok(false) };
+        self.message = match self.nodes.message(item.source(self.arena)) {
+            UNUSED => outer_message,
+            message => message,
+        };
+        self.stack.push(item);
+        Ok(true)
+    }
+
+    fn unpack(&mut self, count: usize) -> Result<()> {
+        let value = self.pop();
+        if let Value::List(seq) | Value::Tuple(seq) = value {
+            if seq.items.len() == count {
+                self.stack.extend(seq.items.iter().rev());
+                return Ok(());
+            }
+        }
+        let Ok(mut iter) = value.iterate() else {
+            return type_error(format!("cannot unpack non-iterable {} object", value.type_name()));
+        };
+        let mut items = Vec::with_capacity(count);
+        while let Some(item) = iter.next(self)? {
+            if items.len() == count {
+                let message = format!("too many values to unpack (expected {count})");
+                return Err(RenderError::new(ErrorClass::ValueError, message));
+            }
+            items.push(item);
+        }
+        if items.len() < count {
+            let got = items.len();
+            let message = format!("not enough values to unpack (expected {count}, got {got})");
+            return Err(RenderError::new(ErrorClass::ValueError, message));
+        }
+        self.stack.extend(items.iter().rev());
+        Ok(())
+    }
+
+    // Attributes of namespaces
+
+    fn set_attr(&mut self, name: u32) -> Result<()> {
+        let namespace = self.pop();
+        let value = self.pop();
+        let symbol = &self.program.symbols[name as usize];
+        let Value::Namespace(namespace) = namespace else { return Err(not_a_namespace()) };
+        check_namespace_name(&symbol.text)?;
+        let key = Str::tagged(&symbol.text, Self::place_tag(symbol.place));
+        namespace.set(self.arena, key, value);
+        Ok(())
+    }
+
+    fn delayed_error(&self, id: u32) -> RenderError {
+        let error = &self.program.errors[id as usize];
+        RenderError::new(error.class, error.message.clone())
+    }
+}
+
+fn enclosing<'r>(scope: &'r Activation<'r>) -> &'r Activation<'r> {
+    scope.parent().expect("a recursive loop runs in its own function")
+}
+
+fn not_a_namespace() -> RenderError {
+    RenderError::new(ErrorClass::TemplateRuntimeError, "cannot assign attribute on non-namespace object")
+}
+
+/// The restriction that `transformers` puts on attributes of namespaces.
+pub(crate) fn check_namespace_name(name: &str) -> Result<()> {
+    if !name.starts_with('_') {
+        return Ok(());
+    }
+    let name = crate::pytext::repr_str(name);
+    Err(RenderError::new(
+        ErrorClass::SecurityError,
+        format!(
+            "Chat templates cannot store underscore-prefixed attributes on a namespace, but got {name}. Please rename the attribute."
+        ),
+    ))
+}

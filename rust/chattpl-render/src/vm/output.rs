@@ -1,0 +1,142 @@
+//! Where printed text goes: the final text with its marks, or a capture.
+
+use bumpalo::collections::Vec as BumpVec;
+use bumpalo::Bump;
+
+use crate::error::{code, RenderError, Result};
+use crate::origin::{Tag, COMPUTED, GENERATION_END, GENERATION_START, UNUSED};
+use crate::value::{Run, Str};
+
+/// The end of a stretch of output (in bytes) and its tag; it begins where the one before ends.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Mark {
+    pub end: u32,
+    pub tag: Tag,
+}
+
+/// Output of one render.
+#[derive(Debug)]
+pub(crate) struct Output<'r> {
+    pub text: String,
+    pub marks: Vec<Mark>,
+    /// Byte ranges of generation blocks, in the order they were opened.
+    pub generation: Vec<(u32, u32)>,
+    open_generation: Vec<usize>,
+    captured: Vec<Run<'r>>,
+    /// Where each open capture begins in `captured`.
+    bases: Vec<usize>,
+    max_bytes: usize,
+}
+
+impl<'r> Output<'r> {
+    pub fn new(buffers: (String, Vec<Mark>), max_bytes: usize) -> Self {
+        Output {
+            text: buffers.0,
+            marks: buffers.1,
+            generation: Vec::new(),
+            open_generation: Vec::new(),
+            captured: Vec::new(),
+            bases: Vec::new(),
+            max_bytes,
+        }
+    }
+
+    /// Prints a string; runs without a message get `message`, computed runs the source `place`.
+    pub fn push(&mut self, str: Str<'r>, message: u32, place: u32) -> Result<()> {
+        match str {
+            Str::Run(run) => self.push_run(run, message, place),
+            Str::Rope(_) => {
+                let mut done = Ok(());
+                str.for_each_run(|run| {
+                    if done.is_ok() {
+                        done = self.push_run(run, message, place);
+                    }
+                });
+                done
+            }
+        }
+    }
+
+    pub fn push_run(&mut self, mut run: Run<'r>, message: u32, place: u32) -> Result<()> {
+        if run.tag.source == COMPUTED {
+            run.tag.source = place;
+        }
+        if run.tag.message == UNUSED {
+            run.tag.message = message;
+        }
+        if !self.bases.is_empty() {
+            if !run.text.is_empty() || is_marker(run) {
+                self.captured.push(run);
+            }
+            return Ok(());
+        }
+        if run.text.is_empty() {
+            self.mark_generation(run.tag.source);
+            return Ok(());
+        }
+        if self.text.len() + run.text.len() > self.max_bytes {
+            return Err(too_long(self.max_bytes));
+        }
+        self.text.push_str(run.text);
+        let end = self.text.len() as u32;
+        match self.marks.last_mut() {
+            Some(mark) if mark.tag == run.tag => mark.end = end,
+            _ => self.marks.push(Mark { end, tag: run.tag }),
+        }
+        Ok(())
+    }
+
+    fn mark_generation(&mut self, source: u32) {
+        let at = self.text.len() as u32;
+        if source == GENERATION_START {
+            self.open_generation.push(self.generation.len());
+            self.generation.push((at, at));
+        } else if source == GENERATION_END {
+            if let Some(open) = self.open_generation.pop() {
+                self.generation[open].1 = at;
+            }
+        }
+    }
+
+    /// Prints a marker around a generation block.
+    pub fn push_marker(&mut self, source: u32) {
+        let run = Run { text: "", tag: Tag { source, message: 0 } };
+        if self.bases.is_empty() {
+            self.mark_generation(source);
+        } else {
+            self.captured.push(run);
+        }
+    }
+
+    pub fn start_capture(&mut self) {
+        self.bases.push(self.captured.len());
+    }
+
+    pub fn end_capture(&mut self, arena: &'r Bump) -> Str<'r> {
+        let base = self.bases.pop().expect("captures are balanced");
+        let runs = BumpVec::from_iter_in(self.captured.drain(base..), arena);
+        Str::from_runs(arena, runs)
+    }
+
+    pub fn drop_capture(&mut self) {
+        let base = self.bases.pop().expect("captures are balanced");
+        self.captured.truncate(base);
+    }
+
+    /// Bytes held by open captures.
+    pub fn captured_bytes(&self) -> usize {
+        self.captured.len() * std::mem::size_of::<Run<'_>>()
+    }
+}
+
+fn is_marker(run: Run<'_>) -> bool {
+    matches!(run.tag.source, GENERATION_START | GENERATION_END)
+}
+
+pub(crate) fn too_long(max_bytes: usize) -> RenderError {
+    RenderError::own(
+        code::OUTPUT,
+        format!("the template prints more than {max_bytes} bytes"),
+        "raise `max_output_bytes` if the conversation really is that long",
+    )
+}
