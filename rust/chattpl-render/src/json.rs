@@ -20,10 +20,20 @@ pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<(
         Err(error) => {
             let at = error.valid_up_to();
             let message = format!("invalid UTF-8 at byte {at}");
-            return Err(RenderError::own(code::ENCODING, message, "save the file as UTF-8"));
+            return Err(RenderError::own(
+                code::ENCODING,
+                message,
+                "save the file as UTF-8",
+            ));
         }
     };
-    let mut reader = Reader { text, bytes: text.as_bytes(), at: 0, depth: 0, unescaped: String::new() };
+    let mut reader = Reader {
+        text,
+        bytes: text.as_bytes(),
+        at: 0,
+        depth: 0,
+        unescaped: String::new(),
+    };
     reader.skip_space();
     if reader.peek() == Some(b'{') {
         reader.conversation(input)?;
@@ -61,8 +71,15 @@ impl<'r> Reader<'r> {
         let before = &self.text.as_bytes()[..self.at.min(self.bytes.len())];
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-        let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
-        RenderError::own(code::JSON, format!("{message} at line {line} column {column}"), "check the JSON text there")
+        let column = String::from_utf8_lossy(&before[line_start..])
+            .chars()
+            .count()
+            + 1;
+        RenderError::own(
+            code::JSON,
+            format!("{message} at line {line} column {column}"),
+            "check the JSON text there",
+        )
     }
 
     fn expect(&mut self, byte: u8, message: &str) -> Result<()> {
@@ -191,7 +208,11 @@ impl<'r> Reader<'r> {
             entries.push((input.str(value_place, name), value));
             Ok(())
         })?;
-        Ok(if repeats { input.dict_with_repeats(place, &entries) } else { input.dict(place, &entries) })
+        Ok(if repeats {
+            input.dict_with_repeats(place, &entries)
+        } else {
+            input.dict(place, &entries)
+        })
     }
 
     fn list(&mut self, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
@@ -355,14 +376,21 @@ impl<'r> Reader<'r> {
                 return Ok(char::from_u32(c).expect("a pair of surrogates is a character"));
             }
         }
-        let error = self.fault("a lone surrogate in a string").with_code(code::ENCODING);
+        let error = self
+            .fault("a lone surrogate in a string")
+            .with_code(code::ENCODING);
         Err(error.with_hint("no UTF-8 text can hold it; remove it from the data"))
     }
 
     fn hex4(&self, at: usize) -> Result<u32> {
-        let digits = self.bytes.get(at..at + 4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = self
+            .bytes
+            .get(at..at + 4)
+            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
-        digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).ok_or_else(|| self.fault("a malformed \\u escape"))
+        digits
+            .and_then(|digits| u32::from_str_radix(digits, 16).ok())
+            .ok_or_else(|| self.fault("a malformed \\u escape"))
     }
 }
 

@@ -15,8 +15,6 @@ pub(crate) const GENERATION_END: u32 = u32::MAX - 2;
 
 /// The message of a run that was not used yet.
 pub(crate) const UNUSED: u32 = u32::MAX;
-/// The message of a run that belongs to none.
-pub(crate) const NO_MESSAGE: u32 = u32::MAX - 1;
 
 /// What kind of input a piece of text came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +39,16 @@ pub enum Origin {
 pub(crate) struct Tag {
     /// Index of an input value, or a place in the template.
     pub source: u32,
-    /// Index of the message it belongs to, [`NO_MESSAGE`] or [`UNUSED`].
+    /// Index of the message it belongs to, or [`UNUSED`].
     pub message: u32,
 }
 
 impl Tag {
     /// The tag of text computed from the template alone.
-    pub const COMPUTED: Tag = Tag { source: COMPUTED, message: UNUSED };
+    pub const COMPUTED: Tag = Tag {
+        source: COMPUTED,
+        message: UNUSED,
+    };
 
     /// Whether the text came from data rather than from the template.
     pub fn is_data(self) -> bool {
@@ -107,9 +108,15 @@ impl<'r> Nodes<'r> {
     pub fn new() -> Self {
         let mut items = Vec::with_capacity(64);
         for name in ["messages", "tools", "documents", "arguments", "clock"] {
-            items.push(Node { parent: u32::MAX, message: UNUSED, key: Key::Root(name) });
+            items.push(Node {
+                parent: u32::MAX,
+                message: UNUSED,
+                key: Key::Root(name),
+            });
         }
-        Nodes { items: RefCell::new(items) }
+        Nodes {
+            items: RefCell::new(items),
+        }
     }
 
     /// Adds a value under `parent` and returns its source.
@@ -120,13 +127,20 @@ impl<'r> Nodes<'r> {
             _ => items[parent as usize].message,
         };
         let id = items.len() as u32;
-        items.push(Node { parent, message, key });
+        items.push(Node {
+            parent,
+            message,
+            key,
+        });
         id
     }
 
     /// The tag of text that is exactly the value `source`.
     pub fn tag(&self, source: u32) -> Tag {
-        Tag { source, message: self.items.borrow()[source as usize].message }
+        Tag {
+            source,
+            message: self.items.borrow()[source as usize].message,
+        }
     }
 
     /// The message that a value lies in; [`UNUSED`] when it lies in none.
@@ -138,13 +152,19 @@ impl<'r> Nodes<'r> {
         }
     }
 
+    /// The message of a run once `message` uses it: its own, else that of its value, else `message`.
+    pub fn message_of_use(&self, tag: Tag, message: u32) -> u32 {
+        if tag.message != UNUSED {
+            return tag.message;
+        }
+        match self.message(tag.source) {
+            UNUSED => message,
+            own => own,
+        }
+    }
+
     /// One entry of the table.
     pub fn get(&self, source: u32) -> Node<'r> {
         self.items.borrow()[source as usize]
-    }
-
-    /// How many values there are.
-    pub fn len(&self) -> usize {
-        self.items.borrow().len()
     }
 }

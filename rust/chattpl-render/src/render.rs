@@ -7,7 +7,7 @@ use crate::compile::program::Program;
 use crate::error::{value_error, Result};
 use crate::input::{Input, REASONING_FIELDS};
 use crate::options::{Clock, Limits};
-use crate::origin::{Tag, MESSAGES_ROOT, NO_MESSAGE};
+use crate::origin::{Tag, MESSAGES_ROOT};
 use crate::pytext;
 use crate::segment::Segments;
 use crate::value::dict::DictBuilder;
@@ -51,7 +51,9 @@ pub struct Buffers {
 impl Program {
     /// Whether the template reads the clock.
     pub fn uses_clock(&self) -> bool {
-        self.globals.iter().any(|symbol| &*self.symbols[*symbol as usize].text == "strftime_now")
+        self.globals
+            .iter()
+            .any(|symbol| &*self.symbols[*symbol as usize].text == "strftime_now")
     }
 }
 
@@ -68,11 +70,18 @@ pub fn render<'r>(
     input.check_tools_and_documents()?;
     let messages = input.prepare_messages()?;
     let continued = match options.continue_field {
-        Some(field) => Some(mark_final_message(program, &input, messages, field, options)?),
+        Some(field) => Some(mark_final_message(
+            program, &input, messages, field, options,
+        )?),
         None => None,
     };
-    let messages = continued.as_ref().map_or(messages, |continued| continued.messages);
-    let messages = Value::List(input.arena.alloc(Seq { items: messages, source: MESSAGES_ROOT }));
+    let messages = continued
+        .as_ref()
+        .map_or(messages, |continued| continued.messages);
+    let messages = Value::List(input.arena.alloc(Seq {
+        items: messages,
+        source: MESSAGES_ROOT,
+    }));
     let mut output = run(program, &input, messages, options, buffers)?;
     if let Some(continued) = continued {
         cut_at_tag(&mut output, continued.text)?;
@@ -80,7 +89,11 @@ pub fn render<'r>(
     let segments = Segments::new(Arc::clone(program), input.nodes, &output.marks);
     output.marks.clear();
     buffers.marks = output.marks;
-    Ok(Rendered { text: output.text, segments, generation: output.generation })
+    Ok(Rendered {
+        text: output.text,
+        segments,
+        generation: output.generation,
+    })
 }
 
 fn machine<'r>(
@@ -99,7 +112,15 @@ fn machine<'r>(
             None => Function::by_name(name).map_or(Value::Missing, Value::Function),
         },
     };
-    Vm::new(input.arena, program, input.nodes, &options.clock, options.limits, output, lookup)
+    Vm::new(
+        input.arena,
+        program,
+        input.nodes,
+        &options.clock,
+        options.limits,
+        output,
+        lookup,
+    )
 }
 
 fn run<'r>(
@@ -112,7 +133,7 @@ fn run<'r>(
     let mut text = std::mem::take(&mut buffers.text);
     text.clear();
     let marks = std::mem::take(&mut buffers.marks);
-    let output = Output::new((text, marks), options.limits.max_output_bytes);
+    let output = Output::new((text, marks), options.limits.max_output_bytes, input.nodes);
     let mut vm = machine(program, input, messages, options, output);
     let done = vm.run_template();
     let output = vm.output;
@@ -159,20 +180,35 @@ fn mark_final_message<'r>(
     } else {
         vec![field]
     };
-    if !fields.iter().any(|field| program.source.text.contains(field)) {
+    if !fields
+        .iter()
+        .any(|field| program.source.text.contains(field))
+    {
         return value_error(format!(
             "continue_final_message is set to \"{field}\" but this is not an accepted field in the chat_template"
         ));
     }
-    let output = Output::new(Default::default(), options.limits.max_output_bytes);
+    let output = Output::new(
+        Default::default(),
+        options.limits.max_output_bytes,
+        input.nodes,
+    );
     let mut vm = machine(program, input, Value::NONE, options, output);
-    let tag_of = |value: Value<'r>| input.nodes.tag(value.source(arena) & !crate::origin::TEMPLATE_BIT);
+    let tag_of = |value: Value<'r>| {
+        input
+            .nodes
+            .tag(value.source(arena) & !crate::origin::TEMPLATE_BIT)
+    };
     let (tagged, text) = match final_message {
-        Value::List(seq) | Value::Tuple(seq) => tag_last_part(&mut vm, input, seq.items, final_message)?,
+        Value::List(seq) | Value::Tuple(seq) => {
+            tag_last_part(&mut vm, input, seq.items, final_message)?
+        }
         value => (append_tag(&mut vm, value, tag_of)?, value),
     };
     let mut copy = DictBuilder::new(arena, last.entries.len());
-    last.entries.iter().for_each(|(key, value)| copy.insert(*key, *value));
+    last.entries
+        .iter()
+        .for_each(|(key, value)| copy.insert(*key, *value));
     for name in &fields {
         copy.insert(Value::str(arena.alloc_str(name)), tagged);
     }
@@ -182,7 +218,10 @@ fn mark_final_message<'r>(
         let name = text.type_name();
         return crate::error::type_error(format!("'{name}' object has no attribute 'strip'"));
     };
-    Ok(Continued { messages: arena.alloc_slice_copy(&messages), text: text.flat(arena) })
+    Ok(Continued {
+        messages: arena.alloc_slice_copy(&messages),
+        text: text.flat(arena),
+    })
 }
 
 /// `value + tag`; the tag counts as the value's own text.
@@ -191,7 +230,10 @@ fn append_tag<'r>(
     value: Value<'r>,
     tag_of: impl Fn(Value<'r>) -> Tag,
 ) -> Result<Value<'r>> {
-    let run = Run { text: CONTINUE_TAG, tag: tag_of(value) };
+    let run = Run {
+        text: CONTINUE_TAG,
+        tag: tag_of(value),
+    };
     let message = vm.message;
     vm.message = run.tag.message;
     let tagged = ops::add(vm, value, Value::Str(Str::Run(run)));
@@ -207,23 +249,40 @@ fn tag_last_part<'r>(
     whole: Value<'r>,
 ) -> Result<(Value<'r>, Value<'r>)> {
     let arena = input.arena;
-    let found = parts.iter().enumerate().rev().find_map(|(at, part)| match part {
-        Value::Dict(dict) => dict.get_str(arena, "text").map(|text| (at, *dict, text)),
-        _ => None,
-    });
+    let found = parts
+        .iter()
+        .enumerate()
+        .rev()
+        .find_map(|(at, part)| match part {
+            Value::Dict(dict) => dict.get_str(arena, "text").map(|text| (at, *dict, text)),
+            _ => None,
+        });
     let Some((at, dict, text)) = found else {
         return value_error("continue_final_message is set but we could not find any text to continue in the final message!");
     };
-    let tag_of = |value: Value<'r>| input.nodes.tag(value.source(arena) & !crate::origin::TEMPLATE_BIT);
+    let tag_of = |value: Value<'r>| {
+        input
+            .nodes
+            .tag(value.source(arena) & !crate::origin::TEMPLATE_BIT)
+    };
     let tagged = append_tag(vm, text, tag_of)?;
     let mut copy = DictBuilder::new(arena, dict.entries.len());
-    dict.entries.iter().for_each(|(key, value)| copy.insert(*key, *value));
+    dict.entries
+        .iter()
+        .for_each(|(key, value)| copy.insert(*key, *value));
     copy.insert(Value::str("text"), tagged);
     let mut parts = parts.to_vec();
     parts[at] = Value::Dict(copy.finish(dict.source));
     let items = arena.alloc_slice_copy(&parts);
-    let seq = arena.alloc(Seq { items, source: whole.source(arena) });
-    let list = if matches!(whole, Value::Tuple(_)) { Value::Tuple(seq) } else { Value::List(seq) };
+    let seq = arena.alloc(Seq {
+        items,
+        source: whole.source(arena),
+    });
+    let list = if matches!(whole, Value::Tuple(_)) {
+        Value::Tuple(seq)
+    } else {
+        Value::List(seq)
+    };
     Ok((list, text))
 }
 
@@ -250,7 +309,9 @@ fn cut_at_tag(output: &mut Output<'_>, final_message: &str) -> Result<()> {
         pytext::strip_range(&output.text[..at], None, pytext::Side::Right).end
     };
     output.text.truncate(end);
-    let kept = output.marks.partition_point(|mark| (mark.end as usize) < end);
+    let kept = output
+        .marks
+        .partition_point(|mark| (mark.end as usize) < end);
     output.marks.truncate(kept + 1);
     if let Some(last) = output.marks.last_mut() {
         last.end = last.end.min(end as u32);
@@ -261,6 +322,5 @@ fn cut_at_tag(output: &mut Output<'_>, final_message: &str) -> Result<()> {
     for span in &mut output.generation {
         *span = (span.0.min(end as u32), span.1.min(end as u32));
     }
-    debug_assert!(output.marks.iter().all(|mark| mark.tag.message <= NO_MESSAGE || mark.end > 0));
     Ok(())
 }

@@ -6,8 +6,8 @@ use chattpl_syntax::Span;
 
 use crate::compile::program::Program;
 use crate::origin::{
-    is_data, Key, Nodes, Origin, ARGUMENTS_ROOT, CLOCK_ROOT, COMPUTED, DOCUMENTS_ROOT, MESSAGES_ROOT, NO_MESSAGE,
-    TEMPLATE_BIT, TOOLS_ROOT, UNUSED,
+    is_data, Key, Nodes, Origin, ARGUMENTS_ROOT, CLOCK_ROOT, COMPUTED, DOCUMENTS_ROOT,
+    MESSAGES_ROOT, TEMPLATE_BIT, TOOLS_ROOT, UNUSED,
 };
 use crate::vm::output::Mark;
 
@@ -69,9 +69,17 @@ impl Segments {
                 source if is_data(source) => paths.add(nodes, source),
                 source => source,
             };
-            Record { end: mark.end, source, message: mark.tag.message }
+            Record {
+                end: mark.end,
+                source,
+                message: mark.tag.message,
+            }
         });
-        Segments { records: records.collect(), paths: paths.items, program }
+        Segments {
+            records: records.collect(),
+            paths: paths.items,
+            program,
+        }
     }
 
     /// How many segments there are.
@@ -90,7 +98,11 @@ impl Segments {
     /// Panics if there is none.
     pub fn get(&self, index: usize) -> Segment {
         let record = self.records[index];
-        let start = if index == 0 { 0 } else { self.records[index - 1].end };
+        let start = if index == 0 {
+            0
+        } else {
+            self.records[index - 1].end
+        };
         let in_template = record.source & TEMPLATE_BIT != 0;
         let template_span = (in_template && record.source != COMPUTED).then(|| {
             let span = self.program.places[(record.source & !TEMPLATE_BIT) as usize];
@@ -99,8 +111,12 @@ impl Segments {
         Segment {
             start: start as usize,
             end: record.end as usize,
-            origin: if in_template { Origin::Template } else { self.origin(record.source) },
-            message: (record.message != NO_MESSAGE && record.message != UNUSED).then_some(record.message),
+            origin: if in_template {
+                Origin::Template
+            } else {
+                self.origin(record.source)
+            },
+            message: (record.message != UNUSED).then_some(record.message),
             template_span,
             path: (!in_template).then_some(record.source),
         }
@@ -157,11 +173,17 @@ impl PathTable {
             return *index;
         }
         let node = nodes.get(source);
-        let parent = if node.parent == u32::MAX { u32::MAX } else { self.add(nodes, node.parent) };
+        let parent = if node.parent == u32::MAX {
+            u32::MAX
+        } else {
+            self.add(nodes, node.parent)
+        };
         let step = match node.key {
             Key::Root(name) => PathStep::Known(name),
             Key::Index(index) => PathStep::Index(index),
-            Key::Name(name) => common(name).map_or_else(|| PathStep::Name(name.into()), PathStep::Known),
+            Key::Name(name) => {
+                common(name).map_or_else(|| PathStep::Name(name.into()), PathStep::Known)
+            }
         };
         self.items.push(PathNode { parent, step });
         let index = self.items.len() as u32 - 1;

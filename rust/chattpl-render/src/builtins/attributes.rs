@@ -7,10 +7,32 @@ use crate::vm::Vm;
 
 /// Attributes of every Python object.
 const OBJECT: [&str; 26] = [
-    "__class__", "__delattr__", "__dir__", "__doc__", "__eq__", "__format__", "__ge__", "__getattribute__",
-    "__getstate__", "__gt__", "__hash__", "__init__", "__init_subclass__", "__le__", "__lt__", "__ne__", "__new__",
-    "__reduce__", "__reduce_ex__", "__repr__", "__setattr__", "__sizeof__", "__str__", "__subclasshook__",
-    "__module__", "__dict__",
+    "__class__",
+    "__delattr__",
+    "__dir__",
+    "__doc__",
+    "__eq__",
+    "__format__",
+    "__ge__",
+    "__getattribute__",
+    "__getstate__",
+    "__gt__",
+    "__hash__",
+    "__init__",
+    "__init_subclass__",
+    "__le__",
+    "__lt__",
+    "__ne__",
+    "__new__",
+    "__reduce__",
+    "__reduce_ex__",
+    "__repr__",
+    "__setattr__",
+    "__sizeof__",
+    "__str__",
+    "__subclasshook__",
+    "__module__",
+    "__dict__",
 ];
 
 /// Whether `object` has the attribute and the sandbox does not let templates read it.
@@ -26,46 +48,120 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
         Value::Str(_) | Value::Markup(_) => {
             matches!(
                 name,
-                "__add__" | "__contains__" | "__getitem__" | "__getnewargs__" | "__iter__" | "__len__" | "__mod__"
-                    | "__mul__" | "__rmod__" | "__rmul__"
-            ) || matches!(object, Value::Markup(_)) && matches!(name, "__html__" | "__html_format__" | "__radd__")
+                "__add__"
+                    | "__contains__"
+                    | "__getitem__"
+                    | "__getnewargs__"
+                    | "__iter__"
+                    | "__len__"
+                    | "__mod__"
+                    | "__mul__"
+                    | "__rmod__"
+                    | "__rmul__"
+            ) || matches!(object, Value::Markup(_))
+                && matches!(name, "__html__" | "__html_format__" | "__radd__")
         }
         Value::List(_) => matches!(
             name,
-            "__add__" | "__class_getitem__" | "__contains__" | "__delitem__" | "__getitem__" | "__iadd__" | "__imul__"
-                | "__iter__" | "__len__" | "__mul__" | "__reversed__" | "__rmul__" | "__setitem__"
+            "__add__"
+                | "__class_getitem__"
+                | "__contains__"
+                | "__delitem__"
+                | "__getitem__"
+                | "__iadd__"
+                | "__imul__"
+                | "__iter__"
+                | "__len__"
+                | "__mul__"
+                | "__reversed__"
+                | "__rmul__"
+                | "__setitem__"
         ),
         Value::Tuple(_) => matches!(
             name,
-            "__add__" | "__class_getitem__" | "__contains__" | "__getitem__" | "__getnewargs__" | "__iter__"
-                | "__len__" | "__mul__" | "__rmul__"
+            "__add__"
+                | "__class_getitem__"
+                | "__contains__"
+                | "__getitem__"
+                | "__getnewargs__"
+                | "__iter__"
+                | "__len__"
+                | "__mul__"
+                | "__rmul__"
         ),
         Value::Dict(_) => matches!(
             name,
-            "__class_getitem__" | "__contains__" | "__delitem__" | "__getitem__" | "__ior__" | "__iter__" | "__len__"
-                | "__or__" | "__reversed__" | "__ror__" | "__setitem__"
+            "__class_getitem__"
+                | "__contains__"
+                | "__delitem__"
+                | "__getitem__"
+                | "__ior__"
+                | "__iter__"
+                | "__len__"
+                | "__or__"
+                | "__reversed__"
+                | "__ror__"
+                | "__setitem__"
         ),
-        Value::Int(..) | Value::Bool(..) | Value::BigInt(..) | Value::Float(..) => is_number_dunder(name),
+        Value::Int(..) | Value::Bool(..) | Value::BigInt(..) | Value::Float(..) => {
+            is_number_dunder(name)
+        }
         Value::None(_) => name == "__bool__",
-        Value::Iter(_) => matches!(name, "__iter__" | "__next__" | "__del__" | "__name__" | "__qualname__"),
+        Value::Iter(_) => matches!(
+            name,
+            "__iter__" | "__next__" | "__del__" | "__name__" | "__qualname__"
+        ),
         Value::Range(_) | Value::View(_) => {
-            matches!(name, "__contains__" | "__iter__" | "__len__" | "__reversed__" | "__getitem__")
+            matches!(
+                name,
+                "__contains__" | "__iter__" | "__len__" | "__reversed__" | "__getitem__"
+            )
         }
         Value::Function(_) | Value::Method(_) => {
             matches!(
                 name,
-                "__call__" | "__globals__" | "__code__" | "__closure__" | "__defaults__" | "__kwdefaults__" | "__name__"
-                    | "__qualname__" | "__get__" | "__self__" | "__wrapped__" | "__annotations__" | "__builtins__"
+                "__call__"
+                    | "__globals__"
+                    | "__code__"
+                    | "__closure__"
+                    | "__defaults__"
+                    | "__kwdefaults__"
+                    | "__name__"
+                    | "__qualname__"
+                    | "__get__"
+                    | "__self__"
+                    | "__wrapped__"
+                    | "__annotations__"
+                    | "__builtins__"
             )
         }
         Value::Macro(_) => matches!(
             name,
-            "__call__" | "_environment" | "_func" | "_argument_count" | "_default_autoescape" | "_invoke" | "__weakref__"
+            "__call__"
+                | "_environment"
+                | "_func"
+                | "_argument_count"
+                | "_default_autoescape"
+                | "_invoke"
+                | "__weakref__"
         ),
         Value::Loop(_) => matches!(
             name,
-            "__call__" | "__iter__" | "__len__" | "__next__" | "_iterable" | "_iterator" | "_undefined" | "_recurse"
-                | "_length" | "_after" | "_current" | "_before" | "_last_changed_value" | "_peek_next" | "_to_iterator"
+            "__call__"
+                | "__iter__"
+                | "__len__"
+                | "__next__"
+                | "_iterable"
+                | "_iterator"
+                | "_undefined"
+                | "_recurse"
+                | "_length"
+                | "_after"
+                | "_current"
+                | "_before"
+                | "_last_changed_value"
+                | "_peek_next"
+                | "_to_iterator"
         ),
         Value::Undefined(_) | Value::Missing => is_undefined_dunder(name),
         Value::Namespace(_) | Value::Cycler(_) | Value::Joiner(_) => false,
@@ -73,17 +169,49 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
 }
 
 fn has_instance_dict(object: Value<'_>) -> bool {
-    matches!(object, Value::Loop(_) | Value::Macro(_) | Value::Function(_) | Value::Cycler(_) | Value::Joiner(_))
+    matches!(
+        object,
+        Value::Loop(_) | Value::Macro(_) | Value::Function(_) | Value::Cycler(_) | Value::Joiner(_)
+    )
 }
 
 fn is_number_dunder(name: &str) -> bool {
     matches!(
         name,
-        "__abs__" | "__add__" | "__bool__" | "__ceil__" | "__divmod__" | "__float__" | "__floor__" | "__floordiv__"
-            | "__getnewargs__" | "__int__" | "__mod__" | "__mul__" | "__neg__" | "__pos__" | "__pow__" | "__radd__"
-            | "__rdivmod__" | "__rfloordiv__" | "__rmod__" | "__rmul__" | "__round__" | "__rpow__" | "__rsub__"
-            | "__rtruediv__" | "__sub__" | "__truediv__" | "__trunc__" | "__index__" | "__and__" | "__or__" | "__xor__"
-            | "__invert__" | "__lshift__" | "__rshift__"
+        "__abs__"
+            | "__add__"
+            | "__bool__"
+            | "__ceil__"
+            | "__divmod__"
+            | "__float__"
+            | "__floor__"
+            | "__floordiv__"
+            | "__getnewargs__"
+            | "__int__"
+            | "__mod__"
+            | "__mul__"
+            | "__neg__"
+            | "__pos__"
+            | "__pow__"
+            | "__radd__"
+            | "__rdivmod__"
+            | "__rfloordiv__"
+            | "__rmod__"
+            | "__rmul__"
+            | "__round__"
+            | "__rpow__"
+            | "__rsub__"
+            | "__rtruediv__"
+            | "__sub__"
+            | "__truediv__"
+            | "__trunc__"
+            | "__index__"
+            | "__and__"
+            | "__or__"
+            | "__xor__"
+            | "__invert__"
+            | "__lshift__"
+            | "__rshift__"
     )
 }
 
@@ -92,10 +220,35 @@ fn is_undefined_dunder(name: &str) -> bool {
         || name == "_fail_with_undefined_error"
         || matches!(
             name,
-            "__add__" | "__radd__" | "__sub__" | "__rsub__" | "__mul__" | "__rmul__" | "__div__" | "__rdiv__"
-                | "__truediv__" | "__rtruediv__" | "__floordiv__" | "__rfloordiv__" | "__mod__" | "__rmod__" | "__pos__"
-                | "__neg__" | "__call__" | "__getitem__" | "__int__" | "__float__" | "__complex__" | "__pow__"
-                | "__rpow__" | "__len__" | "__iter__" | "__aiter__" | "__bool__" | "__getattr__" | "__slots__"
+            "__add__"
+                | "__radd__"
+                | "__sub__"
+                | "__rsub__"
+                | "__mul__"
+                | "__rmul__"
+                | "__div__"
+                | "__rdiv__"
+                | "__truediv__"
+                | "__rtruediv__"
+                | "__floordiv__"
+                | "__rfloordiv__"
+                | "__mod__"
+                | "__rmod__"
+                | "__pos__"
+                | "__neg__"
+                | "__call__"
+                | "__getitem__"
+                | "__int__"
+                | "__float__"
+                | "__complex__"
+                | "__pow__"
+                | "__rpow__"
+                | "__len__"
+                | "__iter__"
+                | "__aiter__"
+                | "__bool__"
+                | "__getattr__"
+                | "__slots__"
                 | "__module__"
         )
 }
@@ -114,8 +267,16 @@ pub(crate) fn get<'r>(vm: &mut Vm<'r>, object: Value<'r>, name: &str) -> Result<
             match name {
                 "name" => Some(function.name.as_deref().map_or(Value::NONE, Value::str)),
                 "arguments" => {
-                    let names: Vec<Value<'r>> = function.params.iter().map(|(name, _)| Value::str(name)).collect();
-                    Some(Value::tuple(vm.arena, vm.arena.alloc_slice_copy(&names), crate::origin::COMPUTED))
+                    let names: Vec<Value<'r>> = function
+                        .params
+                        .iter()
+                        .map(|(name, _)| Value::str(name))
+                        .collect();
+                    Some(Value::tuple(
+                        vm.arena,
+                        vm.arena.alloc_slice_copy(&names),
+                        crate::origin::COMPUTED,
+                    ))
                 }
                 "catch_kwargs" => Some(Value::bool(function.kwargs.is_some())),
                 "catch_varargs" => Some(Value::bool(function.varargs.is_some())),
@@ -149,7 +310,9 @@ pub(crate) fn get<'r>(vm: &mut Vm<'r>, object: Value<'r>, name: &str) -> Result<
             "step" => Some(Value::int(range.step)),
             _ => None,
         },
-        Value::Function(Function::Dict) if name == "fromkeys" => Some(Value::Function(Function::DictFromKeys)),
+        Value::Function(Function::Dict) if name == "fromkeys" => {
+            Some(Value::Function(Function::DictFromKeys))
+        }
         _ => None,
     })
 }
@@ -173,7 +336,9 @@ pub(crate) fn of_loop<'r>(
         "depth" => Value::int(this.depth0 + 1),
         "previtem" if index0 == 0 => no_item(vm, "there is no previous item"),
         "previtem" => this.before.get(),
-        "nextitem" => this.peek(vm)?.unwrap_or_else(|| no_item(vm, "there is no next item")),
+        "nextitem" => this
+            .peek(vm)?
+            .unwrap_or_else(|| no_item(vm, "there is no next item")),
         _ => return Ok(None),
     }))
 }

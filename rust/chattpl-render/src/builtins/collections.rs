@@ -37,7 +37,12 @@ enum Then<'r> {
 
 impl<'r> Callback<'r> {
     fn attribute(path: Path<'r>, ignore_case: bool) -> Self {
-        Callback { path, default: None, ignore_case, then: Then::Nothing }
+        Callback {
+            path,
+            default: None,
+            ignore_case,
+            then: Then::Nothing,
+        }
     }
 
     /// The result for one element.
@@ -59,7 +64,9 @@ impl<'r> Callback<'r> {
             Then::Nothing => Ok(value),
             Then::Filter(filter, args) => filters::apply(vm, *filter, value, *args),
             Then::Test(test, args) => tests::apply(vm, *test, value, *args).map(Value::bool),
-            Then::Unknown(message) => Err(RenderError::new(ErrorClass::TemplateRuntimeError, *message)),
+            Then::Unknown(message) => {
+                Err(RenderError::new(ErrorClass::TemplateRuntimeError, *message))
+            }
         }
     }
 }
@@ -82,7 +89,12 @@ fn path_parts<'r>(attribute: &'r str) -> Vec<Value<'r>> {
     attribute.split('.').map(part).collect()
 }
 
-pub(crate) fn apply<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
+pub(crate) fn apply<'r>(
+    vm: &mut Vm<'r>,
+    filter: Filter,
+    input: Value<'r>,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     match filter {
         Filter::List => {
             let [] = args.bind("do_list", [], 0, 1)?;
@@ -120,13 +132,18 @@ pub(crate) fn apply<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args:
 fn first<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [] = args.bind("do_first", [], 0, 2)?;
     let item = input.iterate()?.next(vm)?;
-    Ok(item.unwrap_or_else(|| Value::undefined_hint(vm.arena, "No first item, sequence was empty.")))
+    Ok(item
+        .unwrap_or_else(|| Value::undefined_hint(vm.arena, "No first item, sequence was empty.")))
 }
 
 fn last<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [] = args.bind("do_last", [], 0, 2)?;
     let item = reversed(vm, input)?.first().copied();
-    Ok(item.unwrap_or_else(|| Value::undefined_hint(vm.arena, "No last item, sequence was empty.")))
+    Ok(
+        item.unwrap_or_else(|| {
+            Value::undefined_hint(vm.arena, "No last item, sequence was empty.")
+        }),
+    )
 }
 
 /// The elements back to front, where the type supports `reversed`.
@@ -170,7 +187,11 @@ fn join<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
     let text_of = |vm: &mut Vm<'r>, value: Value<'r>| {
         let str = value.to_str(vm.arena);
         let escaped = escape && !matches!(value, Value::Markup(_));
-        let str = if escaped { filters::escape_str(vm, str) } else { str };
+        let str = if escaped {
+            filters::escape_str(vm, str)
+        } else {
+            str
+        };
         vm.used(str)
     };
     let strs: Vec<Str<'r>> = items.iter().map(|item| text_of(vm, *item)).collect();
@@ -186,10 +207,20 @@ fn items<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<
         Value::Dict(dict) => IterState::Dict(dict, ViewKind::Items, 0),
         _ => {
             let message = "Can only get item pairs from a mapping.";
-            return Ok(generator(vm, "do_items", COMPUTED, Generator::Fails(ErrorClass::TypeError, message)));
+            return Ok(generator(
+                vm,
+                "do_items",
+                COMPUTED,
+                Generator::Fails(ErrorClass::TypeError, message),
+            ));
         }
     };
-    Ok(generator(vm, "do_items", input.source(vm.arena), Generator::Plain(state)))
+    Ok(generator(
+        vm,
+        "do_items",
+        input.source(vm.arena),
+        Generator::Plain(state),
+    ))
 }
 
 fn generator<'r>(vm: &Vm<'r>, name: &'static str, source: u32, state: Generator<'r>) -> Value<'r> {
@@ -227,7 +258,9 @@ fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let by_value = match by.map(|value| value.to_str(vm.arena).flat(vm.arena)) {
         None | Some("key") => false,
         Some("value") => true,
-        Some(_) => return filter_argument_error("You can only sort by either \"key\" or \"value\""),
+        Some(_) => {
+            return filter_argument_error("You can only sort by either \"key\" or \"value\"")
+        }
     };
     let Value::Dict(dict) = input else {
         return match input {
@@ -242,7 +275,11 @@ fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let mut keyed = Vec::with_capacity(dict.entries.len());
     for (name, value) in dict.entries {
         let sort_key = key.apply(vm, if by_value { *value } else { *name })?;
-        let pair = Value::tuple(vm.arena, vm.arena.alloc_slice_copy(&[*name, *value]), dict.source);
+        let pair = Value::tuple(
+            vm.arena,
+            vm.arena.alloc_slice_copy(&[*name, *value]),
+            dict.source,
+        );
         keyed.push((sort_key, pair));
     }
     sort_by_key(vm, &mut keyed, reverse.is_some_and(Value::truthy))?;
@@ -256,13 +293,17 @@ fn sort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
     let paths: Vec<Path<'r>> = match attribute.and_then(Value::as_str) {
         Some(str) => {
             let flat = str.flat(vm.arena);
-            flat.split(',').map(|part| &*vm.arena.alloc_slice_copy(&path_parts(part))).collect()
+            flat.split(',')
+                .map(|part| &*vm.arena.alloc_slice_copy(&path_parts(part)))
+                .collect()
         }
         None => vec![path(vm, attribute)],
     };
     let ignore_case = !case_sensitive.is_some_and(Value::truthy);
-    let callbacks: Vec<Callback<'r>> =
-        paths.into_iter().map(|path| Callback::attribute(path, ignore_case)).collect();
+    let callbacks: Vec<Callback<'r>> = paths
+        .into_iter()
+        .map(|path| Callback::attribute(path, ignore_case))
+        .collect();
     let mut keyed = Vec::new();
     for item in input.iterate()?.collect(vm)? {
         let mut keys = Vec::with_capacity(callbacks.len());
@@ -284,8 +325,15 @@ fn extreme<'r>(
     wanted: std::cmp::Ordering,
 ) -> Result<Value<'r>> {
     let [case_sensitive, attribute] = args.bind(name, ["case_sensitive", "attribute"], 0, 2)?;
-    let callback = Callback::attribute(path(vm, attribute), !case_sensitive.is_some_and(Value::truthy));
-    let symbol = if wanted == std::cmp::Ordering::Less { "<" } else { ">" };
+    let callback = Callback::attribute(
+        path(vm, attribute),
+        !case_sensitive.is_some_and(Value::truthy),
+    );
+    let symbol = if wanted == std::cmp::Ordering::Less {
+        "<"
+    } else {
+        ">"
+    };
     let mut best: Option<(Value<'r>, Value<'r>)> = None;
     let mut iter = input.iterate()?;
     while let Some(item) = iter.next(vm)? {
@@ -322,13 +370,20 @@ fn sum<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
 fn unique<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [case_sensitive, attribute] =
         args.bind("sync_do_unique", ["case_sensitive", "attribute"], 0, 2)?;
-    let key = Callback::attribute(path(vm, attribute), !case_sensitive.is_some_and(Value::truthy));
+    let key = Callback::attribute(
+        path(vm, attribute),
+        !case_sensitive.is_some_and(Value::truthy),
+    );
     let key: &'r Callback<'r> = vm.arena.alloc(key);
     let source = input.source(vm.arena);
     let state = match input.iterate() {
         Ok(iter) => {
             let seen = bumpalo::collections::Vec::new_in(vm.arena);
-            Generator::Unique { input: iter, key, seen }
+            Generator::Unique {
+                input: iter,
+                key,
+                seen,
+            }
         }
         Err(_) => Generator::NotIterable(input),
     };
@@ -341,8 +396,18 @@ fn groupby<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     let path = path(vm, attribute);
     let default = default.filter(|value| !value.is_none());
     let ignore_case = !case_sensitive.is_some_and(Value::truthy);
-    let key = Callback { path, default, ignore_case, then: Then::Nothing };
-    let shown = Callback { path, default, ignore_case: false, then: Then::Nothing };
+    let key = Callback {
+        path,
+        default,
+        ignore_case,
+        then: Then::Nothing,
+    };
+    let shown = Callback {
+        path,
+        default,
+        ignore_case: false,
+        then: Then::Nothing,
+    };
     let mut keyed = Vec::new();
     for item in input.iterate()?.collect(vm)? {
         keyed.push((key.apply(vm, item)?, item));
@@ -352,10 +417,17 @@ fn groupby<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     let source = input.source(vm.arena);
     let mut rest = keyed.as_slice();
     while let Some((group_key, group_first)) = rest.first().copied() {
-        let count = rest.iter().take_while(|(key, _)| equal(vm.arena, *key, group_key)).count();
+        let count = rest
+            .iter()
+            .take_while(|(key, _)| equal(vm.arena, *key, group_key))
+            .count();
         let members: Vec<Value<'r>> = rest[..count].iter().map(|(_, item)| *item).collect();
         let members = vm.list_from(&members, source);
-        let grouper = if ignore_case { shown.apply(vm, group_first)? } else { group_key };
+        let grouper = if ignore_case {
+            shown.apply(vm, group_first)?
+        } else {
+            group_key
+        };
         let pair = vm.arena.alloc_slice_copy(&[grouper, members]);
         groups.push(Value::tuple(vm.arena, pair, source));
         rest = &rest[count..];
@@ -367,7 +439,10 @@ fn reverse<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     let [] = args.bind("do_reverse", [], 0, 1)?;
     let source = input.source(vm.arena);
     if let Some(str) = input.as_str() {
-        return Ok(wrap(matches!(input, Value::Markup(_)), text::reverse(vm, str)?));
+        return Ok(wrap(
+            matches!(input, Value::Markup(_)),
+            text::reverse(vm, str)?,
+        ));
     }
     let type_name = match input {
         Value::List(_) => "list_reverseiterator",
@@ -394,7 +469,12 @@ fn reverse<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     }
     let items = vm.arena.alloc_slice_copy(&items);
     let state = Generator::Plain(IterState::Slice(items, 0));
-    let object = IterObject { type_name, name: "", source, state: state.into() };
+    let object = IterObject {
+        type_name,
+        name: "",
+        source,
+        state: state.into(),
+    };
     Ok(Value::Iter(vm.arena.alloc(object)))
 }
 
@@ -402,9 +482,10 @@ fn count_arg(value: Option<Value<'_>>) -> Result<i64> {
     match value {
         Some(Value::Int(count, _)) => Ok(count),
         Some(Value::Bool(count, _)) => Ok(count.into()),
-        Some(other) => {
-            type_error(format!("unsupported operand type(s) for //: 'int' and '{}'", other.type_name()))
-        }
+        Some(other) => type_error(format!(
+            "unsupported operand type(s) for //: 'int' and '{}'",
+            other.type_name()
+        )),
         None => Ok(0),
     }
 }
@@ -424,14 +505,21 @@ fn batch<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<
     }
     if !row.is_empty() {
         if let Some(fill) = fill_with.filter(|value| !value.is_none()) {
-            let missing = usize::try_from(linecount).unwrap_or(0).saturating_sub(row.len());
+            let missing = usize::try_from(linecount)
+                .unwrap_or(0)
+                .saturating_sub(row.len());
             vm.reserve(missing.saturating_mul(32))?;
             row.extend(std::iter::repeat_n(fill, missing));
         }
         rows.push(vm.list_from(&row, source));
     }
     let rows = vm.arena.alloc_slice_copy(&rows);
-    Ok(generator(vm, "do_batch", source, Generator::Plain(IterState::Slice(rows, 0))))
+    Ok(generator(
+        vm,
+        "do_batch",
+        source,
+        Generator::Plain(IterState::Slice(rows, 0)),
+    ))
 }
 
 fn slice<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -456,13 +544,21 @@ fn slice<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<
         offset += usize::from(number < with_extra);
         let end = offset + (number + 1) * per_slice;
         let mut row = items[start..end].to_vec();
-        if let (Some(fill), true) = (fill_with.filter(|value| !value.is_none()), number >= with_extra) {
+        if let (Some(fill), true) = (
+            fill_with.filter(|value| !value.is_none()),
+            number >= with_extra,
+        ) {
             row.push(fill);
         }
         rows.push(vm.list_from(&row, source));
     }
     let rows = vm.arena.alloc_slice_copy(&rows);
-    Ok(generator(vm, "sync_do_slice", source, Generator::Plain(IterState::Slice(rows, 0))))
+    Ok(generator(
+        vm,
+        "sync_do_slice",
+        source,
+        Generator::Plain(IterState::Slice(rows, 0)),
+    ))
 }
 
 fn map<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -478,31 +574,66 @@ fn map<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
         }
         Err(message) => Generator::Fails(ErrorClass::FilterArgumentError, message),
     };
-    Ok(generator(vm, name, source, if input.truthy() { state } else { Generator::Done }))
+    Ok(generator(
+        vm,
+        name,
+        source,
+        if input.truthy() {
+            state
+        } else {
+            Generator::Done
+        },
+    ))
 }
 
 fn map_callback<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> std::result::Result<Callback<'r>, &'r str> {
-    let keyword = |name: &str| args.keywords().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let keyword = |name: &str| {
+        args.keywords()
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
+    };
     if let (true, Some(attribute)) = (args.positional.is_empty(), keyword("attribute")) {
-        let other = args.names.iter().find(|name| !matches!(**name, "attribute" | "default"));
+        let other = args
+            .names
+            .iter()
+            .find(|name| !matches!(**name, "attribute" | "default"));
         if let Some(other) = other {
-            let message = format!("Unexpected keyword argument {}", crate::pytext::repr_str(other));
+            let message = format!(
+                "Unexpected keyword argument {}",
+                crate::pytext::repr_str(other)
+            );
             return Err(vm.arena.alloc_str(&message));
         }
         let default = keyword("default").filter(|value| !value.is_none());
         let path = path(vm, Some(attribute));
-        return Ok(Callback { path, default, ignore_case: false, then: Then::Nothing });
+        return Ok(Callback {
+            path,
+            default,
+            ignore_case: false,
+            then: Then::Nothing,
+        });
     }
     let Some((name, rest)) = args.positional.split_first() else {
         return Err("map requires a filter argument");
     };
     let name = name.to_str(vm.arena).flat(vm.arena);
-    let args = Args { positional: rest, ..args };
+    let args = Args {
+        positional: rest,
+        ..args
+    };
     let then = match Filter::by_name(name) {
         Some(filter) => Then::Filter(filter, args),
-        None => Then::Unknown(vm.arena.alloc_str(&format!("No filter named {}.", crate::pytext::repr_str(name)))),
+        None => Then::Unknown(vm.arena.alloc_str(&format!(
+            "No filter named {}.",
+            crate::pytext::repr_str(name)
+        ))),
     };
-    Ok(Callback { path: &[], default: None, ignore_case: false, then })
+    Ok(Callback {
+        path: &[],
+        default: None,
+        ignore_case: false,
+        then,
+    })
 }
 
 fn select<'r>(
@@ -530,7 +661,10 @@ fn select<'r>(
         None => Then::Nothing,
         Some((test, rest)) => {
             let test = test.to_str(vm.arena).flat(vm.arena);
-            let args = Args { positional: rest, ..args };
+            let args = Args {
+                positional: rest,
+                ..args
+            };
             match Test::by_name(test) {
                 Some(test) => Then::Test(test, args),
                 None => {
@@ -541,8 +675,12 @@ fn select<'r>(
         }
     };
     let path = path(vm, attribute);
-    let callback: &'r Callback<'r> =
-        vm.arena.alloc(Callback { path, default: None, ignore_case: false, then });
+    let callback: &'r Callback<'r> = vm.arena.alloc(Callback {
+        path,
+        default: None,
+        ignore_case: false,
+        then,
+    });
     let state = match input.iterate() {
         Ok(iter) => Generator::Select(iter, callback, wanted),
         Err(_) => Generator::NotIterable(input),

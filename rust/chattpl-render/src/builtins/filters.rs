@@ -6,7 +6,9 @@ use super::text::{self, wrap};
 use super::tojson::tojson;
 use crate::error::{type_error, ErrorClass, RenderError, Result};
 use crate::origin::{is_data, Tag, COMPUTED, UNUSED};
-use crate::pytext::{self, CaseOp, Cut, IndentOptions, Piece, Side, Toward, UrlPart, UrlizeOptions, WrapOptions};
+use crate::pytext::{
+    self, CaseOp, Cut, IndentOptions, Piece, Side, Toward, UrlPart, UrlizeOptions, WrapOptions,
+};
 use crate::value::dict::DictBuilder;
 use crate::value::{Str, Value};
 use crate::vm::call::Args;
@@ -88,7 +90,12 @@ filters! {
 }
 
 /// `input|filter(args)`.
-pub(crate) fn apply<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
+pub(crate) fn apply<'r>(
+    vm: &mut Vm<'r>,
+    filter: Filter,
+    input: Value<'r>,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     vm.charge(2)?;
     match filter {
         Filter::Default => default(input, args),
@@ -164,7 +171,11 @@ pub(crate) fn filter_argument_error<T>(message: impl Into<String>) -> Result<T> 
 fn default<'r>(input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [value, boolean] = args.bind("do_default", ["default_value", "boolean"], 0, 1)?;
     let replaced = input.is_undefined() || boolean.is_some_and(Value::truthy) && !input.truthy();
-    Ok(if replaced { value.unwrap_or(Value::str("")) } else { input })
+    Ok(if replaced {
+        value.unwrap_or(Value::str(""))
+    } else {
+        input
+    })
 }
 
 fn trim<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -192,7 +203,12 @@ pub(crate) fn len<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Result<i64> {
         Value::Range(range) => range.len(),
         Value::Undefined(_) | Value::Missing => 0,
         Value::Loop(this) => this.len(vm)?,
-        other => return type_error(format!("object of type '{}' has no len()", other.type_name())),
+        other => {
+            return type_error(format!(
+                "object of type '{}' has no len()",
+                other.type_name()
+            ))
+        }
     })
 }
 
@@ -201,13 +217,22 @@ fn length<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
         if !args.values.is_empty() {
             return type_error("len() takes no keyword arguments");
         }
-        return type_error(format!("len() takes exactly one argument ({} given)", args.positional.len() + 1));
+        return type_error(format!(
+            "len() takes exactly one argument ({} given)",
+            args.positional.len() + 1
+        ));
     }
     let count = len(vm, input)?;
     Ok(Value::Int(count, input.source(vm.arena)))
 }
 
-fn case<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>, name: &str, op: CaseOp) -> Result<Value<'r>> {
+fn case<'r>(
+    vm: &mut Vm<'r>,
+    input: Value<'r>,
+    args: Args<'r>,
+    name: &str,
+    op: CaseOp,
+) -> Result<Value<'r>> {
     let [] = args.bind(name, [], 0, 1)?;
     let str = input.to_str(vm.arena);
     Ok(wrap(is_markup(input), text::change_case(vm, str, op)?))
@@ -229,10 +254,16 @@ fn replace<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
         Some(Value::Bool(count, _)) => Some(count.into()),
         Some(other) => {
             let name = other.type_name();
-            return type_error(format!("'{name}' object cannot be interpreted as an integer"));
+            return type_error(format!(
+                "'{name}' object cannot be interpreted as an integer"
+            ));
         }
     };
-    let (str, old, new) = (input.to_str(vm.arena), old.to_str(vm.arena), new.to_str(vm.arena));
+    let (str, old, new) = (
+        input.to_str(vm.arena),
+        old.to_str(vm.arena),
+        new.to_str(vm.arena),
+    );
     let new = vm.used(new);
     Ok(Value::Str(text::replace(vm, str, old, new, count)?))
 }
@@ -259,22 +290,36 @@ fn indent<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
     };
     let flat = str.flat(vm.arena);
     let lines = memchr::memchr_iter(b'\n', flat.as_bytes()).count() + 1;
-    vm.reserve(flat.len().saturating_add(lines.saturating_mul(indention.len() + 64)))?;
+    vm.reserve(
+        flat.len()
+            .saturating_add(lines.saturating_mul(indention.len() + 64)),
+    )?;
     let pieces = pytext::indent(flat, indention.flat(vm.arena), options);
-    Ok(wrap(is_markup(input), text::from_pieces(vm, str, &pieces, indention)))
+    Ok(wrap(
+        is_markup(input),
+        text::from_pieces(vm, str, &pieces, indention),
+    ))
 }
 
 /// A string with HTML's special characters escaped.
 pub(crate) fn escape_str<'r>(vm: &Vm<'r>, str: Str<'r>) -> Str<'r> {
     let flat = str.flat(vm.arena);
-    if !flat.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')) {
+    if !flat
+        .bytes()
+        .any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\''))
+    {
         return str;
     }
     let pieces: Vec<Piece<'_>> = pytext::escape_html(flat).collect();
     text::from_pieces(vm, str, &pieces, str)
 }
 
-fn escape<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
+fn escape<'r>(
+    vm: &mut Vm<'r>,
+    filter: Filter,
+    input: Value<'r>,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     let [] = args.bind("escape", [], 0, 1)?;
     if is_markup(input) && filter == Filter::Escape {
         return Ok(input);
@@ -286,13 +331,16 @@ fn escape<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args: Args<'r>)
 
 fn format<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     if !args.positional.is_empty() && !args.values.is_empty() {
-        return filter_argument_error("can't handle positional and keyword arguments at the same time");
+        return filter_argument_error(
+            "can't handle positional and keyword arguments at the same time",
+        );
     }
     let operand = if args.values.is_empty() {
         Value::tuple(vm.arena, args.positional, COMPUTED)
     } else {
         let mut dict = DictBuilder::new(vm.arena, args.names.len());
-        args.keywords().for_each(|(name, value)| dict.insert(Value::str(name), value));
+        args.keywords()
+            .for_each(|(name, value)| dict.insert(Value::str(name), value));
         Value::Dict(dict.finish(COMPUTED))
     };
     let format = soft_str(vm, input);
@@ -303,7 +351,10 @@ fn index(value: Value<'_>) -> Result<i64> {
     match value {
         Value::Int(value, _) => Ok(value),
         Value::Bool(value, _) => Ok(value.into()),
-        other => type_error(format!("'{}' object cannot be interpreted as an integer", other.type_name())),
+        other => type_error(format!(
+            "'{}' object cannot be interpreted as an integer",
+            other.type_name()
+        )),
     }
 }
 
@@ -320,7 +371,11 @@ fn truncate<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let params = ["length", "killwords", "end", "leeway"];
     let [length, killwords, end, leeway] = args.bind("do_truncate", params, 0, 1)?;
     let length = length.map_or(Ok(255), index)?;
-    let cut = if killwords.is_some_and(Value::truthy) { Cut::Anywhere } else { Cut::Words };
+    let cut = if killwords.is_some_and(Value::truthy) {
+        Cut::Anywhere
+    } else {
+        Cut::Words
+    };
     let end = end.map_or(Str::computed("..."), |value| value.to_str(vm.arena));
     let leeway = match leeway {
         None | Some(Value::None(_)) => 5,
@@ -328,12 +383,21 @@ fn truncate<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     };
     let str = input.to_str(vm.arena);
     let pieces = pytext::truncate(str.flat(vm.arena), length, cut, end.flat(vm.arena), leeway)?;
-    Ok(wrap(is_markup(input), text::from_pieces(vm, str, &pieces, end)))
+    Ok(wrap(
+        is_markup(input),
+        text::from_pieces(vm, str, &pieces, end),
+    ))
 }
 
 fn wordwrap<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let params = ["width", "break_long_words", "wrapstring", "break_on_hyphens"];
-    let [width, break_long_words, wrapstring, break_on_hyphens] = args.bind("do_wordwrap", params, 0, 2)?;
+    let params = [
+        "width",
+        "break_long_words",
+        "wrapstring",
+        "break_on_hyphens",
+    ];
+    let [width, break_long_words, wrapstring, break_on_hyphens] =
+        args.bind("do_wordwrap", params, 0, 2)?;
     let wrapstring = match wrapstring {
         None | Some(Value::None(_)) => Str::computed("\n"),
         Some(value) => value.to_str(vm.arena),
@@ -400,11 +464,22 @@ fn urlencode<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Va
 }
 
 fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let params = ["trim_url_limit", "nofollow", "target", "rel", "extra_schemes"];
+    let params = [
+        "trim_url_limit",
+        "nofollow",
+        "target",
+        "rel",
+        "extra_schemes",
+    ];
     let [limit, nofollow, target, rel, extra] = args.bind("do_urlize", params, 0, 2)?;
     let mut rels: Vec<String> = match rel {
         None | Some(Value::None(_)) => Vec::new(),
-        Some(value) => value.to_str(vm.arena).flat(vm.arena).split_whitespace().map(str::to_owned).collect(),
+        Some(value) => value
+            .to_str(vm.arena)
+            .flat(vm.arena)
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect(),
     };
     rels.push("noopener".to_owned());
     if nofollow.is_some_and(Value::truthy) {
@@ -418,7 +493,9 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
             let scheme = scheme.to_str(vm.arena).flat(vm.arena);
             if !pytext::is_uri_scheme(scheme) {
                 let scheme = pytext::repr_str(scheme);
-                return filter_argument_error(format!("{scheme} is not a valid URI scheme prefix."));
+                return filter_argument_error(format!(
+                    "{scheme} is not a valid URI scheme prefix."
+                ));
             }
             schemes.push(scheme.to_owned());
         }
@@ -427,7 +504,9 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
         None | Some(Value::None(_)) => None,
         Some(value) => Some(index(value)?),
     };
-    let target = target.filter(|value| !value.is_none()).map(|value| value.to_str(vm.arena).flat(vm.arena));
+    let target = target
+        .filter(|value| !value.is_none())
+        .map(|value| value.to_str(vm.arena).flat(vm.arena));
     let escaped_rel = html_text(&rels.join(" "));
     let escaped_target = html_text(target.unwrap_or(""));
     let schemes: Vec<&str> = schemes.iter().map(String::as_str).collect();
@@ -439,9 +518,18 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
     };
     let str = input.to_str(vm.arena);
     vm.reserve(str.len() * 4)?;
-    let escaped = if is_markup(input) { str } else { escape_str(vm, str) };
+    let escaped = if is_markup(input) {
+        str
+    } else {
+        escape_str(vm, str)
+    };
     let pieces = pytext::urlize(escaped.flat(vm.arena), &options);
-    Ok(Value::Str(text::from_pieces(vm, escaped, &pieces, Str::computed(""))))
+    Ok(Value::Str(text::from_pieces(
+        vm,
+        escaped,
+        &pieces,
+        Str::computed(""),
+    )))
 }
 
 fn html_text(text: &str) -> String {
@@ -451,7 +539,9 @@ fn html_text(text: &str) -> String {
 
 fn xmlattr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [autospace] = args.bind("do_xmlattr", ["autospace"], 0, 2)?;
-    let Value::Dict(dict) = input else { return Err(no_attribute(vm, input, "items")) };
+    let Value::Dict(dict) = input else {
+        return Err(no_attribute(vm, input, "items"));
+    };
     let mut parts = Vec::new();
     for (key, value) in dict.entries {
         if value.is_none() || value.is_undefined() {
@@ -460,7 +550,9 @@ fn xmlattr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
         let name = key.to_str(vm.arena);
         if pytext::is_invalid_attribute_name(name.flat(vm.arena)) {
             let name = key.repr_text(vm.arena);
-            return crate::error::value_error(format!("Invalid character in attribute name: {name}"));
+            return crate::error::value_error(format!(
+                "Invalid character in attribute name: {name}"
+            ));
         }
         let (name, value) = (escape_str(vm, name), value.to_str(vm.arena));
         let value = escape_str(vm, value);
@@ -478,21 +570,32 @@ fn filesizeformat<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Resu
     let [binary] = args.bind("do_filesizeformat", ["binary"], 0, 1)?;
     let source = input.source(vm.arena);
     let bytes = to_float(vm, input)?;
-    let Some(bytes) = bytes else { return type_error(float_message(input)) };
+    let Some(bytes) = bytes else {
+        return type_error(float_message(input));
+    };
     let text = pytext::filesizeformat(bytes, binary.is_some_and(Value::truthy))?;
-    Ok(Value::Str(Str::tagged(vm.arena.alloc_str(&text), computed_tag(source))))
+    Ok(Value::Str(Str::tagged(
+        vm.arena.alloc_str(&text),
+        computed_tag(source),
+    )))
 }
 
 fn computed_tag(source: u32) -> Tag {
     if is_data(source) {
-        Tag { source, message: UNUSED }
+        Tag {
+            source,
+            message: UNUSED,
+        }
     } else {
         Tag::COMPUTED
     }
 }
 
 fn float_message(value: Value<'_>) -> String {
-    format!("float() argument must be a string or a real number, not '{}'", value.type_name())
+    format!(
+        "float() argument must be a string or a real number, not '{}'",
+        value.type_name()
+    )
 }
 
 /// `float(value)`; `None` where Python raises `TypeError` or `ValueError`.
@@ -521,14 +624,18 @@ fn int<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
     let parsed = match input {
         Value::Str(str) | Value::Markup(str) => {
             let base = base.map_or(Ok(10), index);
-            base.ok().and_then(|base| pytext::parse_int(str.flat(vm.arena), base).ok())
+            base.ok()
+                .and_then(|base| pytext::parse_int(str.flat(vm.arena), base).ok())
         }
         Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => {
             let big = crate::value::cmp::as_big(input).expect("an integer");
             return Ok(Value::big(vm.arena, big, source));
         }
         Value::Float(value, _) if value.is_infinite() => {
-            return Err(RenderError::new(ErrorClass::OverflowError, "cannot convert float infinity to integer"));
+            return Err(RenderError::new(
+                ErrorClass::OverflowError,
+                "cannot convert float infinity to integer",
+            ));
         }
         Value::Float(value, _) => pytext::PyInt::from_f64(value).ok(),
         _ => None,
@@ -570,7 +677,10 @@ fn round<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<
         };
     };
     if let Some(toward) = toward {
-        return Ok(Value::Float(pytext::round_toward(&value, precision, toward)?, source));
+        return Ok(Value::Float(
+            pytext::round_toward(&value, precision, toward)?,
+            source,
+        ));
     }
     Ok(match pytext::round_common(&value, precision)? {
         pytext::Number::Float(value) => Value::Float(value, source),
@@ -588,7 +698,10 @@ fn abs<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
             let big = crate::value::cmp::as_big(input).expect("an integer");
             Ok(Value::big(vm.arena, num_traits::Signed::abs(&big), source))
         }
-        other => type_error(format!("bad operand type for abs(): '{}'", other.type_name())),
+        other => type_error(format!(
+            "bad operand type for abs(): '{}'",
+            other.type_name()
+        )),
     }
 }
 
@@ -596,7 +709,9 @@ fn attr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
     let [name] = args.bind("do_attr", ["name"], 1, 2)?;
     let name = name.expect("required");
     if name.as_str().is_none() {
-        return type_error("attribute name must be string, not '".to_owned() + name.type_name() + "'");
+        return type_error(
+            "attribute name must be string, not '".to_owned() + name.type_name() + "'",
+        );
     }
     vm.plain_attr(input, name)
 }

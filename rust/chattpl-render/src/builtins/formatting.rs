@@ -6,8 +6,8 @@ use super::filters::escape_str;
 use super::text::ADDED;
 use crate::error::{type_error, ErrorClass, RenderError, Result};
 use crate::pytext::{
-    self, Body, FieldPart, FieldSource, FormatArg, FormatDialect, FormatOutput, Formatted, Number, PercentArgs,
-    PercentOutput, PyInt,
+    self, Body, FieldPart, FieldSource, FormatArg, FormatDialect, FormatOutput, Formatted, Number,
+    PercentArgs, PercentOutput, PyInt,
 };
 use crate::value::build::StrBuilder;
 use crate::value::{Str, Value};
@@ -69,11 +69,19 @@ impl Arg<'_> {
 }
 
 /// Adds a formatted argument: unchanged text keeps its runs, anything else is the argument's.
-fn push_formatted<'r>(vm: &Vm<'r>, out: &mut StrBuilder<'r>, value: Value<'r>, formatted: &Formatted) {
+fn push_formatted<'r>(
+    vm: &Vm<'r>,
+    out: &mut StrBuilder<'r>,
+    value: Value<'r>,
+    formatted: &Formatted,
+) {
     let str = value.to_str(vm.arena);
     let source = value.source(vm.arena);
     let tag = if crate::origin::is_data(source) {
-        crate::origin::Tag { source, message: crate::origin::UNUSED }
+        crate::origin::Tag {
+            source,
+            message: crate::origin::UNUSED,
+        }
     } else {
         ADDED
     };
@@ -96,8 +104,15 @@ struct PercentValues<'a, 'r> {
 
 impl<'r> PercentValues<'_, 'r> {
     fn arg(&mut self, value: Value<'r>) -> Arg<'r> {
-        let value = if self.escape { escape_value(self.vm, value) } else { value };
-        Arg { value, arena: self.vm.arena }
+        let value = if self.escape {
+            escape_value(self.vm, value)
+        } else {
+            value
+        };
+        Arg {
+            value,
+            arena: self.vm.arena,
+        }
     }
 }
 
@@ -122,12 +137,17 @@ impl<'r> PercentArgs for PercentValues<'_, 'r> {
     }
 
     fn is_mapping(&self) -> bool {
-        matches!(self.operand, Value::Dict(_) | Value::List(_) | Value::Undefined(_) | Value::Range(_))
+        matches!(
+            self.operand,
+            Value::Dict(_) | Value::List(_) | Value::Undefined(_) | Value::Range(_)
+        )
     }
 
     fn lookup(&mut self, key: &str) -> Result<Arg<'r>> {
         let value = match self.operand {
-            Value::Dict(dict) => dict.get_str(self.vm.arena, key).ok_or_else(|| key_error(key))?,
+            Value::Dict(dict) => dict
+                .get_str(self.vm.arena, key)
+                .ok_or_else(|| key_error(key))?,
             Value::Undefined(undefined) => return Err(undefined.error(self.vm.arena)),
             _ => return type_error("list indices must be integers or slices, not str"),
         };
@@ -142,7 +162,11 @@ fn key_error(key: &str) -> RenderError {
 /// Markup escapes what is put into it; numbers stay numbers.
 fn escape_value<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Value<'r> {
     match value {
-        Value::Int(..) | Value::BigInt(..) | Value::Float(..) | Value::Bool(..) | Value::Markup(_) => value,
+        Value::Int(..)
+        | Value::BigInt(..)
+        | Value::Float(..)
+        | Value::Bool(..)
+        | Value::Markup(_) => value,
         _ => {
             let str = value.to_str(vm.arena);
             Value::Markup(escape_str(vm, str))
@@ -151,13 +175,22 @@ fn escape_value<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Value<'r> {
 }
 
 /// `format % operand`.
-pub(crate) fn percent<'r>(vm: &mut Vm<'r>, format: Value<'r>, operand: Value<'r>) -> Result<Value<'r>> {
+pub(crate) fn percent<'r>(
+    vm: &mut Vm<'r>,
+    format: Value<'r>,
+    operand: Value<'r>,
+) -> Result<Value<'r>> {
     let markup = matches!(format, Value::Markup(_));
     let str = format.as_str().expect("called for strings");
     let text = str.flat(vm.arena);
     vm.reserve(text.len())?;
     let mut outputs = Vec::new();
-    let mut values = PercentValues { vm, operand, next: 0, escape: markup };
+    let mut values = PercentValues {
+        vm,
+        operand,
+        next: 0,
+        escape: markup,
+    };
     pytext::format_percent(text, &mut values, &mut |output| {
         outputs.push(output);
         Ok(())
@@ -166,7 +199,9 @@ pub(crate) fn percent<'r>(vm: &mut Vm<'r>, format: Value<'r>, operand: Value<'r>
     for output in &outputs {
         match output {
             PercentOutput::Literal(range) => out.push_slice(str, range.clone()),
-            PercentOutput::Field { arg, formatted, .. } => push_formatted(vm, &mut out, arg.value, formatted),
+            PercentOutput::Field { arg, formatted, .. } => {
+                push_formatted(vm, &mut out, arg.value, formatted)
+            }
         }
         vm.reserve(out.copied() / 8)?;
     }
@@ -183,7 +218,10 @@ struct Fields<'a, 'r> {
 
 impl<'r> Fields<'_, 'r> {
     fn arg(&self, value: Value<'r>) -> Arg<'r> {
-        Arg { value, arena: self.vm.arena }
+        Arg {
+            value,
+            arena: self.vm.arena,
+        }
     }
 }
 
@@ -208,9 +246,15 @@ impl<'r> FieldSource for Fields<'_, 'r> {
                 let value = self.vm.get_item(other, Value::str(text))?;
                 (!value.is_undefined()).then_some(value)
             }
-            None => self.args.keywords().find(|(key, _)| *key == name).map(|(_, value)| value),
+            None => self
+                .args
+                .keywords()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value),
         };
-        value.map(|value| self.arg(value)).ok_or_else(|| key_error(name))
+        value
+            .map(|value| self.arg(value))
+            .ok_or_else(|| key_error(name))
     }
 
     fn part(&mut self, of: Arg<'r>, part: FieldPart<'_>) -> Result<Arg<'r>> {
@@ -241,7 +285,12 @@ pub(crate) fn format<'r>(
     let text = str.flat(vm.arena);
     vm.reserve(text.len())?;
     let mut outputs = Vec::new();
-    let mut fields = Fields { vm, args, mapping, escape: markup };
+    let mut fields = Fields {
+        vm,
+        args,
+        mapping,
+        escape: markup,
+    };
     pytext::format_fields(text, &mut fields, FormatDialect::Formatter, &mut |output| {
         outputs.push(output);
         Ok(())
@@ -251,13 +300,17 @@ pub(crate) fn format<'r>(
     for output in &outputs {
         match output {
             FormatOutput::Literal(range) => out.push_slice(str, range.clone()),
-            FormatOutput::Field { arg, formatted } if escape && !matches!(arg.value, Value::Markup(_)) => {
+            FormatOutput::Field { arg, formatted }
+                if escape && !matches!(arg.value, Value::Markup(_)) =>
+            {
                 let mut piece = StrBuilder::new(vm.arena);
                 push_formatted(vm, &mut piece, arg.value, formatted);
                 let piece = piece.finish();
                 out.push_str(escape_str(vm, piece));
             }
-            FormatOutput::Field { arg, formatted } => push_formatted(vm, &mut out, arg.value, formatted),
+            FormatOutput::Field { arg, formatted } => {
+                push_formatted(vm, &mut out, arg.value, formatted)
+            }
         }
         vm.reserve(out.copied() / 8)?;
     }

@@ -116,19 +116,40 @@ impl Method {
         match object {
             Value::Dict(_) => matches!(
                 self,
-                M::Clear | M::Copy | M::FromKeys | M::Get | M::Items | M::Keys | M::Pop | M::PopItem | M::SetDefault
-                    | M::Update | M::Values
+                M::Clear
+                    | M::Copy
+                    | M::FromKeys
+                    | M::Get
+                    | M::Items
+                    | M::Keys
+                    | M::Pop
+                    | M::PopItem
+                    | M::SetDefault
+                    | M::Update
+                    | M::Values
             ),
             Value::Str(_) => self.is_str_method(),
             Value::Markup(_) => self.is_str_method() || matches!(self, M::StripTags | M::Unescape),
             Value::List(_) => matches!(
                 self,
-                M::Append | M::Clear | M::Copy | M::Count | M::Extend | M::Index | M::Insert | M::Pop | M::Remove
-                    | M::Reverse | M::Sort
+                M::Append
+                    | M::Clear
+                    | M::Copy
+                    | M::Count
+                    | M::Extend
+                    | M::Index
+                    | M::Insert
+                    | M::Pop
+                    | M::Remove
+                    | M::Reverse
+                    | M::Sort
             ),
             Value::Tuple(_) | Value::Range(_) => matches!(self, M::Count | M::Index),
             Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => {
-                matches!(self, M::AsIntegerRatio | M::BitCount | M::BitLength | M::Conjugate)
+                matches!(
+                    self,
+                    M::AsIntegerRatio | M::BitCount | M::BitLength | M::Conjugate
+                )
             }
             Value::Float(..) => matches!(self, M::AsIntegerRatio | M::Conjugate | M::IsInteger),
             Value::Loop(_) => matches!(self, M::Changed | M::Cycle),
@@ -141,12 +162,50 @@ impl Method {
         use Method as M;
         matches!(
             self,
-            M::Capitalize | M::Casefold | M::Center | M::Count | M::EndsWith | M::ExpandTabs | M::Find | M::Format
-                | M::FormatMap | M::Index | M::IsAlnum | M::IsAlpha | M::IsAscii | M::IsDecimal | M::IsDigit
-                | M::IsIdentifier | M::IsLower | M::IsNumeric | M::IsPrintable | M::IsSpace | M::IsTitle | M::IsUpper
-                | M::Join | M::Ljust | M::Lower | M::Lstrip | M::Partition | M::RemovePrefix | M::RemoveSuffix
-                | M::Replace | M::Rfind | M::Rindex | M::Rjust | M::Rpartition | M::Rsplit | M::Rstrip | M::Split
-                | M::SplitLines | M::StartsWith | M::Strip | M::SwapCase | M::Title | M::Upper | M::Zfill
+            M::Capitalize
+                | M::Casefold
+                | M::Center
+                | M::Count
+                | M::EndsWith
+                | M::ExpandTabs
+                | M::Find
+                | M::Format
+                | M::FormatMap
+                | M::Index
+                | M::IsAlnum
+                | M::IsAlpha
+                | M::IsAscii
+                | M::IsDecimal
+                | M::IsDigit
+                | M::IsIdentifier
+                | M::IsLower
+                | M::IsNumeric
+                | M::IsPrintable
+                | M::IsSpace
+                | M::IsTitle
+                | M::IsUpper
+                | M::Join
+                | M::Ljust
+                | M::Lower
+                | M::Lstrip
+                | M::Partition
+                | M::RemovePrefix
+                | M::RemoveSuffix
+                | M::Replace
+                | M::Rfind
+                | M::Rindex
+                | M::Rjust
+                | M::Rpartition
+                | M::Rsplit
+                | M::Rstrip
+                | M::Split
+                | M::SplitLines
+                | M::StartsWith
+                | M::Strip
+                | M::SwapCase
+                | M::Title
+                | M::Upper
+                | M::Zfill
         )
     }
 
@@ -155,14 +214,29 @@ impl Method {
         use Method as M;
         matches!(
             self,
-            M::Append | M::AppendLeft | M::Clear | M::Extend | M::Insert | M::Pop | M::PopItem | M::Remove | M::Reverse
-                | M::SetDefault | M::Sort | M::Update
+            M::Append
+                | M::AppendLeft
+                | M::Clear
+                | M::Extend
+                | M::Insert
+                | M::Pop
+                | M::PopItem
+                | M::Remove
+                | M::Reverse
+                | M::SetDefault
+                | M::Sort
+                | M::Update
         )
     }
 }
 
 /// `object.method(args)`.
-pub(crate) fn call<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
+pub(crate) fn call<'r>(
+    vm: &mut Vm<'r>,
+    object: Value<'r>,
+    method: Method,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     match object {
         Value::Str(str) => call_str(vm, str, false, method, args),
         Value::Markup(str) => call_str(vm, str, true, method, args),
@@ -176,7 +250,11 @@ pub(crate) fn call<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args:
                 }
                 Method::Count => {
                     let [item] = one(name, method, args)?;
-                    let count = seq.items.iter().filter(|other| equal(vm.arena, **other, item)).count();
+                    let count = seq
+                        .items
+                        .iter()
+                        .filter(|other| equal(vm.arena, **other, item))
+                        .count();
                     Ok(Value::Int(count as i64, seq.source))
                 }
                 _ => sequence_index(vm, name, seq.items, seq.source, args),
@@ -184,7 +262,8 @@ pub(crate) fn call<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args:
         }
         Value::Range(range) => {
             let [item] = one("range", method, args)?;
-            let found = (0..range.len()).find(|at| equal(vm.arena, Value::int(range.get(*at)), item));
+            let found =
+                (0..range.len()).find(|at| equal(vm.arena, Value::int(range.get(*at)), item));
             match (method, found) {
                 (Method::Count, found) => Ok(Value::int(found.is_some().into())),
                 (_, Some(at)) => Ok(Value::int(at)),
@@ -201,7 +280,10 @@ pub(crate) fn call<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args:
             let seen = this.changed.replace(Some(args.positional));
             let same = seen.is_some_and(|seen| {
                 seen.len() == args.positional.len()
-                    && seen.iter().zip(args.positional).all(|(a, b)| equal(vm.arena, *a, *b))
+                    && seen
+                        .iter()
+                        .zip(args.positional)
+                        .all(|(a, b)| equal(vm.arena, *a, *b))
             });
             Ok(Value::bool(!same))
         }
@@ -211,7 +293,8 @@ pub(crate) fn call<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args:
                 this.position.set(0);
                 return Ok(Value::NONE);
             }
-            this.position.set((this.position.get() + 1) % this.items.len());
+            this.position
+                .set((this.position.get() + 1) % this.items.len());
             Ok(current)
         }
         _ => call_number(vm, object, method, args),
@@ -252,7 +335,9 @@ fn between(name: &str, args: Args<'_>, least: usize, most: usize) -> Result<()> 
         return Ok(());
     };
     let plural = if number == 1 { "" } else { "s" };
-    type_error(format!("{name} expected {bound} {number} argument{plural}, got {given}"))
+    type_error(format!(
+        "{name} expected {bound} {number} argument{plural}, got {given}"
+    ))
 }
 
 fn sequence_index<'r>(
@@ -280,8 +365,15 @@ fn sequence_index<'r>(
     }
 }
 
-fn call_dict<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
-    let Value::Dict(dict) = object else { unreachable!("called for mappings") };
+fn call_dict<'r>(
+    vm: &mut Vm<'r>,
+    object: Value<'r>,
+    method: Method,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
+    let Value::Dict(dict) = object else {
+        unreachable!("called for mappings")
+    };
     let view = |vm: &Vm<'r>, kind| {
         exactly("dict", method, args, 0)?;
         Ok(Value::View(vm.arena.alloc(View { kind, dict })))
@@ -292,7 +384,10 @@ fn call_dict<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args: Args<
         Method::Values => view(vm, ViewKind::Values),
         Method::Copy => {
             exactly("dict", method, args, 0)?;
-            Ok(Value::Dict(vm.arena.alloc(crate::value::Dict::new(dict.entries, dict.source))))
+            Ok(Value::Dict(
+                vm.arena
+                    .alloc(crate::value::Dict::new(dict.entries, dict.source)),
+            ))
         }
         Method::FromKeys => {
             super::functions::call(vm, super::functions::Function::DictFromKeys, args)
@@ -309,12 +404,20 @@ fn call_dict<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args: Args<
     }
 }
 
-fn call_number<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
+fn call_number<'r>(
+    vm: &mut Vm<'r>,
+    object: Value<'r>,
+    method: Method,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     exactly(object.type_name(), method, args, 0)?;
     let source = object.source(vm.arena);
     if let Value::Float(value, _) = object {
         return match method {
-            Method::IsInteger => Ok(Value::Bool(value.is_finite() && value.fract() == 0.0, source)),
+            Method::IsInteger => Ok(Value::Bool(
+                value.is_finite() && value.fract() == 0.0,
+                source,
+            )),
             Method::Conjugate => Ok(object),
             _ => integer_ratio(vm, value, source),
         };
@@ -336,7 +439,10 @@ fn integer_ratio<'r>(vm: &mut Vm<'r>, value: f64, source: u32) -> Result<Value<'
         return value_error("cannot convert NaN to integer ratio");
     }
     if value.is_infinite() {
-        return Err(RenderError::new(ErrorClass::OverflowError, "cannot convert Infinity to integer ratio"));
+        return Err(RenderError::new(
+            ErrorClass::OverflowError,
+            "cannot convert Infinity to integer ratio",
+        ));
     }
     let (mut numerator, mut exponent) = (value, 0u32);
     while numerator.fract() != 0.0 {
@@ -345,8 +451,15 @@ fn integer_ratio<'r>(vm: &mut Vm<'r>, value: f64, source: u32) -> Result<Value<'
     }
     let numerator = pytext::PyInt::from_f64(numerator)?.to_big();
     let denominator = num_bigint::BigInt::from(1) << exponent;
-    let pair = [Value::big(vm.arena, numerator, source), Value::big(vm.arena, denominator, source)];
-    Ok(Value::tuple(vm.arena, vm.arena.alloc_slice_copy(&pair), source))
+    let pair = [
+        Value::big(vm.arena, numerator, source),
+        Value::big(vm.arena, denominator, source),
+    ];
+    Ok(Value::tuple(
+        vm.arena,
+        vm.arena.alloc_slice_copy(&pair),
+        source,
+    ))
 }
 
 /// The string argument of a method, escaped where the object is markup.
@@ -355,7 +468,11 @@ fn str_arg<'r>(vm: &mut Vm<'r>, value: Value<'r>, markup: bool, message: &str) -
         Value::Str(str) if markup => Ok(filters::escape_str(vm, str)),
         Value::Str(str) | Value::Markup(str) => Ok(str),
         other => {
-            let name = if other.is_none() { "None" } else { other.type_name() };
+            let name = if other.is_none() {
+                "None"
+            } else {
+                other.type_name()
+            };
             type_error(message.replace("{}", name))
         }
     }
@@ -365,10 +482,14 @@ fn int_arg(value: Value<'_>) -> Result<i64> {
     match value {
         Value::Int(value, _) => Ok(value),
         Value::Bool(value, _) => Ok(value.into()),
-        Value::BigInt(..) => {
-            Err(RenderError::new(ErrorClass::OverflowError, "Python int too large to convert to C ssize_t"))
-        }
-        other => type_error(format!("'{}' object cannot be interpreted as an integer", other.type_name())),
+        Value::BigInt(..) => Err(RenderError::new(
+            ErrorClass::OverflowError,
+            "Python int too large to convert to C ssize_t",
+        )),
+        other => type_error(format!(
+            "'{}' object cannot be interpreted as an integer",
+            other.type_name()
+        )),
     }
 }
 
@@ -416,7 +537,11 @@ fn call_str<'r>(
         M::StripTags | M::Unescape => {
             let flat = str.flat(vm.arena);
             vm.reserve(flat.len())?;
-            let out = if method == M::StripTags { pytext::striptags(flat) } else { pytext::unescape_html(flat) };
+            let out = if method == M::StripTags {
+                pytext::striptags(flat)
+            } else {
+                pytext::unescape_html(flat)
+            };
             Ok(Value::Str(text::derived_text(vm, str, &out)?))
         }
         M::Capitalize | M::Casefold | M::Lower | M::SwapCase | M::Title | M::Upper => {
@@ -469,7 +594,10 @@ fn strip<'r>(
     args: Args<'r>,
 ) -> Result<Value<'r>> {
     if !args.values.is_empty() {
-        return type_error(format!("str.{}() takes no keyword arguments", method.name()));
+        return type_error(format!(
+            "str.{}() takes no keyword arguments",
+            method.name()
+        ));
     }
     between(method.name(), args, 0, 1)?;
     let chars = match args.positional.first() {
@@ -526,7 +654,9 @@ fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> R
             for item in seq.items {
                 let Some(affix) = item.as_str() else {
                     let other = item.type_name();
-                    return type_error(format!("tuple for {name} must only contain str, not {other}"));
+                    return type_error(format!(
+                        "tuple for {name} must only contain str, not {other}"
+                    ));
                 };
                 if holds(affix.flat(vm.arena)) {
                     return Ok(Value::bool(true));
@@ -536,7 +666,9 @@ fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> R
         }
         other => {
             let other = other.type_name();
-            type_error(format!("{name} first arg must be str or a tuple of str, not {other}"))
+            type_error(format!(
+                "{name} first arg must be str or a tuple of str, not {other}"
+            ))
         }
     }
 }
@@ -555,8 +687,18 @@ fn replace<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, args: Args<'r>) -> R
         return type_error("str.replace() takes no keyword arguments");
     }
     between("replace", args, 2, 3)?;
-    let old = str_arg(vm, args.positional[0], false, "replace() argument 1 must be str, not {}")?;
-    let new = str_arg(vm, args.positional[1], markup, "replace() argument 2 must be str, not {}")?;
+    let old = str_arg(
+        vm,
+        args.positional[0],
+        false,
+        "replace() argument 1 must be str, not {}",
+    )?;
+    let new = str_arg(
+        vm,
+        args.positional[1],
+        markup,
+        "replace() argument 2 must be str, not {}",
+    )?;
     let count = match args.positional.get(2) {
         Some(count) => usize::try_from(int_arg(*count)?).ok(),
         None => None,
@@ -565,9 +707,16 @@ fn replace<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, args: Args<'r>) -> R
     Ok(wrap(markup, text::replace(vm, str, old, new, count)?))
 }
 
-fn join<'r>(vm: &mut Vm<'r>, separator: Str<'r>, markup: bool, args: Args<'r>) -> Result<Value<'r>> {
+fn join<'r>(
+    vm: &mut Vm<'r>,
+    separator: Str<'r>,
+    markup: bool,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     let [items] = one("str", Method::Join, args)?;
-    let Ok(iter) = items.iterate() else { return type_error("can only join an iterable") };
+    let Ok(iter) = items.iterate() else {
+        return type_error("can only join an iterable");
+    };
     let items = iter.collect(vm)?;
     let mut strs = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
@@ -585,7 +734,11 @@ fn join<'r>(vm: &mut Vm<'r>, separator: Str<'r>, markup: bool, args: Args<'r>) -
 fn find<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
     let name = method.name();
     if args.positional.is_empty() || args.positional.len() > 3 {
-        let (bound, given) = if args.positional.is_empty() { ("at least 1 argument", 0) } else { ("at most 3 arguments", args.positional.len()) };
+        let (bound, given) = if args.positional.is_empty() {
+            ("at least 1 argument", 0)
+        } else {
+            ("at most 3 arguments", args.positional.len())
+        };
         return type_error(format!("{name}() takes {bound} ({given} given)"));
     }
     let wanted = str_arg(vm, args.positional[0], false, "must be str, not {}")?.flat(vm.arena);
@@ -593,7 +746,12 @@ fn find<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> Re
     let flat = str.flat(vm.arena);
     vm.charge(flat.len() as u64 / 128)?;
     let found = match method {
-        Method::Count => return Ok(Value::Int(pytext::count(flat, wanted, start, end) as i64, str.data_source(vm.arena))),
+        Method::Count => {
+            return Ok(Value::Int(
+                pytext::count(flat, wanted, start, end) as i64,
+                str.data_source(vm.arena),
+            ))
+        }
         Method::Find | Method::Index => pytext::find(flat, wanted, start, end),
         _ => pytext::rfind(flat, wanted, start, end),
     };
@@ -610,18 +768,31 @@ fn format_map<'r>(vm: &mut Vm<'r>, str: Value<'r>, args: Args<'r>) -> Result<Val
     }
     let given = args.positional.len();
     if given != 1 {
-        return type_error(format!("format_map() takes exactly one argument ({given} given)"));
+        return type_error(format!(
+            "format_map() takes exactly one argument ({given} given)"
+        ));
     }
     formatting::format(vm, str, Args::NONE, Some(args.positional[0]))
 }
 
-fn justify<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, args: Args<'r>) -> Result<Value<'r>> {
+fn justify<'r>(
+    vm: &mut Vm<'r>,
+    str: Str<'r>,
+    markup: bool,
+    method: Method,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     between(method.name(), args, 1, 2)?;
     let width = int_arg(args.positional[0])?;
     let fill = match args.positional.get(1) {
         None => Str::tagged(" ", text::whole_tag(vm, str)),
         Some(value) => {
-            let fill = str_arg(vm, *value, false, "The fill character must be a unicode character, not {}")?;
+            let fill = str_arg(
+                vm,
+                *value,
+                false,
+                "The fill character must be a unicode character, not {}",
+            )?;
             if fill.flat(vm.arena).chars().count() != 1 {
                 return type_error("The fill character must be exactly one character long");
             }
@@ -637,7 +808,13 @@ fn justify<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, args
     Ok(wrap(markup, text::pad(vm, str, padding, fill)?))
 }
 
-fn spaced<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, args: Args<'r>) -> Result<Value<'r>> {
+fn spaced<'r>(
+    vm: &mut Vm<'r>,
+    str: Str<'r>,
+    markup: bool,
+    method: Method,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     let flat = str.flat(vm.arena);
     let pieces = if method == Method::Zfill {
         let [width] = one("str", method, args)?;
@@ -648,13 +825,22 @@ fn spaced<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, args:
         let [tabsize] = args.bind("expandtabs", ["tabsize"], 0, 0)?;
         let tabsize = tabsize.map_or(Ok(8), int_arg)?;
         let tabs = memchr::memchr_iter(b'\t', flat.as_bytes()).count();
-        vm.reserve(flat.len().saturating_add(tabs.saturating_mul(usize::try_from(tabsize).unwrap_or(0))))?;
+        vm.reserve(
+            flat.len()
+                .saturating_add(tabs.saturating_mul(usize::try_from(tabsize).unwrap_or(0))),
+        )?;
         pytext::expandtabs(flat, tabsize)?
     };
     Ok(wrap(markup, text::from_pieces(vm, str, &pieces, str)))
 }
 
-fn partition<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, args: Args<'r>) -> Result<Value<'r>> {
+fn partition<'r>(
+    vm: &mut Vm<'r>,
+    str: Str<'r>,
+    markup: bool,
+    method: Method,
+    args: Args<'r>,
+) -> Result<Value<'r>> {
     let [sep] = one("str", method, args)?;
     let sep = str_arg(vm, sep, false, "must be str, not {}")?.flat(vm.arena);
     let flat = str.flat(vm.arena);
@@ -664,5 +850,9 @@ fn partition<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, ar
         _ => pytext::rpartition(flat, sep)?,
     };
     let parts = ranges.map(|range| wrap(markup, str.slice(vm.arena, range)));
-    Ok(Value::tuple(vm.arena, vm.arena.alloc_slice_copy(&parts), str.data_source(vm.arena)))
+    Ok(Value::tuple(
+        vm.arena,
+        vm.arena.alloc_slice_copy(&parts),
+        str.data_source(vm.arena),
+    ))
 }

@@ -64,7 +64,12 @@ tests! {
 }
 
 /// `input is test(args)`.
-pub(crate) fn apply<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>, args: Args<'r>) -> Result<bool> {
+pub(crate) fn apply<'r>(
+    vm: &mut Vm<'r>,
+    test: Test,
+    input: Value<'r>,
+    args: Args<'r>,
+) -> Result<bool> {
     match test {
         Test::Eq => operator(vm, "eq", CompareOp::Eq, input, args),
         Test::Ne => operator(vm, "ne", CompareOp::Ne, input, args),
@@ -123,14 +128,24 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
         Test::Integer => matches!(input, Value::Int(..) | Value::BigInt(..)),
         Test::Float => matches!(input, Value::Float(..)),
         Test::Number => {
-            matches!(input, Value::Int(..) | Value::BigInt(..) | Value::Float(..) | Value::Bool(..))
+            matches!(
+                input,
+                Value::Int(..) | Value::BigInt(..) | Value::Float(..) | Value::Bool(..)
+            )
         }
         Test::String => input.as_str().is_some(),
         Test::Mapping => matches!(input, Value::Dict(_)),
-        Test::Sequence => matches!(
-            input,
-            Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Range(_)
-        ) || input.is_undefined(),
+        Test::Sequence => {
+            matches!(
+                input,
+                Value::Str(_)
+                    | Value::Markup(_)
+                    | Value::List(_)
+                    | Value::Tuple(_)
+                    | Value::Dict(_)
+                    | Value::Range(_)
+            ) || input.is_undefined()
+        }
         Test::Iterable => matches!(input, Value::Loop(_)) || input.iterate().is_ok(),
         Test::Callable => matches!(
             input,
@@ -146,14 +161,23 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
         Test::Upper => pytext::isupper(input.to_str(vm.arena).flat(vm.arena)),
         Test::Odd => remainder_is(vm, input, Value::int(2), 1)?,
         Test::Even => remainder_is(vm, input, Value::int(2), 0)?,
-        Test::Filter => input.as_str().is_some_and(|str| Filter::by_name(str.flat(vm.arena)).is_some()),
-        Test::Test => input.as_str().is_some_and(|str| Test::by_name(str.flat(vm.arena)).is_some()),
+        Test::Filter => input
+            .as_str()
+            .is_some_and(|str| Filter::by_name(str.flat(vm.arena)).is_some()),
+        Test::Test => input
+            .as_str()
+            .is_some_and(|str| Test::by_name(str.flat(vm.arena)).is_some()),
         _ => unreachable!("tests with arguments are applied by `apply`"),
     })
 }
 
 /// `value % num == wanted`.
-fn remainder_is<'r>(vm: &mut Vm<'r>, value: Value<'r>, num: Value<'r>, wanted: i64) -> Result<bool> {
+fn remainder_is<'r>(
+    vm: &mut Vm<'r>,
+    value: Value<'r>,
+    num: Value<'r>,
+    wanted: i64,
+) -> Result<bool> {
     if let (Some(a), Some(b)) = (as_big(value), as_big(num)) {
         if b != 0.into() {
             return Ok(a.mod_floor(&b) == wanted.into());

@@ -35,7 +35,9 @@ pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> R
         Some(Value::Str(str) | Value::Markup(str)) => Some(str.flat(vm.arena)),
         Some(other) => {
             let name = other.type_name();
-            return type_error(format!("can't multiply sequence by non-int of type '{name}'"));
+            return type_error(format!(
+                "can't multiply sequence by non-int of type '{name}'"
+            ));
         }
     };
     let mut layout = Layout {
@@ -49,7 +51,12 @@ pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> R
         (layout.item_separator, layout.key_separator) = separator_pair(vm, pair)?;
     }
     let mut out = StrBuilder::new(vm.arena);
-    Writer { vm, layout: &layout, depth: 0 }.value(value, &mut out)?;
+    Writer {
+        vm,
+        layout: &layout,
+        depth: 0,
+    }
+    .value(value, &mut out)?;
     Ok(Value::Str(out.finish()))
 }
 
@@ -62,7 +69,10 @@ fn spaces<'r>(vm: &mut Vm<'r>, width: i64) -> Result<&'r str> {
 fn separator_pair<'r>(vm: &mut Vm<'r>, pair: Value<'r>) -> Result<(Str<'r>, Str<'r>)> {
     let items = pair.iterate()?.collect(vm)?;
     if items.len() < 2 {
-        return value_error(format!("not enough values to unpack (expected 2, got {})", items.len()));
+        return value_error(format!(
+            "not enough values to unpack (expected 2, got {})",
+            items.len()
+        ));
     }
     if items.len() > 2 {
         return value_error("too many values to unpack (expected 2)");
@@ -83,7 +93,10 @@ const PUNCTUATION: Tag = Tag::COMPUTED;
 
 fn leaf(source: u32) -> Tag {
     if is_data(source) {
-        Tag { source, message: UNUSED }
+        Tag {
+            source,
+            message: UNUSED,
+        }
     } else {
         PUNCTUATION
     }
@@ -170,12 +183,20 @@ impl<'r> Writer<'_, 'r> {
         self.close(out, "]")
     }
 
-    fn dict(&mut self, entries: &'r [(Value<'r>, Value<'r>)], out: &mut StrBuilder<'r>) -> Result<()> {
+    fn dict(
+        &mut self,
+        entries: &'r [(Value<'r>, Value<'r>)],
+        out: &mut StrBuilder<'r>,
+    ) -> Result<()> {
         if entries.is_empty() {
             out.push("{}", PUNCTUATION);
             return Ok(());
         }
-        let sorted = if self.layout.sort_keys { Some(self.sorted(entries)?) } else { None };
+        let sorted = if self.layout.sort_keys {
+            Some(self.sorted(entries)?)
+        } else {
+            None
+        };
         self.open(out, "{")?;
         for (at, (key, value)) in sorted.as_deref().unwrap_or(entries).iter().enumerate() {
             if at > 0 {
@@ -189,7 +210,10 @@ impl<'r> Writer<'_, 'r> {
         self.close(out, "}")
     }
 
-    fn sorted(&mut self, entries: &[(Value<'r>, Value<'r>)]) -> Result<Vec<(Value<'r>, Value<'r>)>> {
+    fn sorted(
+        &mut self,
+        entries: &[(Value<'r>, Value<'r>)],
+    ) -> Result<Vec<(Value<'r>, Value<'r>)>> {
         let mut sorted = entries.to_vec();
         let mut failed = None;
         let arena = self.vm.arena;
@@ -206,14 +230,20 @@ impl<'r> Writer<'_, 'r> {
     fn key(&mut self, key: Value<'r>, out: &mut StrBuilder<'r>) -> Result<()> {
         match key {
             Value::Str(str) | Value::Markup(str) => self.string(str, out),
-            Value::None(_) | Value::Bool(..) | Value::Int(..) | Value::BigInt(..) | Value::Float(..) => {
+            Value::None(_)
+            | Value::Bool(..)
+            | Value::Int(..)
+            | Value::BigInt(..)
+            | Value::Float(..) => {
                 out.push("\"", PUNCTUATION);
                 self.value(key, out)?;
                 out.push("\"", PUNCTUATION);
             }
             other => {
                 let name = other.type_name();
-                return type_error(format!("keys must be str, int, float, bool or None, not {name}"));
+                return type_error(format!(
+                    "keys must be str, int, float, bool or None, not {name}"
+                ));
             }
         }
         Ok(())

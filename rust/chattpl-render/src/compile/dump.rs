@@ -8,10 +8,18 @@ use super::program::{Constant, Instr, Program};
 pub fn dump_bytecode(program: &Program) -> String {
     let mut out = String::new();
     for (id, function) in program.functions.iter().enumerate() {
-        let name = function.name.as_deref().unwrap_or(if id == 0 { "template" } else { "block" });
+        let name = function
+            .name
+            .as_deref()
+            .unwrap_or(if id == 0 { "template" } else { "block" });
         let params: Vec<&str> = function.params.iter().map(|(name, _)| &**name).collect();
-        writeln!(out, "function {id} {name}({}) slots={}", params.join(", "), function.slots)
-            .expect("writing to a string");
+        writeln!(
+            out,
+            "function {id} {name}({}) slots={}",
+            params.join(", "),
+            function.slots
+        )
+        .expect("writing to a string");
         for (at, (instr, place)) in function.code.iter().zip(&function.places).enumerate() {
             let span = program.places[*place as usize];
             let line = program.source.lines().line(span.start);
@@ -33,7 +41,9 @@ fn note(program: &Program, instr: Instr) -> String {
         },
         Instr::Slot { name, .. } | Instr::CallMethod { name, .. } => symbol(name),
         Instr::Attr(name) | Instr::ItemStr(name) | Instr::SetAttr(name) => symbol(name),
-        Instr::Global { global } | Instr::Resolve { global, .. } => symbol(program.globals[global as usize]),
+        Instr::Global { global } | Instr::Resolve { global, .. } => {
+            symbol(program.globals[global as usize])
+        }
         _ => String::new(),
     }
 }

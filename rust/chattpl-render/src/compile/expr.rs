@@ -42,14 +42,22 @@ impl Compiler<'_> {
                 self.expr(right, frame)?;
                 self.emit(binary(*op), span);
             }
-            ExprKind::And(left, right) => self.short_circuit(left, right, Instr::JumpIfFalseKeep(0), frame)?,
-            ExprKind::Or(left, right) => self.short_circuit(left, right, Instr::JumpIfTrueKeep(0), frame)?,
+            ExprKind::And(left, right) => {
+                self.short_circuit(left, right, Instr::JumpIfFalseKeep(0), frame)?
+            }
+            ExprKind::Or(left, right) => {
+                self.short_circuit(left, right, Instr::JumpIfTrueKeep(0), frame)?
+            }
             ExprKind::Compare(left, rest) => self.compare(left, rest, span, frame)?,
             ExprKind::Concat(items) => {
                 self.exprs(items, frame)?;
                 self.emit(Instr::Concat(items.len() as u32), span);
             }
-            ExprKind::Conditional { test, then, otherwise } => {
+            ExprKind::Conditional {
+                test,
+                then,
+                otherwise,
+            } => {
                 self.conditional(test, then, otherwise.as_deref(), span, frame)?;
             }
             ExprKind::Getattr(object, name) => {
@@ -63,7 +71,9 @@ impl Compiler<'_> {
                 return self.fail(SyntaxClass::SyntaxError, message, span);
             }
             ExprKind::Call(callee, args) => self.call(callee, args, span, frame, false)?,
-            ExprKind::Filter { input, name, args } => self.filter(input.as_deref(), name, args, span, frame)?,
+            ExprKind::Filter { input, name, args } => {
+                self.filter(input.as_deref(), name, args, span, frame)?
+            }
             ExprKind::Test { input, name, args } => self.test(input, name, args, span, frame)?,
         }
         Ok(())
@@ -93,8 +103,10 @@ impl Compiler<'_> {
     }
 
     pub(super) fn name(&mut self, name: &str, span: Span, frame: Frame) {
-        let (ident, owner) =
-            self.scopes.find(frame.scope, name).expect("every name was declared before code is made");
+        let (ident, owner) = self
+            .scopes
+            .find(frame.scope, name)
+            .expect("every name was declared before code is made");
         if let Some(name) = self.pure_global(&ident, owner) {
             let global = self.global(&name);
             self.emit(Instr::Global { global }, span);
@@ -102,7 +114,14 @@ impl Compiler<'_> {
         }
         let symbol = self.symbol(name, span);
         let (depth, slot) = self.slot(&ident);
-        self.emit(Instr::Slot { depth, slot, name: symbol }, span);
+        self.emit(
+            Instr::Slot {
+                depth,
+                slot,
+                name: symbol,
+            },
+            span,
+        );
     }
 
     fn short_circuit(&mut self, left: &Expr, right: &Expr, jump: Instr, frame: Frame) -> Compiled {
@@ -113,7 +132,13 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn compare(&mut self, left: &Expr, rest: &[(CompareOp, Expr)], span: Span, frame: Frame) -> Compiled {
+    fn compare(
+        &mut self,
+        left: &Expr,
+        rest: &[(CompareOp, Expr)],
+        span: Span,
+        frame: Frame,
+    ) -> Compiled {
         self.expr(left, frame)?;
         let mut jumps = Vec::new();
         for (at, (op, right)) in rest.iter().enumerate() {
@@ -188,15 +213,29 @@ impl Compiler<'_> {
         frame: Frame,
         with_caller: bool,
     ) -> Compiled {
-        let simple = args.star.is_none() && args.double_star.is_none() && args.positional.len() < 250;
-        if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller) {
+        let simple =
+            args.star.is_none() && args.double_star.is_none() && args.positional.len() < 250;
+        if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller)
+        {
             self.expr(object, frame)?;
-            if !args.positional.iter().chain(args.keywords.iter().map(|(_, value)| value)).all(is_plain) {
+            if !args
+                .positional
+                .iter()
+                .chain(args.keywords.iter().map(|(_, value)| value))
+                .all(is_plain)
+            {
                 self.emit(Instr::CheckDefined, object.span);
             }
             let (argc, keywords) = self.arguments(args, frame, false)?;
             let name = self.symbol(&name.text, name.span);
-            self.emit(Instr::CallMethod { name, argc, keywords }, span);
+            self.emit(
+                Instr::CallMethod {
+                    name,
+                    argc,
+                    keywords,
+                },
+                span,
+            );
             return Ok(());
         }
         if with_caller {
@@ -288,17 +327,35 @@ impl Compiler<'_> {
         };
         if args.star.is_some() || args.double_star.is_some() {
             self.spread(args, span, frame, false)?;
-            let instr = filter.map(Instr::FilterSpread).or(unknown.map(Instr::Unknown));
+            let instr = filter
+                .map(Instr::FilterSpread)
+                .or(unknown.map(Instr::Unknown));
             self.emit(instr.expect("known or unknown"), span);
             return Ok(());
         }
         let (argc, keywords) = self.arguments(args, frame, false)?;
-        let known = filter.map(|filter| Instr::Filter { filter, argc, keywords });
-        self.emit(known.or(unknown.map(Instr::Unknown)).expect("known or unknown"), span);
+        let known = filter.map(|filter| Instr::Filter {
+            filter,
+            argc,
+            keywords,
+        });
+        self.emit(
+            known
+                .or(unknown.map(Instr::Unknown))
+                .expect("known or unknown"),
+            span,
+        );
         Ok(())
     }
 
-    fn test(&mut self, input: &Expr, name: &Name, args: &Args, span: Span, frame: Frame) -> Compiled {
+    fn test(
+        &mut self,
+        input: &Expr,
+        name: &Name,
+        args: &Args,
+        span: Span,
+        frame: Frame,
+    ) -> Compiled {
         self.expr(input, frame)?;
         let test = Test::by_name(&name.text);
         let unknown = match test {
@@ -312,8 +369,17 @@ impl Compiler<'_> {
             return Ok(());
         }
         let (argc, keywords) = self.arguments(args, frame, false)?;
-        let known = test.map(|test| Instr::Test { test, argc, keywords });
-        self.emit(known.or(unknown.map(Instr::Unknown)).expect("known or unknown"), span);
+        let known = test.map(|test| Instr::Test {
+            test,
+            argc,
+            keywords,
+        });
+        self.emit(
+            known
+                .or(unknown.map(Instr::Unknown))
+                .expect("known or unknown"),
+            span,
+        );
         Ok(())
     }
 

@@ -33,8 +33,17 @@ impl Program {
     pub fn from_parsed(parsed: Parsed, name: Option<&str>) -> Result<Program, Box<Diagnostic>> {
         let mut compiler = Compiler::new(&parsed, name);
         compiler.template(&parsed.template)?;
-        let Compiler { functions, constants, symbols, globals, keywords, places, errors, has_blocks, .. } =
-            compiler;
+        let Compiler {
+            functions,
+            constants,
+            symbols,
+            globals,
+            keywords,
+            places,
+            errors,
+            has_blocks,
+            ..
+        } = compiler;
         let has_blocks = has_blocks.is_some();
         Ok(Program {
             source: parsed.source,
@@ -90,7 +99,11 @@ struct Frame {
 
 impl Frame {
     fn inner(scope: ScopeId) -> Self {
-        Frame { scope, toplevel: false, soft: false }
+        Frame {
+            scope,
+            toplevel: false,
+            soft: false,
+        }
     }
 
     fn softened(self) -> Self {
@@ -142,7 +155,14 @@ impl<'a> Compiler<'a> {
         self.scopes.visit_body(scope, &template.body);
         self.begin_function(None, 0);
         self.enter_scope(scope);
-        self.body(&template.body, Frame { scope, toplevel: true, soft: false })?;
+        self.body(
+            &template.body,
+            Frame {
+                scope,
+                toplevel: true,
+                soft: false,
+            },
+        )?;
         self.emit(Instr::Return, Span::default());
         self.end_function();
         Ok(())
@@ -152,7 +172,10 @@ impl<'a> Compiler<'a> {
 
     fn begin_function(&mut self, name: Option<&str>, base_level: u32) -> FunctionId {
         let id = self.functions.len() as FunctionId;
-        self.functions.push(Function { name: name.map(Into::into), ..Function::default() });
+        self.functions.push(Function {
+            name: name.map(Into::into),
+            ..Function::default()
+        });
         self.stack.push(FunctionState {
             id,
             base_level,
@@ -180,7 +203,10 @@ impl<'a> Compiler<'a> {
     /// The slot of a variable, and how many functions out it is.
     fn slot(&mut self, ident: &Ident) -> (u8, u16) {
         let last = self.stack.len() - 1;
-        let owner = (0..=last).rev().find(|at| self.stack[*at].base_level <= ident.0).unwrap_or(0);
+        let owner = (0..=last)
+            .rev()
+            .find(|at| self.stack[*at].base_level <= ident.0)
+            .unwrap_or(0);
         let slots = &mut self.stack[owner].slots;
         let next = slots.len() as u16;
         let slot = *slots.entry(ident.clone()).or_insert(next);
@@ -236,7 +262,9 @@ impl<'a> Compiler<'a> {
 
     fn alias(&mut self, scope: ScopeId, ident: &Ident, from: &Ident) {
         let parent = self.scopes.get(scope).parent;
-        let owner = parent.and_then(|parent| self.scopes.find(parent, &from.1)).map(|(_, owner)| owner);
+        let owner = parent
+            .and_then(|parent| self.scopes.find(parent, &from.1))
+            .map(|(_, owner)| owner);
         if let Some(name) = owner.and_then(|owner| self.pure_global(from, owner)) {
             return self.resolve_into(ident, &name);
         }
@@ -247,7 +275,8 @@ impl<'a> Compiler<'a> {
 
     fn leave_scope(&mut self, scope: ScopeId) {
         for (ident, load) in self.scopes.get(scope).loads.clone() {
-            let unused = matches!(load, Load::Resolve(_)) && self.pure_global(&ident, scope).is_some();
+            let unused =
+                matches!(load, Load::Resolve(_)) && self.pure_global(&ident, scope).is_some();
             if !unused {
                 let slot = self.own_slot(&ident);
                 self.emit(Instr::Clear { slot }, Span::default());
@@ -274,7 +303,10 @@ impl<'a> Compiler<'a> {
         }
         let place = self.place(span);
         let id = self.constants.len() as u32;
-        self.constants.push(Constant::Str { text: text.into(), place });
+        self.constants.push(Constant::Str {
+            text: text.into(),
+            place,
+        });
         self.strings.insert(key, id);
         id
     }
@@ -290,7 +322,11 @@ impl<'a> Compiler<'a> {
         }
         let id = self.symbols.len() as u32;
         let place = self.place(span);
-        self.symbols.push(Symbol { text: name.into(), method: Method::by_name(name), place });
+        self.symbols.push(Symbol {
+            text: name.into(),
+            method: Method::by_name(name),
+            place,
+        });
         self.symbol_ids.insert(name.into(), id);
         id
     }
@@ -365,7 +401,10 @@ fn contains_block(body: &[Stmt]) -> bool {
         Kind::Block(_) => true,
         Kind::For(node) => contains_block(&node.body) || contains_block(&node.otherwise),
         Kind::If(node) => {
-            node.branches.iter().any(|branch| contains_block(&branch.body)) || contains_block(&node.otherwise)
+            node.branches
+                .iter()
+                .any(|branch| contains_block(&branch.body))
+                || contains_block(&node.otherwise)
         }
         Kind::SetBlock(node) => contains_block(&node.body),
         Kind::Macro(node) => contains_block(&node.body),

@@ -23,16 +23,39 @@ pub(crate) enum Instr {
     False,
     None,
     /// A variable; unassigned is undefined.
-    Slot { depth: u8, slot: u16, name: u32 },
-    Global { global: u32 },
-    Store { slot: u16 },
+    Slot {
+        depth: u8,
+        slot: u16,
+        name: u32,
+    },
+    Global {
+        global: u32,
+    },
+    Store {
+        slot: u16,
+    },
     /// Stores into a parameter only if it was not given; jumps over the default otherwise.
-    JumpIfGiven { slot: u16, target: u32 },
+    JumpIfGiven {
+        slot: u16,
+        target: u32,
+    },
     /// Copies a variable of an outer scope when a scope is entered.
-    Alias { depth: u8, from: u16, to: u16 },
-    Resolve { slot: u16, global: u32 },
-    Clear { slot: u16 },
-    Export { slot: u16, name: u32 },
+    Alias {
+        depth: u8,
+        from: u16,
+        to: u16,
+    },
+    Resolve {
+        slot: u16,
+        global: u32,
+    },
+    Clear {
+        slot: u16,
+    },
+    Export {
+        slot: u16,
+        name: u32,
+    },
     Attr(u32),
     Item,
     /// `object['name']`.
@@ -53,7 +76,10 @@ pub(crate) enum Instr {
     Pow,
     Compare(CompareOp),
     /// A comparison inside a chain: false jumps out, true keeps the right operand.
-    CompareChain { op: CompareOp, target: u32 },
+    CompareChain {
+        op: CompareOp,
+        target: u32,
+    },
     Concat(u32),
     Jump(u32),
     JumpIfFalse(u32),
@@ -61,22 +87,44 @@ pub(crate) enum Instr {
     JumpIfTrueKeep(u32),
     /// Undefined with the message of a conditional expression without `else`.
     NoElse(u32),
-    Call { argc: u8, keywords: u16 },
-    CallMethod { name: u32, argc: u8, keywords: u16 },
+    Call {
+        argc: u8,
+        keywords: u16,
+    },
+    CallMethod {
+        name: u32,
+        argc: u8,
+        keywords: u16,
+    },
     CallSpread,
-    Filter { filter: Filter, argc: u8, keywords: u16 },
+    Filter {
+        filter: Filter,
+        argc: u8,
+        keywords: u16,
+    },
     FilterSpread(Filter),
-    Test { test: Test, argc: u8, keywords: u16 },
+    Test {
+        test: Test,
+        argc: u8,
+        keywords: u16,
+    },
     TestSpread(Test),
     /// Raises that a filter or test is unknown.
     Unknown(u32),
     /// Starts a loop over the top value; in a `recursive` loop's function, `loop(...)` calls that function.
-    LoopStart { recursive: bool },
+    LoopStart {
+        recursive: bool,
+    },
     /// Starts a loop over the elements for which a function returns true.
-    LoopStartFiltered { function: u32, recursive: bool },
+    LoopStartFiltered {
+        function: u32,
+        recursive: bool,
+    },
     LoopNext(u32),
     /// Stores the `loop` variable.
-    LoopObject { slot: u16 },
+    LoopObject {
+        slot: u16,
+    },
     LoopEnd,
     Unpack(u32),
     CheckNamespace,
@@ -92,11 +140,22 @@ pub(crate) enum Instr {
     TakeCaller,
     /// Pushes "not given", for a missing `*` or `**` argument.
     Absent,
-    Macro { function: u32, slot: u16 },
-    CallBlock { function: u32 },
-    Generation { function: u32 },
-    RecursiveLoop { function: u32 },
-    Block { function: u32 },
+    Macro {
+        function: u32,
+        slot: u16,
+    },
+    CallBlock {
+        function: u32,
+    },
+    Generation {
+        function: u32,
+    },
+    RecursiveLoop {
+        function: u32,
+    },
+    Block {
+        function: u32,
+    },
     Autoescape,
     AutoescapeEnd,
     Raise(u32),
@@ -107,7 +166,10 @@ pub(crate) enum Instr {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Constant {
     /// A string and its place.
-    Str { text: Box<str>, place: u32 },
+    Str {
+        text: Box<str>,
+        place: u32,
+    },
     Int(i64),
     BigInt(num_bigint::BigInt),
     Float(f64),

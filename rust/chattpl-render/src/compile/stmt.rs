@@ -1,8 +1,8 @@
 //! Compiles statements.
 
 use chattpl_syntax::ast::{
-    Block, CallBlock, Expr, ExprKind, FilterBlock, For, If, Load, LoadKind, Macro, SetBlock, Signature, Stmt,
-    StmtKind, Target, With,
+    Block, CallBlock, Expr, ExprKind, FilterBlock, For, If, Load, LoadKind, Macro, SetBlock,
+    Signature, Stmt, StmtKind, Target, With,
 };
 use chattpl_syntax::{ErrorClass as SyntaxClass, Span};
 
@@ -93,7 +93,9 @@ impl Compiler<'_> {
                 self.emit(Instr::CheckNamespace, span);
             }
             Target::Tuple(items, _) => {
-                items.iter().for_each(|item| self.check_namespaces(item, span, frame));
+                items
+                    .iter()
+                    .for_each(|item| self.check_namespaces(item, span, frame));
             }
         }
     }
@@ -102,12 +104,17 @@ impl Compiler<'_> {
     fn bind(&mut self, target: &Target, span: Span, frame: Frame) {
         match target {
             Target::Name(name) => {
-                let (ident, _) =
-                    self.scopes.find(frame.scope, &name.text).expect("targets were declared");
+                let (ident, _) = self
+                    .scopes
+                    .find(frame.scope, &name.text)
+                    .expect("targets were declared");
                 let slot = self.own_slot(&ident);
                 self.emit(Instr::Store { slot }, name.span);
             }
-            Target::Attribute { namespace, attribute } => {
+            Target::Attribute {
+                namespace,
+                attribute,
+            } => {
                 self.name(&namespace.text, namespace.span, frame);
                 let name = self.symbol(&attribute.text, attribute.span);
                 self.emit(Instr::SetAttr(name), span);
@@ -126,8 +133,10 @@ impl Compiler<'_> {
         }
         match target {
             Target::Name(name) => {
-                let (ident, _) =
-                    self.scopes.find(frame.scope, &name.text).expect("targets were declared");
+                let (ident, _) = self
+                    .scopes
+                    .find(frame.scope, &name.text)
+                    .expect("targets were declared");
                 let slot = self.own_slot(&ident);
                 let name = self.symbol(&name.text, name.span);
                 self.emit(Instr::Export { slot, name }, Span::default());
@@ -223,7 +232,10 @@ impl Compiler<'_> {
     // Loops
 
     fn for_loop(&mut self, node: &For, span: Span, frame: Frame) -> Compiled {
-        if assigns_loop(&node.target) || body_assigns_loop(&node.body) || body_assigns_loop(&node.otherwise) {
+        if assigns_loop(&node.target)
+            || body_assigns_loop(&node.body)
+            || body_assigns_loop(&node.otherwise)
+        {
             let message = "Can't assign to special loop variable in for-loop target".to_owned();
             return self.fail(SyntaxClass::TemplateAssertionError, message, span);
         }
@@ -285,9 +297,20 @@ impl Compiler<'_> {
         match filter {
             Some(function) => {
                 let recursive = node.recursive;
-                self.emit(Instr::LoopStartFiltered { function, recursive }, node.iter.span)
+                self.emit(
+                    Instr::LoopStartFiltered {
+                        function,
+                        recursive,
+                    },
+                    node.iter.span,
+                )
             }
-            None => self.emit(Instr::LoopStart { recursive: node.recursive }, node.iter.span),
+            None => self.emit(
+                Instr::LoopStart {
+                    recursive: node.recursive,
+                },
+                node.iter.span,
+            ),
         };
         if let Some(slot) = indicator {
             self.emit(Instr::True, span);
@@ -303,7 +326,11 @@ impl Compiler<'_> {
         }
         self.enter_scope(scope);
         let open = self.state().open.len();
-        self.state().loops.push(LoopState { top, breaks: Vec::new(), open });
+        self.state().loops.push(LoopState {
+            top,
+            breaks: Vec::new(),
+            open,
+        });
         self.body(&node.body, inner)?;
         if let Some(slot) = indicator {
             self.emit(Instr::False, span);
@@ -323,7 +350,14 @@ impl Compiler<'_> {
 
     fn loop_else(&mut self, node: &For, slot: u16, span: Span, frame: Frame) -> Compiled {
         let name = self.symbol("loop", span);
-        self.emit(Instr::Slot { depth: 0, slot, name }, span);
+        self.emit(
+            Instr::Slot {
+                depth: 0,
+                slot,
+                name,
+            },
+            span,
+        );
         let skip = self.emit(Instr::JumpIfFalse(0), span);
         let scope = self.inner_scope(&node.otherwise, frame);
         self.enter_scope(scope);
@@ -355,7 +389,12 @@ impl Compiler<'_> {
             self.emit(Instr::Jump(top), span);
         } else {
             let jump = self.emit(Instr::Jump(0), span);
-            self.state().loops.last_mut().expect("checked above").breaks.push(jump);
+            self.state()
+                .loops
+                .last_mut()
+                .expect("checked above")
+                .breaks
+                .push(jump);
         }
         Ok(())
     }
@@ -363,8 +402,12 @@ impl Compiler<'_> {
     // Macros
 
     fn macro_definition(&mut self, node: &Macro, span: Span, frame: Frame) -> Compiled {
-        let function = self.subroutine(Some(&node.name.text), &node.signature, &node.body, frame)?;
-        let (ident, _) = self.scopes.find(frame.scope, &node.name.text).expect("macros were declared");
+        let function =
+            self.subroutine(Some(&node.name.text), &node.signature, &node.body, frame)?;
+        let (ident, _) = self
+            .scopes
+            .find(frame.scope, &node.name.text)
+            .expect("macros were declared");
         let slot = self.own_slot(&ident);
         self.emit(Instr::Macro { function, slot }, span);
         if frame.toplevel && self.has_blocks.is_some() {
@@ -409,7 +452,11 @@ impl Compiler<'_> {
                 self.scopes.declare_parameter(scope, name);
             }
         }
-        if let Some(at) = signature.params.iter().position(|param| &*param.text == "caller") {
+        if let Some(at) = signature
+            .params
+            .iter()
+            .position(|param| &*param.text == "caller")
+        {
             if special[0] && at < signature.params.len() - signature.defaults.len() {
                 let message = "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.";
                 return self.fail(
@@ -443,11 +490,15 @@ impl Compiler<'_> {
         let given = |name: &str| signature.params.iter().any(|param| &*param.text == name);
         let mut params = Vec::with_capacity(signature.params.len());
         for param in &signature.params {
-            params.push((param.text.clone(), self.own_slot(&(level, param.text.clone()))));
+            params.push((
+                param.text.clone(),
+                self.own_slot(&(level, param.text.clone())),
+            ));
         }
         let caller = (caller && !explicit_caller).then(|| self.own_slot(&(level, "caller".into())));
         let kwargs = (kwargs && !given("kwargs")).then(|| self.own_slot(&(level, "kwargs".into())));
-        let varargs = (varargs && !given("varargs")).then(|| self.own_slot(&(level, "varargs".into())));
+        let varargs =
+            (varargs && !given("varargs")).then(|| self.own_slot(&(level, "varargs".into())));
         let function = self.function();
         function.params = params;
         function.caller = caller;
@@ -457,12 +508,19 @@ impl Compiler<'_> {
     }
 
     fn default_arguments(&mut self, signature: &Signature, frame: Frame) -> Compiled {
-        let required = signature.params.len() - signature.defaults.len().min(signature.params.len());
+        let required =
+            signature.params.len() - signature.defaults.len().min(signature.params.len());
         for (at, param) in signature.params.iter().enumerate() {
-            let (ident, _) = self.scopes.find(frame.scope, &param.text).expect("parameters were declared");
+            let (ident, _) = self
+                .scopes
+                .find(frame.scope, &param.text)
+                .expect("parameters were declared");
             let slot = self.own_slot(&ident);
             let given = self.emit(Instr::JumpIfGiven { slot, target: 0 }, param.span);
-            match at.checked_sub(required).and_then(|at| signature.defaults.get(at)) {
+            match at
+                .checked_sub(required)
+                .and_then(|at| signature.defaults.get(at))
+            {
                 Some(default) => self.expr(default, frame)?,
                 None => {
                     let hint = format!("parameter '{}' was not provided", param.text);
@@ -506,7 +564,11 @@ impl Compiler<'_> {
 
 /// Whether the body reads `name` before it assigns it, the way Jinja2 looks for `loop`, `caller`, ...
 fn reads(body: &[Stmt], name: &str) -> bool {
-    let mut finder = Finder { name, found: false, hidden: false };
+    let mut finder = Finder {
+        name,
+        found: false,
+        hidden: false,
+    };
     finder.body(body);
     finder.found
 }
@@ -588,8 +650,12 @@ impl Finder<'_> {
                 self.expr(&node.filter);
             }
             StmtKind::With(node) => {
-                node.assignments.iter().for_each(|(target, _)| self.target(target));
-                node.assignments.iter().for_each(|(_, value)| self.expr(value));
+                node.assignments
+                    .iter()
+                    .for_each(|(target, _)| self.target(target));
+                node.assignments
+                    .iter()
+                    .for_each(|(_, value)| self.expr(value));
                 self.body(&node.body);
             }
             StmtKind::Generation(body) => self.body(body),
@@ -615,10 +681,14 @@ fn body_assigns_loop(body: &[Stmt]) -> bool {
         StmtKind::Set { target, .. } => assigns_loop(target),
         StmtKind::SetBlock(node) => assigns_loop(&node.target) || body_assigns_loop(&node.body),
         StmtKind::For(node) => {
-            assigns_loop(&node.target) || body_assigns_loop(&node.body) || body_assigns_loop(&node.otherwise)
+            assigns_loop(&node.target)
+                || body_assigns_loop(&node.body)
+                || body_assigns_loop(&node.otherwise)
         }
         StmtKind::If(node) => {
-            node.branches.iter().any(|branch| body_assigns_loop(&branch.body))
+            node.branches
+                .iter()
+                .any(|branch| body_assigns_loop(&branch.body))
                 || body_assigns_loop(&node.otherwise)
         }
         StmtKind::Macro(node) => body_assigns_loop(&node.body),
@@ -634,7 +704,10 @@ fn has_scoped_block(body: &[Stmt]) -> bool {
     body.iter().any(|stmt| match &stmt.kind {
         StmtKind::Block(node) => node.scoped || has_scoped_block(&node.body),
         StmtKind::If(node) => {
-            node.branches.iter().any(|branch| has_scoped_block(&branch.body)) || has_scoped_block(&node.otherwise)
+            node.branches
+                .iter()
+                .any(|branch| has_scoped_block(&branch.body))
+                || has_scoped_block(&node.otherwise)
         }
         StmtKind::For(node) => has_scoped_block(&node.body),
         _ => false,

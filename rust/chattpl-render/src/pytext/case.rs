@@ -130,12 +130,16 @@ fn ascii_image(text: &str, op: CaseOp) -> String {
     }
 }
 
-/// Returns the upper case of a character where that is one character.
+/// Returns the simple upper case of a character, which is always one character.
 pub(super) fn simple_upper(c: char) -> char {
     if c.is_ascii() {
         return c.to_ascii_uppercase();
     }
-    single_image(u32::from(c), tables::UPPER_RUNS).unwrap_or(c)
+    let image = single_image(u32::from(c), tables::UPPER_RUNS);
+    // Where the upper case is longer, the title case stands in for it.
+    image
+        .or_else(|| single_image(u32::from(c), tables::TITLE_RUNS))
+        .unwrap_or(c)
 }
 
 /// Where in a word the next character stands.

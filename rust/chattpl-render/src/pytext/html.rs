@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::html_entities::{INVALID_CODE_POINTS, INVALID_REFERENCES, NAMED};
+use super::scan::next_match;
 use super::split::{split_whitespace, Direction};
 use super::Piece;
 
@@ -30,8 +31,7 @@ impl Iterator for EscapeHtml<'_> {
 
     fn next(&mut self) -> Option<Piece<'static>> {
         let start = self.at;
-        let rest = &self.bytes[start..];
-        let first = *rest.first()?;
+        let first = *self.bytes.get(start)?;
         if let Some(entity) = entity_of(first) {
             self.at += 1;
             return Some(Piece::Replaced {
@@ -39,9 +39,8 @@ impl Iterator for EscapeHtml<'_> {
                 source: start..self.at,
             });
         }
-        let markup = memchr::memchr3(b'&', b'<', b'>', rest).unwrap_or(rest.len());
-        let quote = memchr::memchr2(b'\'', b'"', &rest[..markup]).unwrap_or(markup);
-        self.at += quote;
+        let is_escaped = |b| (b == b'&') | (b == b'<') | (b == b'>') | (b == b'\'') | (b == b'"');
+        self.at = next_match(self.bytes, start, is_escaped).unwrap_or(self.bytes.len());
         Some(Piece::Source(start..self.at))
     }
 }

@@ -4,10 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::float_text::repr_float;
+use super::scan::next_match;
 use super::Piece;
-
-/// Bytes looked at in one step; the compiler turns the test of a block into vector code.
-const BLOCK: usize = 64;
 
 /// Which characters `json.dumps` leaves as they are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,23 +71,6 @@ fn next_escape(bytes: &[u8], from: usize, charset: JsonCharset) -> Option<usize>
             next_match(bytes, from, |b| (b < 0x20) | (b == b'"') | (b == b'\\'))
         }
     }
-}
-
-/// Finds the first byte from `from` on that matches.
-#[inline(always)]
-fn next_match(bytes: &[u8], from: usize, matches: impl Fn(u8) -> bool) -> Option<usize> {
-    let mut at = from;
-    let mut blocks = bytes[from..].chunks_exact(BLOCK);
-    for block in &mut blocks {
-        if block.iter().fold(false, |any, &b| any | matches(b)) {
-            break;
-        }
-        at += BLOCK;
-    }
-    bytes[at..]
-        .iter()
-        .position(|&b| matches(b))
-        .map(|offset| at + offset)
 }
 
 fn emit_escape(c: char, source: Range<usize>, sink: &mut dyn FnMut(Piece<'_>)) {

@@ -30,6 +30,7 @@ mod percent_value;
 mod pyint;
 mod repr;
 mod round;
+mod scan;
 mod spec;
 mod split;
 mod strformat;

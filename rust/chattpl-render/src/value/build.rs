@@ -25,7 +25,11 @@ pub(crate) struct StrBuilder<'r> {
 
 impl<'r> StrBuilder<'r> {
     pub fn new(arena: &'r Bump) -> Self {
-        StrBuilder { arena, text: BumpString::new_in(arena), pieces: BumpVec::new_in(arena) }
+        StrBuilder {
+            arena,
+            text: BumpString::new_in(arena),
+            pieces: BumpVec::new_in(arena),
+        }
     }
 
     /// Adds text that is copied.
@@ -75,11 +79,17 @@ impl<'r> StrBuilder<'r> {
         let text: &'r str = self.text.into_bump_str();
         if self.pieces.len() == 1 {
             if let Piece::Copied(range, tag) = &self.pieces[0] {
-                return Str::Run(Run { text: &text[range.clone()], tag: *tag });
+                return Str::Run(Run {
+                    text: &text[range.clone()],
+                    tag: *tag,
+                });
             }
         }
         let runs = self.pieces.iter().map(|piece| match piece {
-            Piece::Copied(range, tag) => Run { text: &text[range.clone()], tag: *tag },
+            Piece::Copied(range, tag) => Run {
+                text: &text[range.clone()],
+                tag: *tag,
+            },
             Piece::Borrowed(run) => *run,
         });
         Str::from_runs(self.arena, BumpVec::from_iter_in(runs, self.arena))

@@ -29,12 +29,16 @@ fn equal_at<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>, depth: u32) -> bool
         }
         (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
             a.items.len() == b.items.len()
-                && a.items.iter().zip(b.items).all(|(a, b)| equal_at(arena, *a, *b, depth + 1))
+                && a.items
+                    .iter()
+                    .zip(b.items)
+                    .all(|(a, b)| equal_at(arena, *a, *b, depth + 1))
         }
         (Value::Dict(a), Value::Dict(b)) => {
             a.entries.len() == b.entries.len()
                 && a.entries.iter().all(|(key, value)| {
-                    b.get(arena, *key).is_some_and(|other| equal_at(arena, *value, other, depth + 1))
+                    b.get(arena, *key)
+                        .is_some_and(|other| equal_at(arena, *value, other, depth + 1))
                 })
         }
         (Value::View(a), Value::View(b)) if a.kind == b.kind && a.kind != ViewKind::Values => {
@@ -72,7 +76,9 @@ fn numbers(a: Value<'_>, b: Value<'_>) -> Option<Option<Ordering>> {
         (Number::Int(a), Number::Big(b)) => Some(Some(BigInt::from(a).cmp(b))),
         (Number::Big(a), Number::Int(b)) => Some(Some(a.cmp(&BigInt::from(b)))),
         (Number::Int(a), Number::Float(b)) => Some(int_float(&BigInt::from(a), b)),
-        (Number::Float(a), Number::Int(b)) => Some(int_float(&BigInt::from(b), a).map(Ordering::reverse)),
+        (Number::Float(a), Number::Int(b)) => {
+            Some(int_float(&BigInt::from(b), a).map(Ordering::reverse))
+        }
         (Number::Big(a), Number::Float(b)) => Some(int_float(a, b)),
         (Number::Float(a), Number::Big(b)) => Some(int_float(b, a).map(Ordering::reverse)),
     }
@@ -99,10 +105,17 @@ fn int_float(a: &BigInt, b: f64) -> Option<Ordering> {
         return None;
     }
     if b.is_infinite() {
-        return Some(if b > 0.0 { Ordering::Less } else { Ordering::Greater });
+        return Some(if b > 0.0 {
+            Ordering::Less
+        } else {
+            Ordering::Greater
+        });
     }
     let whole = BigInt::from_f64(b.trunc())?;
-    Some(a.cmp(&whole).then_with(|| 0.0.partial_cmp(&b.fract()).unwrap_or(Ordering::Equal)))
+    Some(
+        a.cmp(&whole)
+            .then_with(|| 0.0.partial_cmp(&b.fract()).unwrap_or(Ordering::Equal)),
+    )
 }
 
 /// `a < b` and its kin; `None` where a NaN makes every comparison false.

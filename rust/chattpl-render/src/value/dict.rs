@@ -29,13 +29,21 @@ struct Index<'r> {
 
 impl<'r> Dict<'r> {
     pub fn new(entries: &'r [(Value<'r>, Value<'r>)], source: u32) -> Self {
-        Dict { entries, source, index: Cell::new(None) }
+        Dict {
+            entries,
+            source,
+            index: Cell::new(None),
+        }
     }
 
     /// The value under a string key.
     pub fn get_str(&self, arena: &'r Bump, name: &str) -> Option<Value<'r>> {
         if self.entries.len() <= LINEAR {
-            return self.entries.iter().find(|(key, _)| is_key(arena, *key, name)).map(|(_, value)| *value);
+            return self
+                .entries
+                .iter()
+                .find(|(key, _)| is_key(arena, *key, name))
+                .map(|(_, value)| *value);
         }
         let index = self.index(arena);
         let mask = index.slots.len() - 1;
@@ -54,7 +62,11 @@ impl<'r> Dict<'r> {
     pub fn get(&self, arena: &'r Bump, key: Value<'r>) -> Option<Value<'r>> {
         match key {
             Value::Str(str) | Value::Markup(str) => self.get_str(arena, str.flat(arena)),
-            _ => self.entries.iter().find(|(other, _)| equal(arena, *other, key)).map(|(_, value)| *value),
+            _ => self
+                .entries
+                .iter()
+                .find(|(other, _)| equal(arena, *other, key))
+                .map(|(_, value)| *value),
         }
     }
 
@@ -92,13 +104,11 @@ pub(crate) struct DictBuilder<'r> {
 
 impl<'r> DictBuilder<'r> {
     pub fn new(arena: &'r Bump, capacity: usize) -> Self {
-        DictBuilder { arena, entries: BumpVec::with_capacity_in(capacity, arena), positions: None }
-    }
-
-    /// Adds an entry whose key is known to be new.
-    pub fn push_new(&mut self, key: Value<'r>, value: Value<'r>) {
-        debug_assert!(self.positions.is_none());
-        self.entries.push((key, value));
+        DictBuilder {
+            arena,
+            entries: BumpVec::with_capacity_in(capacity, arena),
+            positions: None,
+        }
     }
 
     /// Adds or replaces an entry.
@@ -116,16 +126,23 @@ impl<'r> DictBuilder<'r> {
 
     fn position(&mut self, key: Value<'r>) -> Option<usize> {
         let Some(str) = key.as_str() else {
-            return self.entries.iter().position(|(other, _)| equal(self.arena, *other, key));
+            return self
+                .entries
+                .iter()
+                .position(|(other, _)| equal(self.arena, *other, key));
         };
         let name = str.flat(self.arena);
         if self.entries.len() <= LINEAR && self.positions.is_none() {
-            return self.entries.iter().position(|(other, _)| is_key(self.arena, *other, name));
+            return self
+                .entries
+                .iter()
+                .position(|(other, _)| is_key(self.arena, *other, name));
         }
         let (arena, entries) = (self.arena, &self.entries);
         let positions = self.positions.get_or_insert_with(|| {
             let keys = entries.iter().enumerate();
-            keys.filter_map(|(at, (key, _))| key.as_str().map(|str| (str.flat(arena), at))).collect()
+            keys.filter_map(|(at, (key, _))| key.as_str().map(|str| (str.flat(arena), at)))
+                .collect()
         });
         positions.get(name).copied()
     }

@@ -48,9 +48,17 @@ pub(crate) enum Generator<'r> {
     /// Yields the elements that pass (or fail) a test.
     Select(IterState<'r>, &'r Callback<'r>, bool),
     /// Yields elements not seen before.
-    Unique { input: IterState<'r>, key: &'r Callback<'r>, seen: BumpVec<'r, Value<'r>> },
+    Unique {
+        input: IterState<'r>,
+        key: &'r Callback<'r>,
+        seen: BumpVec<'r, Value<'r>>,
+    },
     /// Yields the elements for which the `if` of a `for` is true.
-    LoopFilter { input: IterState<'r>, function: FunctionId, scope: &'r Activation<'r> },
+    LoopFilter {
+        input: IterState<'r>,
+        function: FunctionId,
+        scope: &'r Activation<'r>,
+    },
 }
 
 impl<'r> Value<'r> {
@@ -95,7 +103,9 @@ impl<'r> IterState<'r> {
             }
             IterState::Chars(str, at) => {
                 let flat = str.flat(vm.arena);
-                let Some(c) = flat[*at..].chars().next() else { return Ok(None) };
+                let Some(c) = flat[*at..].chars().next() else {
+                    return Ok(None);
+                };
                 let start = *at;
                 *at += c.len_utf8();
                 Some(Value::Str(str.slice(vm.arena, start..*at)))
@@ -133,7 +143,12 @@ impl<'r> IterState<'r> {
 impl<'r> IterObject<'r> {
     /// A generator named as Jinja2 names the function behind it.
     pub fn generator(name: &'static str, source: u32, state: Generator<'r>) -> Self {
-        IterObject { type_name: "generator", name, source, state: RefCell::new(state) }
+        IterObject {
+            type_name: "generator",
+            name,
+            source,
+            state: RefCell::new(state),
+        }
     }
 
     fn next(&self, vm: &mut Vm<'r>) -> Result<Option<Value<'r>>> {
@@ -171,14 +186,21 @@ impl<'r> Generator<'r> {
                     let seen_as = key.apply(vm, item)?;
                     vm.charge(1 + seen.len() as u64 / 4)?;
                     vm.check_hashable(seen_as)?;
-                    if !seen.iter().any(|other| super::cmp::equal(vm.arena, *other, seen_as)) {
+                    if !seen
+                        .iter()
+                        .any(|other| super::cmp::equal(vm.arena, *other, seen_as))
+                    {
                         seen.push(seen_as);
                         return Ok(Some(item));
                     }
                 }
                 Ok(None)
             }
-            Generator::LoopFilter { input, function, scope } => {
+            Generator::LoopFilter {
+                input,
+                function,
+                scope,
+            } => {
                 let (function, scope) = (*function, *scope);
                 while let Some(item) = input.next(vm)? {
                     if vm.call_loop_filter(function, scope, item)?.truthy() {

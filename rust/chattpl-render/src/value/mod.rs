@@ -107,7 +107,10 @@ pub(crate) struct Namespace<'r> {
 impl<'r> Namespace<'r> {
     pub fn get(&self, arena: &'r Bump, name: &str) -> Option<Value<'r>> {
         let attrs = self.attrs.borrow();
-        attrs.iter().find(|(key, _)| key.flat(arena) == name).map(|(_, value)| *value)
+        attrs
+            .iter()
+            .find(|(key, _)| key.flat(arena) == name)
+            .map(|(_, value)| *value)
     }
 
     pub fn set(&self, arena: &'r Bump, name: Str<'r>, value: Value<'r>) {
@@ -175,9 +178,10 @@ pub(crate) enum Undefined<'r> {
     /// Anything else, with its message.
     Hint(&'r str),
     /// Access that the sandbox forbids.
-    Unsafe { attribute: &'r str, type_name: &'static str },
-    /// `x if y` without `else`.
-    Conditional(&'r str),
+    Unsafe {
+        attribute: &'r str,
+        type_name: &'static str,
+    },
 }
 
 impl<'r> Value<'r> {

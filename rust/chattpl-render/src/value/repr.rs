@@ -14,7 +14,9 @@ impl<'r> Value<'r> {
         match self {
             Value::Str(str) | Value::Markup(str) => str,
             Value::Undefined(_) | Value::Missing => Str::computed(""),
-            Value::Int(value, source) => Str::from_source(arena.alloc_str(&value.to_string()), source),
+            Value::Int(value, source) => {
+                Str::from_source(arena.alloc_str(&value.to_string()), source)
+            }
             Value::Bool(value, source) => Str::from_source(bool_name(value), source),
             Value::None(source) => Str::from_source("None", source),
             _ => self.to_repr(arena),
@@ -44,7 +46,10 @@ fn bool_name(value: bool) -> &'static str {
 
 fn scalar_tag(source: u32, around: Tag) -> Tag {
     if is_data(source) {
-        Tag { source, message: UNUSED }
+        Tag {
+            source,
+            message: UNUSED,
+        }
     } else {
         around
     }
@@ -129,7 +134,13 @@ fn write_dict<'r>(arena: &'r Bump, dict: &Dict<'r>, tag: Tag, out: &mut StrBuild
     out.push("}", tag);
 }
 
-fn write_view<'r>(arena: &'r Bump, kind: ViewKind, dict: &Dict<'r>, tag: Tag, out: &mut StrBuilder<'r>) {
+fn write_view<'r>(
+    arena: &'r Bump,
+    kind: ViewKind,
+    dict: &Dict<'r>,
+    tag: Tag,
+    out: &mut StrBuilder<'r>,
+) {
     match kind {
         ViewKind::Keys => {
             let keys = dict.entries.iter().map(|(key, _)| *key);
@@ -157,7 +168,11 @@ fn opaque_repr(value: Value<'_>) -> String {
         Value::Iter(iter) if iter.type_name == "generator" => {
             format!("<generator object {} at 0x7f0000000000>", iter.name)
         }
-        Value::Loop(this) => format!("<LoopContext {}/{}>", this.index0.get() + 1, this.known_length()),
+        Value::Loop(this) => format!(
+            "<LoopContext {}/{}>",
+            this.index0.get() + 1,
+            this.known_length()
+        ),
         Value::Macro(_) => "<Macro>".to_owned(),
         other => format!("<{} object at 0x7f0000000000>", other.type_name()),
     }
@@ -166,12 +181,24 @@ fn opaque_repr(value: Value<'_>) -> String {
 /// `repr` of a string; the quotes belong to the string's own source where it is data.
 fn write_repr_str<'r>(arena: &'r Bump, str: Str<'r>, around: Tag, out: &mut StrBuilder<'r>) {
     let flat = str.flat(arena);
-    let quote = if flat.contains('\'') && !flat.contains('"') { '"' } else { '\'' };
+    let quote = if flat.contains('\'') && !flat.contains('"') {
+        '"'
+    } else {
+        '\''
+    };
     let source = str.data_source(arena);
-    let quote_tag = if is_data(source) { scalar_tag(source, around) } else { around };
+    let quote_tag = if is_data(source) {
+        scalar_tag(source, around)
+    } else {
+        around
+    };
     out.push_char(quote, quote_tag);
     str.for_each_run(|run| {
-        let tag = if run.tag.source == COMPUTED { around } else { run.tag };
+        let tag = if run.tag.source == COMPUTED {
+            around
+        } else {
+            run.tag
+        };
         write_escaped(run.text, quote, tag, out);
     });
     out.push_char(quote, quote_tag);
@@ -180,7 +207,10 @@ fn write_repr_str<'r>(arena: &'r Bump, str: Str<'r>, around: Tag, out: &mut StrB
 fn write_escaped(text: &str, quote: char, tag: Tag, out: &mut StrBuilder<'_>) {
     let mut clean = 0;
     for (at, c) in text.char_indices() {
-        if c != quote && c != '\\' && (c as u32 >= 0x20 && (c as u32) < 0x7f || pytext::is_printable(c)) {
+        if c != quote
+            && c != '\\'
+            && (c as u32 >= 0x20 && (c as u32) < 0x7f || pytext::is_printable(c))
+        {
             continue;
         }
         out.push(&text[clean..at], tag);
@@ -216,8 +246,11 @@ impl<'r> Undefined<'r> {
     pub fn message(&self, arena: &'r Bump) -> String {
         match self {
             Undefined::Name(name) => format!("{} is undefined", Value::str(name).repr_text(arena)),
-            Undefined::Hint(hint) | Undefined::Conditional(hint) => (*hint).to_owned(),
-            Undefined::Unsafe { attribute, type_name } => {
+            Undefined::Hint(hint) => (*hint).to_owned(),
+            Undefined::Unsafe {
+                attribute,
+                type_name,
+            } => {
                 let attribute = Value::str(attribute).repr_text(arena);
                 format!("access to attribute {attribute} of '{type_name}' object is unsafe.")
             }

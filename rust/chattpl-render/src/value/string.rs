@@ -8,7 +8,7 @@ use std::ops::Range;
 use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 
-use crate::origin::{Tag, COMPUTED, GENERATION_END, GENERATION_START, UNUSED};
+use crate::origin::{Nodes, Tag, COMPUTED, GENERATION_END, GENERATION_START, UNUSED};
 
 /// A stretch of text with one tag.
 #[derive(Debug, Clone, Copy)]
@@ -44,12 +44,21 @@ enum Shape<'r> {
 impl<'r> Str<'r> {
     /// Text computed from the template alone.
     pub fn computed(text: &'r str) -> Self {
-        Str::Run(Run { text, tag: Tag::COMPUTED })
+        Str::Run(Run {
+            text,
+            tag: Tag::COMPUTED,
+        })
     }
 
     /// Text with a source and no message yet.
     pub fn from_source(text: &'r str, source: u32) -> Self {
-        Str::Run(Run { text, tag: Tag { source, message: UNUSED } })
+        Str::Run(Run {
+            text,
+            tag: Tag {
+                source,
+                message: UNUSED,
+            },
+        })
     }
 
     /// Text with a tag.
@@ -121,22 +130,18 @@ impl<'r> Str<'r> {
         }
     }
 
-    /// The same string where every run without a message belongs to `message`.
-    pub fn used_by(self, arena: &'r Bump, message: u32) -> Self {
+    /// The same string where every run without a message belongs to its own value's, else to `message`.
+    pub fn used_by(self, arena: &'r Bump, nodes: &Nodes<'r>, message: u32) -> Self {
         match self {
             Str::Run(mut run) => {
-                if run.tag.message == UNUSED {
-                    run.tag.message = message;
-                }
+                run.tag.message = nodes.message_of_use(run.tag, message);
                 Str::Run(run)
             }
             Str::Rope(rope) if rope.used => self,
             Str::Rope(_) => {
                 let mut runs = BumpVec::from_iter_in(self.runs(arena).iter().copied(), arena);
                 for run in &mut runs {
-                    if run.tag.message == UNUSED {
-                        run.tag.message = message;
-                    }
+                    run.tag.message = nodes.message_of_use(run.tag, message);
                 }
                 Str::from_runs(arena, runs)
             }
@@ -209,7 +214,10 @@ impl<'r> Str<'r> {
             return self;
         }
         match self {
-            Str::Run(run) => Str::Run(Run { text: &run.text[range], tag: run.tag }),
+            Str::Run(run) => Str::Run(Run {
+                text: &run.text[range],
+                tag: run.tag,
+            }),
             Str::Rope(_) => {
                 let mut out = BumpVec::new_in(arena);
                 self.push_slice(arena, range, &mut out);
@@ -227,7 +235,10 @@ impl<'r> Str<'r> {
             let to = range.end.min(end);
             let marker_inside = run.text.is_empty() && range.start < offset && offset <= range.end;
             if from < to || marker_inside {
-                out.push(Run { text: &run.text[from.min(end) - offset..to.max(from) - offset], tag: run.tag });
+                out.push(Run {
+                    text: &run.text[from.min(end) - offset..to.max(from) - offset],
+                    tag: run.tag,
+                });
             }
             offset = end;
             if offset > range.end {
@@ -256,7 +267,10 @@ impl<'r> Str<'r> {
             Str::Run(run) if run.tag.is_data() => run.tag.source,
             Str::Run(_) => COMPUTED,
             Str::Rope(_) => {
-                let data = self.runs(arena).iter().find(|run| run.tag.is_data() && !run.text.is_empty());
+                let data = self
+                    .runs(arena)
+                    .iter()
+                    .find(|run| run.tag.is_data() && !run.text.is_empty());
                 data.map_or(COMPUTED, |run| run.tag.source)
             }
         }

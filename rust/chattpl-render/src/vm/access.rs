@@ -14,7 +14,9 @@ impl<'r> Vm<'r> {
     pub(crate) fn get_attr(&mut self, object: Value<'r>, name: u32) -> Result<Value<'r>> {
         let symbol = &self.program.symbols[name as usize];
         if let Value::Dict(dict) = object {
-            let has_attribute = symbol.method.is_some_and(|method| method.belongs_to(object));
+            let has_attribute = symbol
+                .method
+                .is_some_and(|method| method.belongs_to(object));
             if !has_attribute && !symbol.text.starts_with("__") {
                 if let Some(value) = dict.get_str(self.arena, &symbol.text) {
                     return Ok(value);
@@ -45,9 +47,9 @@ impl<'r> Vm<'r> {
             return Ok(value);
         }
         match object {
-            Value::Dict(dict) => {
-                Ok(dict.get_str(self.arena, text).unwrap_or_else(|| self.no_element(object, name)))
-            }
+            Value::Dict(dict) => Ok(dict
+                .get_str(self.arena, text)
+                .unwrap_or_else(|| self.no_element(object, name))),
             Value::Undefined(undefined) => Err(undefined.error(self.arena)),
             _ => Ok(self.no_element(object, name)),
         }
@@ -67,7 +69,9 @@ impl<'r> Vm<'r> {
                 if method.mutates() {
                     return Ok(Some(self.forbidden(object, name)));
                 }
-                return Ok(Some(Value::Method(self.arena.alloc(BoundMethod { object, method }))));
+                return Ok(Some(Value::Method(
+                    self.arena.alloc(BoundMethod { object, method }),
+                )));
             }
         }
         if attributes::is_hidden(object, name) {
@@ -154,10 +158,19 @@ impl<'r> Vm<'r> {
         step: Value<'r>,
     ) -> Result<Value<'r>> {
         match object {
-            Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Markup(_) | Value::Range(_) => {}
+            Value::List(_)
+            | Value::Tuple(_)
+            | Value::Str(_)
+            | Value::Markup(_)
+            | Value::Range(_) => {}
             Value::Undefined(undefined) => return Err(undefined.error(self.arena)),
             Value::Dict(_) => return type_error("unhashable type: 'slice'"),
-            _ => return type_error(format!("'{}' object is not subscriptable", object.type_name())),
+            _ => {
+                return type_error(format!(
+                    "'{}' object is not subscriptable",
+                    object.type_name()
+                ))
+            }
         }
         let step = slice_index(step)?.unwrap_or(1);
         if step == 0 {
@@ -165,13 +178,25 @@ impl<'r> Vm<'r> {
         }
         let (start, stop) = (slice_index(start)?, slice_index(stop)?);
         Ok(match object {
-            Value::List(seq) => Value::list(self.arena, self.slice_items(seq.items, start, stop, step)?, seq.source),
-            Value::Tuple(seq) => Value::tuple(self.arena, self.slice_items(seq.items, start, stop, step)?, seq.source),
+            Value::List(seq) => Value::list(
+                self.arena,
+                self.slice_items(seq.items, start, stop, step)?,
+                seq.source,
+            ),
+            Value::Tuple(seq) => Value::tuple(
+                self.arena,
+                self.slice_items(seq.items, start, stop, step)?,
+                seq.source,
+            ),
             Value::Str(str) => Value::Str(self.slice_str(str, start, stop, step)?),
             Value::Markup(str) => Value::Markup(self.slice_str(str, start, stop, step)?),
             Value::Range(range) => {
                 let (from, to) = bounds(start, stop, step, range.len());
-                let sliced = Range { start: range.get(from), stop: range.get(to), step: range.step * step };
+                let sliced = Range {
+                    start: range.get(from),
+                    stop: range.get(to),
+                    step: range.step * step,
+                };
                 Value::Range(self.arena.alloc(sliced))
             }
             _ => unreachable!("checked above"),
@@ -187,18 +212,36 @@ impl<'r> Vm<'r> {
     ) -> Result<&'r [Value<'r>]> {
         let (from, to) = bounds(start, stop, step, items.len() as i64);
         if step == 1 {
-            return Ok(if from < to { &items[from as usize..to as usize] } else { &[] });
+            return Ok(if from < to {
+                &items[from as usize..to as usize]
+            } else {
+                &[]
+            });
         }
-        let range = Range { start: from, stop: to, step };
+        let range = Range {
+            start: from,
+            stop: to,
+            step,
+        };
         self.reserve(range.len() as usize * std::mem::size_of::<Value<'_>>())?;
         let picked = (0..range.len()).map(|at| items[range.get(at) as usize]);
         Ok(bumpalo::collections::Vec::from_iter_in(picked, self.arena).into_bump_slice())
     }
 
-    fn slice_str(&mut self, str: Str<'r>, start: Option<i64>, stop: Option<i64>, step: i64) -> Result<Str<'r>> {
+    fn slice_str(
+        &mut self,
+        str: Str<'r>,
+        start: Option<i64>,
+        stop: Option<i64>,
+        step: i64,
+    ) -> Result<Str<'r>> {
         let text = str.flat(self.arena);
         let ascii = text.is_ascii();
-        let len = if ascii { text.len() } else { text.chars().count() } as i64;
+        let len = if ascii {
+            text.len()
+        } else {
+            text.chars().count()
+        } as i64;
         let (from, to) = bounds(start, stop, step, len);
         if step == 1 {
             if from >= to {
@@ -211,7 +254,11 @@ impl<'r> Vm<'r> {
             };
             return Ok(str.slice(self.arena, range));
         }
-        let range = Range { start: from, stop: to, step };
+        let range = Range {
+            start: from,
+            stop: to,
+            step,
+        };
         self.reserve(len as usize * 8 + range.len() as usize * 4)?;
         let offsets: Vec<(usize, char)> = text.char_indices().collect();
         let mut out = crate::value::build::StrBuilder::new(self.arena);
@@ -234,7 +281,10 @@ impl<'r> Vm<'r> {
 
     fn forbidden(&self, object: Value<'r>, attribute: &'r str) -> Value<'r> {
         let type_name = object.type_name();
-        Value::Undefined(self.arena.alloc(Undefined::Unsafe { attribute, type_name }))
+        Value::Undefined(self.arena.alloc(Undefined::Unsafe {
+            attribute,
+            type_name,
+        }))
     }
 
     /// Checks that a value can be the key of a mapping.
@@ -243,7 +293,10 @@ impl<'r> Vm<'r> {
             Value::List(_) | Value::Dict(_) => {
                 type_error(format!("unhashable type: '{}'", key.type_name()))
             }
-            Value::Tuple(seq) => seq.items.iter().try_for_each(|item| self.check_hashable(*item)),
+            Value::Tuple(seq) => seq
+                .items
+                .iter()
+                .try_for_each(|item| self.check_hashable(*item)),
             _ => Ok(()),
         }
     }
@@ -261,7 +314,9 @@ impl<'r> Vm<'r> {
 
 /// The byte offset of the character at `index`; the end where there are fewer.
 pub(crate) fn byte_offset(text: &str, index: usize) -> usize {
-    text.char_indices().nth(index).map_or(text.len(), |(at, _)| at)
+    text.char_indices()
+        .nth(index)
+        .map_or(text.len(), |(at, _)| at)
 }
 
 /// The value as an index; booleans count as 0 and 1.
@@ -274,7 +329,11 @@ fn as_index(key: Value<'_>) -> Option<i64> {
 }
 
 fn absolute(index: i64, len: i64) -> Option<i64> {
-    let at = if index < 0 { index.checked_add(len)? } else { index };
+    let at = if index < 0 {
+        index.checked_add(len)?
+    } else {
+        index
+    };
     (0..len).contains(&at).then_some(at)
 }
 
@@ -285,7 +344,11 @@ fn slice_index(value: Value<'_>) -> Result<Option<i64>> {
         Value::Bool(index, _) => Ok(Some(index.into())),
         Value::BigInt(..) => {
             let big = as_big(value).expect("an integer");
-            let bound = if big.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX };
+            let bound = if big.sign() == num_bigint::Sign::Minus {
+                i64::MIN
+            } else {
+                i64::MAX
+            };
             Ok(Some(big.to_i64().unwrap_or(bound)))
         }
         _ => type_error("slice indices must be integers or None or have an __index__ method"),
@@ -296,7 +359,11 @@ fn slice_index(value: Value<'_>) -> Result<Option<i64>> {
 fn bounds(start: Option<i64>, stop: Option<i64>, step: i64, len: i64) -> (i64, i64) {
     let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
     let clamp = |index: i64| {
-        let at = if index < 0 { index.saturating_add(len) } else { index };
+        let at = if index < 0 {
+            index.saturating_add(len)
+        } else {
+            index
+        };
         at.clamp(low, high)
     };
     let (first, last) = if step > 0 { (low, high) } else { (high, low) };

@@ -18,12 +18,11 @@ pub(crate) struct Args<'r> {
 }
 
 impl<'r> Args<'r> {
-    pub const NONE: Self = Args { positional: &[], names: &[], values: &[] };
-
-    /// Positional arguments alone.
-    pub fn positional(positional: &'r [Value<'r>]) -> Self {
-        Args { positional, names: &[], values: &[] }
-    }
+    pub const NONE: Self = Args {
+        positional: &[],
+        names: &[],
+        values: &[],
+    };
 
     pub fn is_empty(&self) -> bool {
         self.positional.is_empty() && self.values.is_empty()
@@ -49,22 +48,36 @@ impl<'r> Args<'r> {
     ) -> Result<[Option<Value<'r>>; N]> {
         let mut bound = [None; N];
         if self.positional.len() > N {
-            return type_error(too_many(function, self.positional.len(), N, required, skipped));
+            return type_error(too_many(
+                function,
+                self.positional.len(),
+                N,
+                required,
+                skipped,
+            ));
         }
         for (at, value) in self.positional.iter().enumerate() {
             bound[at] = Some(*value);
         }
         for (name, value) in self.keywords() {
             let Some(at) = params.iter().position(|param| *param == name) else {
-                return type_error(format!("{function}() got an unexpected keyword argument '{name}'"));
+                return type_error(format!(
+                    "{function}() got an unexpected keyword argument '{name}'"
+                ));
             };
             if bound[at].is_some() {
-                return type_error(format!("{function}() got multiple values for argument '{name}'"));
+                return type_error(format!(
+                    "{function}() got multiple values for argument '{name}'"
+                ));
             }
             bound[at] = Some(value);
         }
-        let missing: Vec<&str> =
-            params[..required].iter().zip(&bound).filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
+        let missing: Vec<&str> = params[..required]
+            .iter()
+            .zip(&bound)
+            .filter(|(_, value)| value.is_none())
+            .map(|(name, _)| *name)
+            .collect();
         if missing.is_empty() {
             Ok(bound)
         } else {
@@ -73,7 +86,13 @@ impl<'r> Args<'r> {
     }
 }
 
-fn too_many(function: &str, given: usize, params: usize, required: usize, skipped: usize) -> String {
+fn too_many(
+    function: &str,
+    given: usize,
+    params: usize,
+    required: usize,
+    skipped: usize,
+) -> String {
     let (given, params, required) = (given + skipped, params + skipped, required + skipped);
     let were = if given == 1 { "was" } else { "were" };
     if params == required {
@@ -93,7 +112,10 @@ fn missing_message(function: &str, missing: &[&str]) -> String {
         _ => format!("{}, and {last}", first.join(", ")),
     };
     let plural = if missing.len() == 1 { "" } else { "s" };
-    format!("{function}() missing {} required positional argument{plural}: {names}", missing.len())
+    format!(
+        "{function}() missing {} required positional argument{plural}: {names}",
+        missing.len()
+    )
 }
 
 impl<'r> Vm<'r> {
@@ -103,15 +125,25 @@ impl<'r> Vm<'r> {
             return Args::NONE;
         }
         let names = &self.program.keywords[keywords as usize];
-        let values = if names.is_empty() { &[][..] } else { self.take(names.len()) };
+        let values = if names.is_empty() {
+            &[][..]
+        } else {
+            self.take(names.len())
+        };
         let program = self.program;
         let names: &'r [&'r str] = if names.is_empty() {
             &[]
         } else {
-            let texts = names.iter().map(|name| &*program.symbols[*name as usize].text);
+            let texts = names
+                .iter()
+                .map(|name| &*program.symbols[*name as usize].text);
             bumpalo::collections::Vec::from_iter_in(texts, self.arena).into_bump_slice()
         };
-        Args { positional: self.take(argc as usize), names, values }
+        Args {
+            positional: self.take(argc as usize),
+            names,
+            values,
+        }
     }
 
     /// Takes callee and arguments of a call with `*` or `**` off the stack.
@@ -121,8 +153,11 @@ impl<'r> Vm<'r> {
         let star = self.pop();
         let positional = self.pop();
         let callee = self.pop();
-        let Value::List(seq) = positional else { unreachable!("the compiler pushes a list") };
-        let mut items = bumpalo::collections::Vec::from_iter_in(seq.items.iter().copied(), self.arena);
+        let Value::List(seq) = positional else {
+            unreachable!("the compiler pushes a list")
+        };
+        let mut items =
+            bumpalo::collections::Vec::from_iter_in(seq.items.iter().copied(), self.arena);
         if !matches!(star, Value::Missing) {
             let Ok(iter) = star.iterate() else {
                 let name = star.type_name();
@@ -137,7 +172,9 @@ impl<'r> Vm<'r> {
                 Value::Missing => {}
                 Value::Dict(dict) => {
                     for (key, value) in dict.entries {
-                        let Some(key) = key.as_str() else { return type_error("keywords must be strings") };
+                        let Some(key) = key.as_str() else {
+                            return type_error("keywords must be strings");
+                        };
                         names.push(key.flat(self.arena));
                         values.push(*value);
                     }
@@ -172,7 +209,8 @@ impl<'r> Vm<'r> {
                     );
                 };
                 let iterable = iterable.expect("required");
-                self.run_loop_body(function, scope, iterable, this.depth0 + 1).map(Value::Str)
+                self.run_loop_body(function, scope, iterable, this.depth0 + 1)
+                    .map(Value::Str)
             }
             Value::Joiner(this) => {
                 if this.used.replace(true) {
@@ -186,7 +224,12 @@ impl<'r> Vm<'r> {
     }
 
     /// `object.name(args)`.
-    pub(super) fn call_method(&mut self, object: Value<'r>, name: u32, args: Args<'r>) -> Result<Value<'r>> {
+    pub(super) fn call_method(
+        &mut self,
+        object: Value<'r>,
+        name: u32,
+        args: Args<'r>,
+    ) -> Result<Value<'r>> {
         if let Some(method) = self.program.symbols[name as usize].method {
             if method.belongs_to(object) && !method.mutates() {
                 self.charge(2)?;
@@ -209,16 +252,26 @@ impl<'r> Vm<'r> {
         self.leave();
         let text = self.output.end_capture(self.arena);
         self.release(this.function, scope);
-        Ok(if self.escaping() { Value::Markup(text) } else { Value::Str(text) })
+        Ok(if self.escaping() {
+            Value::Markup(text)
+        } else {
+            Value::Str(text)
+        })
     }
 
-    fn variables(&mut self, function: FunctionId, parent: Option<&'r Activation<'r>>) -> &'r Activation<'r> {
+    fn variables(
+        &mut self,
+        function: FunctionId,
+        parent: Option<&'r Activation<'r>>,
+    ) -> &'r Activation<'r> {
         let spare = &mut self.spare[function as usize];
         // A variable frame belongs to one place in the chain of scopes; another parent needs another frame.
-        let reusable = spare.iter().rposition(|scope| match (scope.parent(), parent) {
-            (Some(a), Some(b)) => std::ptr::eq(a, b),
-            (a, b) => a.is_none() && b.is_none(),
-        });
+        let reusable = spare
+            .iter()
+            .rposition(|scope| match (scope.parent(), parent) {
+                (Some(a), Some(b)) => std::ptr::eq(a, b),
+                (a, b) => a.is_none() && b.is_none(),
+            });
         match reusable {
             Some(at) => {
                 let scope = spare.swap_remove(at);
@@ -234,7 +287,9 @@ impl<'r> Vm<'r> {
 
     /// Gives variables back for the next call, unless a function inside may still look at them.
     fn release(&mut self, function: FunctionId, scope: &'r Activation<'r>) {
-        if !self.program.functions[function as usize].captured && self.spare[function as usize].len() < 4 {
+        if !self.program.functions[function as usize].captured
+            && self.spare[function as usize].len() < 4
+        {
             self.spare[function as usize].push(scope);
         }
     }
@@ -247,7 +302,8 @@ impl<'r> Vm<'r> {
         args: Args<'r>,
     ) -> Result<()> {
         let mut used = vec![false; args.names.len()];
-        let mut found_caller = function.explicit_caller && args.positional.len() >= function.params.len();
+        let mut found_caller =
+            function.explicit_caller && args.positional.len() >= function.params.len();
         for (at, (name, slot)) in function.params.iter().enumerate() {
             if let Some(value) = args.positional.get(at) {
                 scope.set(*slot, *value);
@@ -284,7 +340,12 @@ impl<'r> Vm<'r> {
             Some(name) => format!("'{name}'"),
             None => "None".to_owned(),
         };
-        let left = || args.keywords().zip(used).filter(|(_, used)| !**used).map(|(keyword, _)| keyword);
+        let left = || {
+            args.keywords()
+                .zip(used)
+                .filter(|(_, used)| !**used)
+                .map(|(keyword, _)| keyword)
+        };
         if let Some(slot) = function.kwargs {
             let mut dict = DictBuilder::new(self.arena, args.names.len());
             left().for_each(|(name, value)| dict.insert(Value::str(name), value));
@@ -294,20 +355,28 @@ impl<'r> Vm<'r> {
                 "macro {name} was invoked with two values for the special caller argument. This is most likely a bug."
             ));
         } else if let Some((keyword, _)) = left().next() {
-            return type_error(format!("macro {name} takes no keyword argument '{keyword}'"));
+            return type_error(format!(
+                "macro {name} takes no keyword argument '{keyword}'"
+            ));
         }
         let extra = args.positional.get(function.params.len()..).unwrap_or(&[]);
         if let Some(slot) = function.varargs {
             scope.set(slot, Value::tuple(self.arena, extra, COMPUTED));
         } else if !extra.is_empty() {
             let count = function.params.len();
-            return type_error(format!("macro {name} takes not more than {count} argument(s)"));
+            return type_error(format!(
+                "macro {name} takes not more than {count} argument(s)"
+            ));
         }
         Ok(())
     }
 
     /// Runs a function that prints straight to the current output.
-    pub(super) fn run_inline(&mut self, function: FunctionId, parent: Option<&'r Activation<'r>>) -> Result<()> {
+    pub(super) fn run_inline(
+        &mut self,
+        function: FunctionId,
+        parent: Option<&'r Activation<'r>>,
+    ) -> Result<()> {
         let scope = self.variables(function, parent);
         self.enter()?;
         self.run(function, scope)?;
@@ -326,7 +395,8 @@ impl<'r> Vm<'r> {
     ) -> Result<Str<'r>> {
         let slots = self.program.functions[function as usize].slots as usize;
         let scope = Activation::new(self.arena, slots, Some(parent));
-        self.stack.extend([Value::int(function.into()), Value::int(depth0), iterable]);
+        self.stack
+            .extend([Value::int(function.into()), Value::int(depth0), iterable]);
         self.output.start_capture();
         self.enter()?;
         self.run(function, scope)?;

@@ -17,7 +17,7 @@ use crate::builtins::{filters, tests};
 use crate::compile::program::{Constant, Function, FunctionId, Instr, Program};
 use crate::error::{code, type_error, ErrorClass, RenderError, Result};
 use crate::options::{Clock, Limits};
-use crate::origin::{Nodes, Tag, GENERATION_END, GENERATION_START, NO_MESSAGE, TEMPLATE_BIT, UNUSED};
+use crate::origin::{Nodes, Tag, GENERATION_END, GENERATION_START, TEMPLATE_BIT, UNUSED};
 use crate::value::cmp::{compare, equal};
 use crate::value::dict::DictBuilder;
 use crate::value::iter::Generator;
@@ -30,7 +30,7 @@ pub(crate) struct Vm<'r> {
     pub nodes: &'r Nodes<'r>,
     pub clock: &'r Clock,
     pub output: Output<'r>,
-    /// The message that the innermost running loop is bound to.
+    /// The message that the innermost running loop is bound to; [`UNUSED`] where there is none.
     pub message: u32,
     globals: Vec<Value<'r>>,
     exports: Vec<(u32, Value<'r>)>,
@@ -65,14 +65,16 @@ impl<'r> Vm<'r> {
         lookup: impl Fn(&str) -> Value<'r>,
     ) -> Self {
         let globals = program.globals.iter();
-        let globals = globals.map(|symbol| lookup(&program.symbols[*symbol as usize].text)).collect();
+        let globals = globals
+            .map(|symbol| lookup(&program.symbols[*symbol as usize].text))
+            .collect();
         Vm {
             arena,
             program,
             nodes,
             clock,
             output,
-            message: NO_MESSAGE,
+            message: UNUSED,
             globals,
             exports: Vec::new(),
             stack: Vec::with_capacity(32),
@@ -103,7 +105,10 @@ impl<'r> Vm<'r> {
             }
             None => Err(RenderError::own(
                 code::INSTRUCTIONS,
-                format!("the template ran more than {} instructions", self.limits.max_instructions),
+                format!(
+                    "the template ran more than {} instructions",
+                    self.limits.max_instructions
+                ),
                 "raise `max_instructions` if the conversation really is that long",
             )),
         }
@@ -115,7 +120,10 @@ impl<'r> Vm<'r> {
         if used.saturating_add(bytes) > self.max_arena_bytes {
             return Err(RenderError::own(
                 code::OUTPUT,
-                format!("the template needs more than {} bytes of memory", self.limits.max_memory_bytes),
+                format!(
+                    "the template needs more than {} bytes of memory",
+                    self.limits.max_memory_bytes
+                ),
                 "raise `max_output_bytes` if the conversation really is that long",
             ));
         }
@@ -125,8 +133,13 @@ impl<'r> Vm<'r> {
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > self.limits.max_depth {
-            let error = RenderError::new(ErrorClass::RecursionError, "maximum recursion depth exceeded");
-            return Err(error.with_code(code::DEPTH).with_hint("a macro or loop calls itself without end"));
+            let error = RenderError::new(
+                ErrorClass::RecursionError,
+                "maximum recursion depth exceeded",
+            );
+            return Err(error
+                .with_code(code::DEPTH)
+                .with_hint("a macro or loop calls itself without end"));
         }
         self.reserve(0)
     }
@@ -152,13 +165,21 @@ impl<'r> Vm<'r> {
     }
 
     /// Makes the text belong to the current message, as its first use does.
+    ///
+    /// Outside every loop that is bound to a message the text stays unused: it gets a message when such a loop uses it.
     pub fn used(&self, str: Str<'r>) -> Str<'r> {
-        str.used_by(self.arena, self.message)
+        if self.message == UNUSED {
+            return str;
+        }
+        str.used_by(self.arena, self.nodes, self.message)
     }
 
     /// The tag of text that an expression at `place` computed.
     pub fn place_tag(place: u32) -> Tag {
-        Tag { source: TEMPLATE_BIT | place, message: UNUSED }
+        Tag {
+            source: TEMPLATE_BIT | place,
+            message: UNUSED,
+        }
     }
 
     fn run(&mut self, id: FunctionId, scope: &'r Activation<'r>) -> Result<()> {
@@ -170,7 +191,12 @@ impl<'r> Vm<'r> {
         })
     }
 
-    fn execute(&mut self, function: &'r Function, scope: &'r Activation<'r>, next: &mut usize) -> Result<()> {
+    fn execute(
+        &mut self,
+        function: &'r Function,
+        scope: &'r Activation<'r>,
+        next: &mut usize,
+    ) -> Result<()> {
         loop {
             let instr = function.code[*next];
             *next += 1;
@@ -222,11 +248,13 @@ impl<'r> Vm<'r> {
                 }
                 Instr::List(count) => {
                     let items = self.take(count as usize);
-                    self.stack.push(Value::list(self.arena, items, crate::origin::COMPUTED));
+                    self.stack
+                        .push(Value::list(self.arena, items, crate::origin::COMPUTED));
                 }
                 Instr::Tuple(count) => {
                     let items = self.take(count as usize);
-                    self.stack.push(Value::tuple(self.arena, items, crate::origin::COMPUTED));
+                    self.stack
+                        .push(Value::tuple(self.arena, items, crate::origin::COMPUTED));
                 }
                 Instr::Dict(count) => self.push_dict(count as usize)?,
                 Instr::Not => {
@@ -277,7 +305,11 @@ impl<'r> Vm<'r> {
                     let value = self.call(callee, args)?;
                     self.stack.push(value);
                 }
-                Instr::CallMethod { name, argc, keywords } => {
+                Instr::CallMethod {
+                    name,
+                    argc,
+                    keywords,
+                } => {
                     let args = self.arguments(argc, keywords);
                     let object = self.pop();
                     let value = self.call_method(object, name, args)?;
@@ -288,7 +320,11 @@ impl<'r> Vm<'r> {
                     let value = self.call(callee, args)?;
                     self.stack.push(value);
                 }
-                Instr::Filter { filter, argc, keywords } => {
+                Instr::Filter {
+                    filter,
+                    argc,
+                    keywords,
+                } => {
                     let args = self.arguments(argc, keywords);
                     let input = self.pop();
                     let value = filters::apply(self, filter, input, args)?;
@@ -299,7 +335,11 @@ impl<'r> Vm<'r> {
                     let value = filters::apply(self, filter, input, args)?;
                     self.stack.push(value);
                 }
-                Instr::Test { test, argc, keywords } => {
+                Instr::Test {
+                    test,
+                    argc,
+                    keywords,
+                } => {
                     let args = self.arguments(argc, keywords);
                     let input = self.pop();
                     let holds = tests::apply(self, test, input, args)?;
@@ -310,11 +350,16 @@ impl<'r> Vm<'r> {
                     let holds = tests::apply(self, test, input, args)?;
                     self.stack.push(Value::bool(holds));
                 }
-                Instr::Unknown(error) | Instr::Raise(error) => return Err(self.delayed_error(error)),
+                Instr::Unknown(error) | Instr::Raise(error) => {
+                    return Err(self.delayed_error(error))
+                }
                 Instr::LoopStart { recursive } => self.start_loop(recursive, scope)?,
-                Instr::LoopStartFiltered { function, recursive } => {
+                Instr::LoopStartFiltered {
+                    function,
+                    recursive,
+                } => {
                     self.start_filtered_loop(function, recursive, scope)?;
-                },
+                }
                 Instr::LoopNext(target) => {
                     if !self.advance_loop()? {
                         *next = target as usize;
@@ -343,7 +388,11 @@ impl<'r> Vm<'r> {
                 Instr::CaptureStart => self.output.start_capture(),
                 Instr::CaptureEnd => {
                     let str = self.output.end_capture(self.arena);
-                    self.stack.push(if self.escaping() { Value::Markup(str) } else { Value::Str(str) });
+                    self.stack.push(if self.escaping() {
+                        Value::Markup(str)
+                    } else {
+                        Value::Str(str)
+                    });
                 }
                 Instr::CaptureDrop => self.output.drop_capture(),
                 Instr::KeepCaller => {
@@ -356,10 +405,14 @@ impl<'r> Vm<'r> {
                 }
                 Instr::Absent => self.stack.push(Value::Missing),
                 Instr::Macro { function, slot } => {
-                    scope.set(slot, Value::Macro(self.arena.alloc(Macro { function, scope })));
+                    scope.set(
+                        slot,
+                        Value::Macro(self.arena.alloc(Macro { function, scope })),
+                    );
                 }
                 Instr::CallBlock { function } => {
-                    self.stack.push(Value::Macro(self.arena.alloc(Macro { function, scope })));
+                    self.stack
+                        .push(Value::Macro(self.arena.alloc(Macro { function, scope })));
                 }
                 Instr::Generation { function } => {
                     self.output.push_marker(GENERATION_START);
@@ -369,7 +422,8 @@ impl<'r> Vm<'r> {
                 Instr::RecursiveLoop { function } => {
                     let iterable = self.pop();
                     let text = self.run_loop_body(function, scope, iterable, 0)?;
-                    self.output.push(text, self.message, crate::origin::COMPUTED)?;
+                    self.output
+                        .push(text, self.message, crate::origin::COMPUTED)?;
                 }
                 Instr::Block { function } => self.run_inline(function, None)?,
                 Instr::Autoescape => {
@@ -386,7 +440,10 @@ impl<'r> Vm<'r> {
 
     fn constant_run(&self, id: u32) -> Run<'r> {
         match &self.program.constants[id as usize] {
-            Constant::Str { text, place } => Run { text, tag: Self::place_tag(*place) },
+            Constant::Str { text, place } => Run {
+                text,
+                tag: Self::place_tag(*place),
+            },
             other => unreachable!("only strings are printed as they stand, not {other:?}"),
         }
     }
@@ -408,7 +465,8 @@ impl<'r> Vm<'r> {
 
     fn push_hint(&mut self, id: u32) {
         let hint = self.constant_run(id).text;
-        self.stack.push(Value::Undefined(self.arena.alloc(Undefined::Hint(hint))));
+        self.stack
+            .push(Value::Undefined(self.arena.alloc(Undefined::Hint(hint))));
     }
 
     fn push_slot(&mut self, value: Value<'r>, name: u32) {
@@ -467,13 +525,17 @@ impl<'r> Vm<'r> {
             self.check_hashable(pair[0])?;
             dict.insert(pair[0], pair[1]);
         }
-        self.stack.push(Value::Dict(dict.finish(crate::origin::COMPUTED)));
+        self.stack
+            .push(Value::Dict(dict.finish(crate::origin::COMPUTED)));
         Ok(())
     }
 
     // Operators
 
-    fn binary(&mut self, op: fn(&mut Vm<'r>, Value<'r>, Value<'r>) -> Result<Value<'r>>) -> Result<()> {
+    fn binary(
+        &mut self,
+        op: fn(&mut Vm<'r>, Value<'r>, Value<'r>) -> Result<Value<'r>>,
+    ) -> Result<()> {
         let right = self.pop();
         let left = self.pop();
         let value = op(self, left, right)?;
@@ -492,11 +554,20 @@ impl<'r> Vm<'r> {
             }
             out = out.concat(self.arena, self.used(str));
         }
-        self.stack.push(if escaping { Value::Markup(out) } else { Value::Str(out) });
+        self.stack.push(if escaping {
+            Value::Markup(out)
+        } else {
+            Value::Str(out)
+        });
         Ok(())
     }
 
-    pub(crate) fn compare(&mut self, op: CompareOp, left: Value<'r>, right: Value<'r>) -> Result<bool> {
+    pub(crate) fn compare(
+        &mut self,
+        op: CompareOp,
+        left: Value<'r>,
+        right: Value<'r>,
+    ) -> Result<bool> {
         let arena = self.arena;
         let order = |symbol| compare(arena, left, right, symbol);
         Ok(match op {
@@ -533,9 +604,15 @@ impl<'r> Vm<'r> {
         let iterable = self.pop();
         let input = iterable.iterate()?;
         let around = if recursive { enclosing(scope) } else { scope };
-        let generator = Generator::LoopFilter { input, function, scope: around };
+        let generator = Generator::LoopFilter {
+            input,
+            function,
+            scope: around,
+        };
         let source = iterable.source(self.arena);
-        let object = self.arena.alloc(IterObject::generator("", source, generator));
+        let object = self
+            .arena
+            .alloc(IterObject::generator("", source, generator));
         let mut this = Loop::new(Value::Iter(object), IterState::Object(object));
         if recursive {
             self.make_recursive(&mut this, scope);
@@ -556,13 +633,21 @@ impl<'r> Vm<'r> {
 
     fn push_loop(&mut self, this: Loop<'r>) {
         let this = self.arena.alloc(this);
-        self.loops.push(RunningLoop { this, outer_message: self.message });
+        self.loops.push(RunningLoop {
+            this,
+            outer_message: self.message,
+        });
     }
 
     /// Pushes the next element, or says that there is none.
     fn advance_loop(&mut self) -> Result<bool> {
-        let RunningLoop { this, outer_message } = *self.loops.last().expect("inside a loop");
-        let Some(item) = this.next(self)? else { return Ok(false) };
+        let RunningLoop {
+            this,
+            outer_message,
+        } = *self.loops.last().expect("inside a loop");
+        let Some(item) = this.next(self)? else {
+            return Ok(false);
+        };
         self.message = match self.nodes.message(item.source(self.arena)) {
             UNUSED => outer_message,
             message => message,
@@ -580,7 +665,10 @@ impl<'r> Vm<'r> {
             }
         }
         let Ok(mut iter) = value.iterate() else {
-            return type_error(format!("cannot unpack non-iterable {} object", value.type_name()));
+            return type_error(format!(
+                "cannot unpack non-iterable {} object",
+                value.type_name()
+            ));
         };
         let mut items = Vec::with_capacity(count);
         while let Some(item) = iter.next(self)? {
@@ -605,7 +693,9 @@ impl<'r> Vm<'r> {
         let namespace = self.pop();
         let value = self.pop();
         let symbol = &self.program.symbols[name as usize];
-        let Value::Namespace(namespace) = namespace else { return Err(not_a_namespace()) };
+        let Value::Namespace(namespace) = namespace else {
+            return Err(not_a_namespace());
+        };
         check_namespace_name(&symbol.text)?;
         let key = Str::tagged(&symbol.text, Self::place_tag(symbol.place));
         namespace.set(self.arena, key, value);
@@ -619,11 +709,16 @@ impl<'r> Vm<'r> {
 }
 
 fn enclosing<'r>(scope: &'r Activation<'r>) -> &'r Activation<'r> {
-    scope.parent().expect("a recursive loop runs in its own function")
+    scope
+        .parent()
+        .expect("a recursive loop runs in its own function")
 }
 
 fn not_a_namespace() -> RenderError {
-    RenderError::new(ErrorClass::TemplateRuntimeError, "cannot assign attribute on non-namespace object")
+    RenderError::new(
+        ErrorClass::TemplateRuntimeError,
+        "cannot assign attribute on non-namespace object",
+    )
 }
 
 /// The restriction that `transformers` puts on attributes of namespaces.

@@ -73,7 +73,11 @@ fn unsupported<'r>(vm: &Vm<'r>, symbol: &str, a: Value<'r>, b: Value<'r>) -> Ren
     }
     RenderError::new(
         ErrorClass::TypeError,
-        format!("unsupported operand type(s) for {symbol}: '{}' and '{}'", a.type_name(), b.type_name()),
+        format!(
+            "unsupported operand type(s) for {symbol}: '{}' and '{}'",
+            a.type_name(),
+            b.type_name()
+        ),
     )
 }
 
@@ -91,7 +95,9 @@ fn arithmetic<'r>(
     bigs: fn(&BigInt, &BigInt) -> BigInt,
     floats: fn(f64, f64) -> f64,
 ) -> Result<Value<'r>> {
-    let Some(numbers) = numbers(a, b)? else { return Err(unsupported(vm, symbol, a, b)) };
+    let Some(numbers) = numbers(a, b)? else {
+        return Err(unsupported(vm, symbol, a, b));
+    };
     let source = source_of(vm, a, b);
     Ok(match numbers {
         Numbers::Ints(a, b) => match ints(a, b) {
@@ -125,7 +131,11 @@ pub(crate) fn add<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
             Ok(Value::Str(x.concat(vm.arena, y)))
         }
         (Value::Markup(x), Value::Str(y) | Value::Markup(y)) => {
-            let y = if matches!(b, Value::Str(_)) { filters::escape_str(vm, y) } else { y };
+            let y = if matches!(b, Value::Str(_)) {
+                filters::escape_str(vm, y)
+            } else {
+                y
+            };
             let (x, y) = (vm.used(x), vm.used(y));
             Ok(Value::Markup(x.concat(vm.arena, y)))
         }
@@ -147,7 +157,9 @@ pub(crate) fn add<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
         (_, Value::Undefined(_)) | (Value::Undefined(_), _) => Err(unsupported(vm, "+", a, b)),
         (Value::Str(_) | Value::List(_) | Value::Tuple(_), _) => {
             let (name, other) = (a.type_name(), b.type_name());
-            type_error(format!("can only concatenate {name} (not \"{other}\") to {name}"))
+            type_error(format!(
+                "can only concatenate {name} (not \"{other}\") to {name}"
+            ))
         }
         _ => arithmetic(vm, "+", a, b, i64::checked_add, |a, b| a + b, |a, b| a + b),
     }
@@ -159,8 +171,12 @@ pub(crate) fn sub<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
 
 pub(crate) fn mul<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Value<'r>> {
     match (a, b) {
-        (Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_), _) => repeat(vm, a, b),
-        (_, Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_)) => repeat(vm, b, a),
+        (Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_), _) => {
+            repeat(vm, a, b)
+        }
+        (_, Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_)) => {
+            repeat(vm, b, a)
+        }
         _ => arithmetic(vm, "*", a, b, i64::checked_mul, |a, b| a * b, |a, b| a * b),
     }
 }
@@ -173,7 +189,10 @@ fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<
         if let Value::BigInt(..) = count {
             return Err(overflow("cannot fit 'int' into an index-sized integer"));
         }
-        return type_error(format!("can't multiply sequence by non-int of type '{}'", count.type_name()));
+        return type_error(format!(
+            "can't multiply sequence by non-int of type '{}'",
+            count.type_name()
+        ));
     };
     let count = usize::try_from(count).unwrap_or(0);
     match sequence {
@@ -192,19 +211,27 @@ fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<
                 (0..count).for_each(|_| out.push_str(str));
             }
             let out = out.finish();
-            Ok(if matches!(sequence, Value::Markup(_)) { Value::Markup(out) } else { Value::Str(out) })
+            Ok(if matches!(sequence, Value::Markup(_)) {
+                Value::Markup(out)
+            } else {
+                Value::Str(out)
+            })
         }
         _ => unreachable!("called for sequences"),
     }
 }
 
 pub(crate) fn div<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Value<'r>> {
-    let Some(numbers) = numbers(a, b)? else { return Err(unsupported(vm, "/", a, b)) };
+    let Some(numbers) = numbers(a, b)? else {
+        return Err(unsupported(vm, "/", a, b));
+    };
     let quotient = match numbers {
         Numbers::Floats(_, 0.0) => return division_by_zero("float division by zero"),
         Numbers::Floats(a, b) => a / b,
         Numbers::Ints(_, 0) => return division_by_zero("division by zero"),
-        Numbers::Ints(a, b) if a.unsigned_abs() < 1 << 53 && b.unsigned_abs() < 1 << 53 => a as f64 / b as f64,
+        Numbers::Ints(a, b) if a.unsigned_abs() < 1 << 53 && b.unsigned_abs() < 1 << 53 => {
+            a as f64 / b as f64
+        }
         Numbers::Ints(a, b) => true_div(&a.into(), &b.into())?,
         Numbers::Bigs(_, b) if b.is_zero() => return division_by_zero("division by zero"),
         Numbers::Bigs(a, b) => true_div(&a, &b)?,
@@ -218,12 +245,17 @@ fn true_div(a: &BigInt, b: &BigInt) -> Result<f64> {
     let (a, b) = (a.abs(), b.abs());
     // Scale so that the quotient has at least 66 bits, and keep a sticky bit for the remainder.
     let shift = 66 + b.bits() as i64 - a.bits() as i64;
-    let (scaled_a, scaled_b) = if shift >= 0 { (a << shift, b) } else { (a, b << -shift) };
+    let (scaled_a, scaled_b) = if shift >= 0 {
+        (a << shift, b)
+    } else {
+        (a, b << -shift)
+    };
     let (quotient, remainder) = scaled_a.div_rem(&scaled_b);
     let sticky: BigInt = (quotient << 1) + BigInt::from(u8::from(!remainder.is_zero()));
     let float = sticky.to_f64().unwrap_or(f64::INFINITY);
     let exponent = -(shift + 1);
-    let value = float * 2f64.powi((exponent / 2) as i32) * 2f64.powi((exponent - exponent / 2) as i32);
+    let value =
+        float * 2f64.powi((exponent / 2) as i32) * 2f64.powi((exponent - exponent / 2) as i32);
     if value.is_infinite() {
         return Err(overflow("integer division result too large for a float"));
     }
@@ -231,7 +263,9 @@ fn true_div(a: &BigInt, b: &BigInt) -> Result<f64> {
 }
 
 pub(crate) fn floor_div<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Value<'r>> {
-    let Some(numbers) = numbers(a, b)? else { return Err(unsupported(vm, "//", a, b)) };
+    let Some(numbers) = numbers(a, b)? else {
+        return Err(unsupported(vm, "//", a, b));
+    };
     let source = source_of(vm, a, b);
     match numbers {
         Numbers::Floats(_, 0.0) => division_by_zero("float floor division by zero"),
@@ -239,7 +273,9 @@ pub(crate) fn floor_div<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Resu
         Numbers::Ints(_, 0) => division_by_zero("integer division or modulo by zero"),
         Numbers::Ints(i64::MIN, -1) => Ok(Value::big(vm.arena, -BigInt::from(i64::MIN), source)),
         Numbers::Ints(a, b) => Ok(Value::Int(Integer::div_floor(&a, &b), source)),
-        Numbers::Bigs(_, b) if b.is_zero() => division_by_zero("integer division or modulo by zero"),
+        Numbers::Bigs(_, b) if b.is_zero() => {
+            division_by_zero("integer division or modulo by zero")
+        }
         Numbers::Bigs(a, b) => Ok(Value::big(vm.arena, a.div_floor(&b), source)),
     }
 }
@@ -273,7 +309,9 @@ pub(crate) fn modulo<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<
         }
         return formatting::percent(vm, a, b);
     }
-    let Some(numbers) = numbers(a, b)? else { return Err(unsupported(vm, "%", a, b)) };
+    let Some(numbers) = numbers(a, b)? else {
+        return Err(unsupported(vm, "%", a, b));
+    };
     let source = source_of(vm, a, b);
     match numbers {
         Numbers::Floats(_, 0.0) => division_by_zero("float modulo"),
@@ -287,7 +325,9 @@ pub(crate) fn modulo<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<
 }
 
 pub(crate) fn pow<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Value<'r>> {
-    let Some(numbers) = numbers(a, b)? else { return Err(unsupported(vm, "** or pow()", a, b)) };
+    let Some(numbers) = numbers(a, b)? else {
+        return Err(unsupported(vm, "** or pow()", a, b));
+    };
     let source = source_of(vm, a, b);
     let (base, exponent) = match numbers {
         Numbers::Floats(a, b) => return float_pow(a, b).map(|value| Value::Float(value, source)),
@@ -295,7 +335,10 @@ pub(crate) fn pow<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
         Numbers::Bigs(a, b) => (a, b),
     };
     if exponent.is_negative() {
-        let (base, exponent) = (base.to_f64().unwrap_or(f64::INFINITY), exponent.to_f64().unwrap_or(f64::NEG_INFINITY));
+        let (base, exponent) = (
+            base.to_f64().unwrap_or(f64::INFINITY),
+            exponent.to_f64().unwrap_or(f64::NEG_INFINITY),
+        );
         return float_pow(base, exponent).map(|value| Value::Float(value, source));
     }
     if base.bits() <= 1 {
@@ -335,11 +378,18 @@ pub(crate) fn sign<'r>(vm: &mut Vm<'r>, value: Value<'r>, negative: bool) -> Res
         Value::Float(float, _) => Ok(Value::Float(if negative { -float } else { float }, source)),
         Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => {
             let big = crate::value::cmp::as_big(value).expect("an integer");
-            Ok(Value::big(vm.arena, if negative { -big } else { big }, source))
+            Ok(Value::big(
+                vm.arena,
+                if negative { -big } else { big },
+                source,
+            ))
         }
         _ => {
             let symbol = if negative { '-' } else { '+' };
-            type_error(format!("bad operand type for unary {symbol}: '{}'", value.type_name()))
+            type_error(format!(
+                "bad operand type for unary {symbol}: '{}'",
+                value.type_name()
+            ))
         }
     }
 }
@@ -350,7 +400,9 @@ pub(crate) fn contains<'r>(vm: &mut Vm<'r>, container: Value<'r>, item: Value<'r
         Value::Str(str) | Value::Markup(str) => {
             let Some(item_str) = item.as_str() else {
                 let name = item.type_name();
-                return type_error(format!("'in <string>' requires string as left operand, not {name}"));
+                return type_error(format!(
+                    "'in <string>' requires string as left operand, not {name}"
+                ));
             };
             let (text, wanted) = (str.flat(vm.arena), item_str.flat(vm.arena));
             vm.charge(text.len() as u64 / 256)?;
@@ -368,11 +420,16 @@ pub(crate) fn contains<'r>(vm: &mut Vm<'r>, container: Value<'r>, item: Value<'r
             vm.check_hashable(item)?;
             Ok(view.dict.get(vm.arena, item).is_some())
         }
-        Value::Range(range) => Ok((0..range.len()).any(|at| equal(vm.arena, Value::int(range.get(at)), item))),
+        Value::Range(range) => {
+            Ok((0..range.len()).any(|at| equal(vm.arena, Value::int(range.get(at)), item)))
+        }
         Value::Undefined(_) => Ok(false),
         _ => {
             let Ok(mut iter) = container.iterate() else {
-                return type_error(format!("argument of type '{}' is not iterable", container.type_name()));
+                return type_error(format!(
+                    "argument of type '{}' is not iterable",
+                    container.type_name()
+                ));
             };
             while let Some(other) = iter.next(vm)? {
                 vm.charge(1)?;

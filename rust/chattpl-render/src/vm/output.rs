@@ -4,7 +4,7 @@ use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 
 use crate::error::{code, RenderError, Result};
-use crate::origin::{Tag, COMPUTED, GENERATION_END, GENERATION_START, UNUSED};
+use crate::origin::{Nodes, Tag, COMPUTED, GENERATION_END, GENERATION_START};
 use crate::value::{Run, Str};
 
 /// The end of a stretch of output (in bytes) and its tag; it begins where the one before ends.
@@ -26,10 +26,11 @@ pub(crate) struct Output<'r> {
     /// Where each open capture begins in `captured`.
     bases: Vec<usize>,
     max_bytes: usize,
+    nodes: &'r Nodes<'r>,
 }
 
 impl<'r> Output<'r> {
-    pub fn new(buffers: (String, Vec<Mark>), max_bytes: usize) -> Self {
+    pub fn new(buffers: (String, Vec<Mark>), max_bytes: usize, nodes: &'r Nodes<'r>) -> Self {
         Output {
             text: buffers.0,
             marks: buffers.1,
@@ -38,6 +39,7 @@ impl<'r> Output<'r> {
             captured: Vec::new(),
             bases: Vec::new(),
             max_bytes,
+            nodes,
         }
     }
 
@@ -61,9 +63,7 @@ impl<'r> Output<'r> {
         if run.tag.source == COMPUTED {
             run.tag.source = place;
         }
-        if run.tag.message == UNUSED {
-            run.tag.message = message;
-        }
+        run.tag.message = self.nodes.message_of_use(run.tag, message);
         if !self.bases.is_empty() {
             if !run.text.is_empty() || is_marker(run) {
                 self.captured.push(run);
@@ -100,7 +100,10 @@ impl<'r> Output<'r> {
 
     /// Prints a marker around a generation block.
     pub fn push_marker(&mut self, source: u32) {
-        let run = Run { text: "", tag: Tag { source, message: 0 } };
+        let run = Run {
+            text: "",
+            tag: Tag { source, message: 0 },
+        };
         if self.bases.is_empty() {
             self.mark_generation(source);
         } else {

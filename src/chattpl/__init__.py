@@ -1,0 +1,93 @@
+"""Compiles, renders and inspects chat templates.
+
+Names are imported at first use, so that `import chattpl` costs next to nothing.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from chattpl._core import Rendered as Rendered
+    from chattpl._core import Segment as Segment
+    from chattpl._core import __version__ as __version__
+    from chattpl.errors import ChatTemplateError as ChatTemplateError
+    from chattpl.errors import DocstringParsingException as DocstringParsingException
+    from chattpl.errors import FormatNotFoundError as FormatNotFoundError
+    from chattpl.errors import InputError as InputError
+    from chattpl.errors import LimitError as LimitError
+    from chattpl.errors import RenderError as RenderError
+    from chattpl.errors import SourceError as SourceError
+    from chattpl.errors import TemplateSyntaxError as TemplateSyntaxError
+    from chattpl.errors import TypeHintParsingException as TypeHintParsingException
+    from chattpl.format import ChatFormat as ChatFormat
+    from chattpl.format import load as load
+    from chattpl.messages import Message as Message
+    from chattpl.messages import Tool as Tool
+    from chattpl.messages import ToolCall as ToolCall
+    from chattpl.origin import Origin as Origin
+    from chattpl.registry import ModelInfo as ModelInfo
+    from chattpl.registry import models as models
+    from chattpl.schema import tool_schema as tool_schema
+    from chattpl.template import Template as Template
+
+__all__ = [
+    "ChatFormat",
+    "ChatTemplateError",
+    "DocstringParsingException",
+    "FormatNotFoundError",
+    "InputError",
+    "LimitError",
+    "Message",
+    "ModelInfo",
+    "Origin",
+    "RenderError",
+    "Rendered",
+    "Segment",
+    "SourceError",
+    "Template",
+    "TemplateSyntaxError",
+    "Tool",
+    "ToolCall",
+    "TypeHintParsingException",
+    "__version__",
+    "load",
+    "models",
+    "tool_schema",
+]
+
+_HOME = {
+    "_core": ("Rendered", "Segment", "__version__"),
+    "errors": (
+        "ChatTemplateError",
+        "DocstringParsingException",
+        "FormatNotFoundError",
+        "InputError",
+        "LimitError",
+        "RenderError",
+        "SourceError",
+        "TemplateSyntaxError",
+        "TypeHintParsingException",
+    ),
+    "format": ("ChatFormat", "load"),
+    "messages": ("Message", "Tool", "ToolCall"),
+    "origin": ("Origin",),
+    "registry": ("ModelInfo", "models"),
+    "schema": ("tool_schema",),
+    "template": ("Template",),
+}
+_MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name from its module and keeps it here."""
+    module = _MODULE_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value: object = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

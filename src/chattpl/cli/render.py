@@ -1,0 +1,261 @@
+"""Prints conversations in a model's format, exactly as the model reads them.
+
+On a terminal the colours show where text came from: control tokens in bold magenta, the template's other words dim,
+content by the role of its message (system yellow, user green, assistant cyan, tool blue).
+
+A conversation is a JSON list of messages, or an object that holds one (`messages`, ShareGPT's `conversations`, `prompt`
+and `response`, ...), or a JSON Lines file of such rows. Without one, a built-in sample is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
+from collections.abc import Iterator
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from chattpl import Rendered, Segment
+from chattpl.cli import console, exit_code
+from chattpl.cli.conversations import Row, read_json_file, read_rows
+from chattpl.errors import ChatTemplateError, InputError, RenderError
+from chattpl.format import ChatFormat, load
+from chattpl.messages import Conversation, oddities
+from chattpl.origin import Origin
+
+_MOST_WARNINGS = 20
+_RESERVED = {
+    "messages": "CONVERSATION",
+    "tools": "--tools",
+    "documents": "--documents",
+    "add_generation_prompt": "--generation-prompt",
+    "continue_final_message": "--continue-final-message",
+    "now": "--now",
+}
+
+_CONTROL, _LITERAL, _OTHER = "\x1b[1;35m", "\x1b[2m", "\x1b[34m"
+_ROLE_COLOURS = {"system": "\x1b[33m", "developer": "\x1b[33m", "user": "\x1b[32m", "assistant": "\x1b[36m"}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declares the arguments of `chattpl render`."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--model",
+        "-m",
+        metavar="M",
+        help="a format's name, a Hub id, a model's folder or a .gguf file; M@NAME: its template NAME",
+    )
+    which.add_argument("--template", "-t", metavar="FILE", help="a template file")
+    parser.add_argument(
+        "conversation", nargs="?", metavar="CONVERSATION", help="a .json or .jsonl file; - for standard input"
+    )
+    parser.add_argument("--tools", metavar="FILE", help="a JSON file of tools; replaces those of the conversation")
+    parser.add_argument("--documents", metavar="FILE", help="a JSON file of documents")
+    parser.add_argument(
+        "--set",
+        dest="arguments",
+        metavar="K=V",
+        type=_argument,
+        action="append",
+        default=[],
+        help="an argument of the template, such as enable_thinking=false: JSON if it parses, else text; repeatable",
+    )
+    parser.add_argument(
+        "--generation-prompt",
+        action=BooleanOptionalAction,
+        default=False,
+        help="end with the header of the assistant's next turn (default: no)",
+    )
+    parser.add_argument(
+        "--continue-final-message",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="FIELD",
+        help="leave the last message open, or one field of it",
+    )
+    parser.add_argument("--now", metavar="ISO", type=_time, help="the time that the template is told")
+    parser.add_argument("--segments", action="store_true", help="print where each piece came from")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
+    parser.add_argument("--row", type=int, metavar="N", help="only the Nth row of a file with several, from 1")
+
+
+def run(options: Namespace) -> int:
+    """Renders each conversation; goes on past those that fail."""
+    chat = load(Path(options.template)) if options.template is not None else load(options.model)
+    keywords: dict[str, Any] = dict(options.arguments)
+    keywords["add_generation_prompt"] = options.generation_prompt
+    keywords["continue_final_message"] = options.continue_final_message
+    keywords["now"] = options.now
+    for key in ("tools", "documents"):
+        if (path := getattr(options, key)) is not None:
+            keywords[key] = read_json_file(path, key)
+    rows = read_rows(options.conversation)
+    if rows is None:
+        console.talk(f"chattpl: no conversation given, so this is a built-in sample in the format `{chat.name}`")
+        rows = iter([Row("<sample>", None, _fitting_sample(chat, keywords))])
+    if options.row is not None:
+        rows = _only(rows, options.row, options.conversation or "-")
+    return max((_render_row(chat, row, keywords, options) for row in rows), default=0)
+
+
+def _render_row(chat: ChatFormat, row: Row, keywords: dict[str, Any], options: Namespace) -> int:
+    """Renders and prints one row.
+
+    Returns:
+        The exit code for it.
+    """
+    several = row.number is not None and options.row is None
+    try:
+        if row.conversation is None:
+            raise row.error or InputError("unreadable row")
+        _warn(row.conversation, chat, row.place if several else None)
+        rendered = _render(chat, row.conversation, keywords)
+    except ChatTemplateError as error:
+        if several:
+            console.talk(f"chattpl: row {row.number} ({row.place}) failed")
+        console.complain(error)
+        return exit_code(error)
+    if options.format == "json":
+        record = {"row": row.number} if row.number is not None else {}
+        _print_json(chat, rendered, record, options.segments)
+        return 0
+    if several:
+        console.talk(f"--- row {row.number} ({row.place})")
+    roles = [message.get("role") if isinstance(message, dict) else None for message in row.conversation.messages]
+    text = _segment_lines(rendered) if options.segments else _shown(chat, rendered, roles)
+    # A pipe gets the text and nothing else; a terminal, or a list of texts, needs its line ends.
+    if (several or console.is_terminal(sys.stdout)) and not rendered.text.endswith("\n"):
+        text += "\n"
+    console.write_data(text + "\n" if several else text)
+    return 0
+
+
+def _render(chat: ChatFormat, conversation: Conversation, keywords: dict[str, Any]) -> Rendered:
+    own = {"tools": conversation.tools, "documents": conversation.documents}
+    return chat.render(conversation.messages, **{**own, **keywords})
+
+
+def _fitting_sample(chat: ChatFormat, keywords: dict[str, Any]) -> Conversation:
+    """Finds the first built-in conversation that the template does not refuse."""
+    from chattpl.cli.sample import samples
+
+    candidates = samples(chat.info)
+    for conversation in candidates[:-1]:
+        try:
+            _render(chat, conversation, keywords)
+        except RenderError:
+            continue
+        return conversation
+    return candidates[-1]
+
+
+def _only(rows: Iterator[Row], number: int, name: str) -> Iterator[Row]:
+    found = next(islice(rows, number - 1, None), None) if number >= 1 else None
+    if found is None:
+        raise InputError(f"there is no row {number}", location=name, hint="rows are counted from 1")
+    return iter([found])
+
+
+_warned = 0
+
+
+def _warn(conversation: Conversation, chat: ChatFormat, place: str | None) -> None:
+    """Says what looks wrong in a conversation, up to a number of warnings a run."""
+    global _warned
+    for where, what in oddities(conversation.messages, chat.info.roles):
+        _warned += 1
+        if _warned <= _MOST_WARNINGS:
+            console.talk(f"warning: {what}\n  --> {f'{place}: ' if place else ''}{where}")
+        elif _warned == _MOST_WARNINGS + 1:
+            console.talk("warning: more rows look odd; the rest is not listed")
+
+
+def _print_json(chat: ChatFormat, rendered: Rendered, record: dict[str, Any], with_segments: bool) -> None:
+    record |= {"format": chat.name, "text": rendered.text}
+    if with_segments:
+        record["segments"] = [
+            {
+                "start": segment.start,
+                "end": segment.end,
+                "origin": segment.origin,
+                "path": segment.path,
+                "message": segment.message,
+                "template_span": segment.template_span,
+            }
+            for segment in rendered.segments
+        ]
+        record["generation_spans"] = rendered.generation_spans
+    console.write_data(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _segment_lines(rendered: Rendered) -> str:
+    """Writes a line for each segment: start, end, origin, message, path, text."""
+    lines = []
+    for segment in rendered.segments:
+        message = "-" if segment.message is None else str(segment.message)
+        text = json.dumps(rendered.text[segment.start : segment.end], ensure_ascii=False)
+        lines.append(
+            f"{segment.start:>6} {segment.end:>6}  {segment.origin:<9} {message:>3}  {_path_text(segment):<28} {text}"
+        )
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _path_text(segment: Segment) -> str:
+    """Writes a path as Python would: `messages[0].content`."""
+    if segment.path is None:
+        return "-"
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in segment.path)
+    return "".join(steps).removeprefix(".")
+
+
+def _shown(chat: ChatFormat, rendered: Rendered, roles: list[object]) -> str:
+    """Returns the text, coloured by origin if colours are wanted, and harmless if it goes to a terminal."""
+    clean = console.harmless if console.is_terminal(sys.stdout) else str
+    if not console.wants_colour(sys.stdout):
+        return clean(rendered.text)
+    tokens = sorted(chat.special_tokens, key=len, reverse=True)
+    control = re.compile("|".join([*map(re.escape, filter(None, tokens)), r"<\|[^|<>\s]+\|>"]))
+    pieces = []
+    for segment in rendered.segments:
+        text = clean(rendered.text[segment.start : segment.end])
+        if segment.origin in (Origin.TEMPLATE, Origin.ARGUMENT):
+            at = 0
+            for match in control.finditer(text):
+                pieces += [(_LITERAL, text[at : match.start()]), (_CONTROL, match[0])]
+                at = match.end()
+            pieces.append((_LITERAL, text[at:]))
+        else:
+            pieces.append((_colour_of(segment, roles), text))
+    return "".join(f"{colour}{text}{console.RESET}" for colour, text in pieces if text)
+
+
+def _colour_of(segment: Segment, roles: list[object]) -> str:
+    if segment.origin is not Origin.MESSAGE or segment.message is None:
+        return _OTHER
+    role = roles[segment.message] if segment.message < len(roles) else None
+    return _ROLE_COLOURS.get(role, _OTHER) if isinstance(role, str) else _OTHER
+
+
+def _argument(text: str) -> tuple[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ArgumentTypeError(f"{text!r} is not of the form key=value")
+    if key in _RESERVED:
+        raise ArgumentTypeError(f"{key!r} is given with {_RESERVED[key]}")
+    try:
+        return key, json.loads(value)
+    except (ValueError, RecursionError):
+        return key, value
+
+
+def _time(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=None)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is not a time such as 2026-01-31T12:00") from error

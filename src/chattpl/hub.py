@@ -1,0 +1,170 @@
+"""Folders of Hub models and the local Hub cache: their templates and special tokens, read as `transformers` does."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+from chattpl.errors import SourceError
+from chattpl.source import ChatSource, read_text
+
+TEMPLATE_FILE = "chat_template.jinja"
+TEMPLATE_FOLDER = "additional_chat_templates"
+CONFIG_FILE = "tokenizer_config.json"
+_LEGACY_FILES = ("chat_template.json", CONFIG_FILE, "processor_config.json")
+_NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+_HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
+
+
+def read_folder(folder: Path) -> ChatSource | None:
+    """Reads the templates and special tokens of a model's folder.
+
+    `chat_template.jinja` and `additional_chat_templates/` come before `chat_template.json`, and that before the
+    `chat_template` of `tokenizer_config.json` and `processor_config.json`.
+
+    Returns:
+        None if the folder holds no template.
+
+    Raises:
+        SourceError: One of these files is damaged.
+    """
+    templates = _template_files(folder)
+    for name in _LEGACY_FILES:
+        if not templates and (folder / name).is_file():
+            templates = _templates_in(read_json(folder / name), folder / name)
+    return _source(folder, templates) if templates else None
+
+
+def read_config(path: Path) -> ChatSource | None:
+    """Reads a `tokenizer_config.json`, or another JSON file with a `chat_template`.
+
+    Returns:
+        None if the file holds no template.
+
+    Raises:
+        SourceError: The file is damaged.
+    """
+    templates = _templates_in(read_json(path), path)
+    if not templates:
+        return read_folder(path.parent) if path.name == CONFIG_FILE else None
+    return _source(path.parent, templates, path if path.name != "chat_template.json" else None)
+
+
+def read_tokens(folder: Path) -> ChatSource:
+    """Reads the special tokens of a model's folder, without its templates."""
+    return _source(folder, {})
+
+
+def cached_snapshot(hub_id: str) -> Path | None:
+    """Finds the folder of a model in the local Hub cache; the network is never asked."""
+    if not _HUB_ID.fullmatch(hub_id):
+        return None
+    home = cache_folder() / f"models--{hub_id.replace('/', '--')}"
+    try:
+        revision = (home / "refs" / "main").read_text(encoding="utf-8").strip()
+        if (home / "snapshots" / revision).is_dir():
+            return home / "snapshots" / revision
+    except (OSError, UnicodeDecodeError):
+        pass  # a model fetched by a commit has no such reference
+    snapshots = [path for path in home.glob("snapshots/*") if path.is_dir()]
+    return max(snapshots, key=lambda path: path.stat().st_mtime, default=None)
+
+
+def cache_folder() -> Path:
+    """Where the Hub's client keeps its files, by the same environment variables."""
+    for variable in ("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"):
+        if value := os.environ.get(variable):
+            return Path(value).expanduser()
+    default = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface"
+    return Path(os.environ.get("HF_HOME") or default).expanduser() / "hub"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+        SourceError: The file cannot be read or holds something else.
+    """
+    import json
+
+    try:
+        value = json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise SourceError(f"not JSON: {error}", location=str(path)) from error
+    if not isinstance(value, dict):
+        raise SourceError("not a JSON object", location=str(path))
+    return value
+
+
+def _template_files(folder: Path) -> dict[str, str]:
+    files = {path.stem: path for path in sorted((folder / TEMPLATE_FOLDER).glob("*.jinja"))}
+    if (folder / TEMPLATE_FILE).is_file():
+        files["default"] = folder / TEMPLATE_FILE
+    return {name: read_text(path) for name, path in files.items()}
+
+
+def _templates_in(config: dict[str, Any], path: Path) -> dict[str, str]:
+    """Takes the `chat_template` of a configuration: text, a list of named templates, or a mapping of them."""
+    value = config.get("chat_template")
+    if value is None:
+        return {}
+    if isinstance(value, str):
+        return {"default": value}
+    if isinstance(value, dict):
+        named = value
+    elif isinstance(value, list) and all(isinstance(entry, dict) for entry in value):
+        named = {entry.get("name"): entry.get("template") for entry in value}
+    else:
+        named = {None: None}
+    if not all(isinstance(text, str) for pair in named.items() for text in pair):
+        raise SourceError(
+            "`chat_template` is neither text nor a list of objects with `name` and `template`", location=str(path)
+        )
+    return named
+
+
+def _source(folder: Path, templates: dict[str, str], config_file: Path | None = None) -> ChatSource:
+    config_file = config_file or folder / CONFIG_FILE
+    config = read_json(config_file) if config_file.is_file() else {}
+    if "added_tokens_decoder" not in config and (folder / "special_tokens_map.json").is_file():
+        config = {**config, **read_json(folder / "special_tokens_map.json")}
+    arguments = {key: text for key in _NAMED_TOKENS if (text := _token_text(config.get(key))) is not None}
+    for key in ("extra_special_tokens", "model_specific_special_tokens"):
+        if isinstance(extra := config.get(key), dict):
+            arguments.update((name, text) for name, token in extra.items() if (text := _token_text(token)) is not None)
+    id_of = _added_ids(config)
+    special: dict[str, int | None] = {**id_of}
+    for text in arguments.values():
+        special.setdefault(text, None)
+    return ChatSource(None, templates, arguments, special, _stop_tokens(folder, arguments, id_of))
+
+
+def _token_text(token: object) -> str | None:
+    """Takes the text of a token given as a string or as the fields of an `AddedToken`."""
+    if isinstance(token, dict):
+        token = token.get("content")
+    return token if isinstance(token, str) else None
+
+
+def _added_ids(config: dict[str, Any]) -> dict[str, int]:
+    decoder = config.get("added_tokens_decoder")
+    if not isinstance(decoder, dict):
+        return {}
+    return {
+        token["content"]: int(token_id)
+        for token_id, token in decoder.items()
+        if token_id.isdecimal() and isinstance(token, dict) and token.get("special") and _token_text(token) is not None
+    }
+
+
+def _stop_tokens(folder: Path, arguments: dict[str, str], id_of: dict[str, int]) -> tuple[str, ...]:
+    """Lists the end-of-sequence token and what `generation_config.json` adds to it."""
+    stops = [arguments["eos_token"]] if "eos_token" in arguments else []
+    path = folder / "generation_config.json"
+    if path.is_file():
+        ids = read_json(path).get("eos_token_id")
+        text_of = {token_id: text for text, token_id in id_of.items()}
+        stops += [text_of[i] for i in (ids if isinstance(ids, list) else [ids]) if isinstance(i, int) and i in text_of]
+    return tuple(dict.fromkeys(stops))

@@ -1,0 +1,103 @@
+"""Who may import what, and what importing costs."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from paths import ROOT
+
+PACKAGE = ROOT / "src" / "chattpl"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+# Each layer may import from those before it, and from its own.
+LAYERS = [
+    ["errors", "origin"],
+    ["messages", "schema", "source", "template", "gguf", "hub", "registry"],
+    ["format"],
+    ["cli", "__main__"],
+]
+MAY_IMPORT_CORE = {"template", "registry", "format", "errors", "__init__"}
+HEAVY = {"torch", "trl", "verl", "ray", "transformers", "numpy", "pyarrow"}
+
+
+def _name(path: Path) -> str:
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            module = node.module or ""
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def _layer(name: str) -> int:
+    return next(index for index, names in enumerate(LAYERS) if name in names)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_module_imports_only_what_its_layer_may(path: Path) -> None:
+    name = _name(path)
+    found = list(_imports(path))
+    ours = {module.split(".")[1] for module in found if module.startswith("chattpl.")}
+    if name != "__init__":
+        known = {imported for layer in LAYERS for imported in layer}
+        assert all(_layer(imported) <= _layer(name) for imported in ours & known)
+    assert "_core" not in ours or name in MAY_IMPORT_CORE
+    roots = {module.split(".")[0] for module in found}
+    assert not roots & HEAVY
+    assert "rich" not in roots or name == "cli"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if _name(path) not in ("cli", "__main__")], ids=_name)
+def test_only_the_command_line_prints_and_exits(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Call):
+            assert ast.unparse(node.func) not in ("print", "sys.exit", "exit", "quit", "os._exit")
+
+
+def _loaded_after(statement: str) -> set[str]:
+    code = f"{statement}; import sys; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout
+    return {module.split(".")[0] for module in out.split()}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import chattpl",
+        "import chattpl; chattpl.load('chatml').render([{'role': 'user', 'content': 'x'}]).segments",
+        "import chattpl; chattpl.models()",
+    ],
+)
+def test_importing_and_rendering_load_nothing_heavy(statement: str) -> None:
+    assert not _loaded_after(statement) & (HEAVY | {"rich", "jinja2"})
+
+
+def test_importing_is_quick() -> None:
+    code = "import time; t = time.perf_counter(); import chattpl; chattpl.load; print(time.perf_counter() - t)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True) for _ in range(5)]
+    assert min(float(run.stdout) for run in runs) < 0.06
+
+
+def test_pyo3_is_named_by_one_crate_alone() -> None:
+    naming = [path.parent.name for path in (ROOT / "rust").glob("*/Cargo.toml") if "pyo3" in path.read_text("utf-8")]
+    assert naming == ["chattpl-py"]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "rust").glob("*/src/**/*.rs")), ids=lambda path: path.name)
+def test_core_crates_read_no_environment_files_or_clock(path: Path) -> None:
+    if path.relative_to(ROOT / "rust").parts[0] == "chattpl-py":
+        return
+    text = path.read_text("utf-8").split("#[cfg(test)]")[0]
+    for word in ("std::env::", "std::fs::", "std::net::", "SystemTime::now", "Instant::now"):
+        assert word not in text
