@@ -36,12 +36,6 @@ _NAMED_IDS = {
 _STOP_IDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
 
 
-def is_gguf(path: str | os.PathLike[str]) -> bool:
-    """Tells whether a file starts like a GGUF file."""
-    with open(path, "rb") as file:
-        return file.read(4) == _MAGIC
-
-
 def read_chat(path: str | os.PathLike[str]) -> ChatSource:
     """Reads the chat templates and special tokens of a GGUF file.
 

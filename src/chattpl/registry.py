@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chattpl import _core, gguf, hub
+from chattpl import _core, hub
 from chattpl.errors import FormatNotFoundError, SourceError
 from chattpl.source import ChatSource, read_text
 
@@ -169,8 +169,10 @@ def _read_path(path: Path) -> tuple[ChatSource | None, str]:
     try:
         if path.is_dir():
             return hub.read_folder(path), str(path)
-        if path.suffix.lower() == ".gguf" or (path.is_file() and gguf.is_gguf(path)):
-            return gguf.read_chat(path), str(path)
+        if path.suffix.lower() == ".gguf" or (path.is_file() and _starts_like_gguf(path)):
+            from chattpl.gguf import read_chat
+
+            return read_chat(path), str(path)
         if path.suffix.lower() == ".json":
             return hub.read_config(path), str(path)
     except OSError as error:
@@ -180,6 +182,11 @@ def _read_path(path: Path) -> tuple[ChatSource | None, str]:
         tokens = hub.read_tokens(path.parent)
         return tokens._replace(templates={"default": text}), f"{path} with the tokens of {hub.CONFIG_FILE} beside it"
     return ChatSource(None, {"default": text}, {}, {}, ()), str(path)
+
+
+def _starts_like_gguf(path: Path) -> bool:
+    with open(path, "rb") as file:
+        return file.read(4) == b"GGUF"
 
 
 def _hint_for(path: Path) -> str:

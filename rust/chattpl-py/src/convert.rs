@@ -49,8 +49,8 @@ impl<'r> Converter<'r> {
         }
     }
 
-    /// Reads one value that belongs at `place`.
-    pub fn value(
+    /// Reads one value that belongs at `place`, holding on to every string.
+    fn value(
         &mut self,
         input: &Input<'r>,
         object: &Bound<'_, PyAny>,

@@ -4,6 +4,7 @@ mod borrow;
 mod convert;
 mod errors;
 mod inspect;
+mod plain;
 mod registry;
 mod rendered;
 mod template;

@@ -13,6 +13,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use crate::borrow::{Keeper, SameThread};
 use crate::convert::{date_time, ConvertError, Converter};
 use crate::errors::{render_error, syntax_error};
+use crate::plain::{NotPlain, PlainReader};
 use crate::rendered::Rendered;
 
 /// Arenas up to this size are kept for the next render.
@@ -105,9 +106,14 @@ impl Template {
         with_arena(|arena, buffers| {
             let keeper = Keeper::default();
             let mut input = Input::new(arena);
-            let mut converter = Converter::new(&keeper);
-            self.raise(py, read_call(&mut converter, &mut input, &call))?;
-            self.raise(py, converter.messages(&mut input, messages))?;
+            // SAFETY: the arguments are borrowed, the lock is held, and no Python code runs before `render` is done
+            // with the input: what had to be asked of Python was asked above.
+            if unsafe { read_in_place(&mut input, messages, &call) }.is_err() {
+                input = Input::new(arena);
+                let mut converter = Converter::new(&keeper);
+                self.raise(py, read_call(&mut converter, &mut input, &call))?;
+                self.raise(py, converter.messages(&mut input, messages))?;
+            }
             let options = Options {
                 limits: self.limits,
                 clock,
@@ -206,6 +212,32 @@ impl Template {
         };
         Ok(Clock { now })
     }
+}
+
+/// Reads messages and everything else, if all of it is plain data.
+///
+/// # Safety
+/// No Python code may run from here to the last use of `input`.
+unsafe fn read_in_place<'r>(
+    input: &mut Input<'r>,
+    messages: &Bound<'_, PyAny>,
+    call: &Call<'_, '_>,
+) -> Result<(), NotPlain> {
+    let reader = &mut PlainReader::new(input);
+    // SAFETY: the caller's promise; every object is reachable from a borrowed argument.
+    unsafe {
+        let messages = reader.list(messages, Place::MESSAGES)?;
+        let tools = call.tools.map(|tools| reader.list(tools, Place::TOOLS)).transpose()?;
+        let documents = call.documents.map(|documents| reader.list(documents, Place::DOCUMENTS)).transpose()?;
+        let mut arguments = reader.arguments(call.arguments.map(|arguments| arguments.as_any()))?;
+        let name = "add_generation_prompt";
+        arguments.push((name, reader.flag(name, call.add_generation_prompt)?));
+        input.set_messages(messages);
+        tools.into_iter().for_each(|tools| input.set_tools(tools));
+        documents.into_iter().for_each(|documents| input.set_documents(documents));
+        arguments.into_iter().for_each(|(name, value)| input.set_argument(name, value));
+    }
+    Ok(())
 }
 
 /// Reads everything but the messages.

@@ -117,7 +117,9 @@ def unicode_tables():
         assert [unicodedata.decimal(chr(zero + i)) for i in range(10)] == list(range(10))
     decimals = sum(chr(cp).isdecimal() for cp in CODE_POINTS)
     assert decimals == 10 * len(zeros)
-    parts.append(static("DECIMAL_ZEROS", "u32", "Every decimal zero; nine more digits follow each", [f"{z}," for z in zeros]))
+    parts.append(
+        static("DECIMAL_ZEROS", "u32", "Every decimal zero; nine more digits follow each", [f"{z}," for z in zeros])
+    )
     for name, convert, fallback, doc in [
         ("UPPER", str.upper, lambda c: c, "`str.upper`"),
         ("LOWER", str.lower, lambda c: c, "`str.lower`"),
@@ -141,16 +143,30 @@ def html_tables():
             invalid[-1][1] = cp
         else:
             invalid.append([cp, cp])
-    return "\n".join([
-        "//! HTML character references of Python 3.11's `html` module.\n//!\n"
-        "//! Written by `scripts/make_unicode_tables.py`; not to be edited by hand.\n",
-        static("NAMED", "(&str, &str)", "Reference names in byte order, with the text each stands for",
-               [f"({rust_string(k)}, {rust_string(v)})," for k, v in named]),
-        static("INVALID_REFERENCES", "(u32, &str)", "Numbers that stand for another character",
-               [f"({k}, {rust_string(v)})," for k, v in refs]),
-        static("INVALID_CODE_POINTS", "(u32, u32)", "Numbers that stand for nothing, first and last inclusive",
-               [f"({a}, {b})," for a, b in invalid]),
-    ])
+    return "\n".join(
+        [
+            "//! HTML character references of Python 3.11's `html` module.\n//!\n"
+            "//! Written by `scripts/make_unicode_tables.py`; not to be edited by hand.\n",
+            static(
+                "NAMED",
+                "(&str, &str)",
+                "Reference names in byte order, with the text each stands for",
+                [f"({rust_string(k)}, {rust_string(v)})," for k, v in named],
+            ),
+            static(
+                "INVALID_REFERENCES",
+                "(u32, &str)",
+                "Numbers that stand for another character",
+                [f"({k}, {rust_string(v)})," for k, v in refs],
+            ),
+            static(
+                "INVALID_CODE_POINTS",
+                "(u32, u32)",
+                "Numbers that stand for nothing, first and last inclusive",
+                [f"({a}, {b})," for a, b in invalid],
+            ),
+        ]
+    )
 
 
 def main():

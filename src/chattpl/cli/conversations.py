@@ -75,21 +75,21 @@ def read_json_file(path: str, key: str) -> list[Any]:
     return value
 
 
-def parse(data: bytes, place: str) -> Any:
-    """Parses JSON text.
+def parse(data: bytes, path: str, line: int | None = None) -> Any:
+    """Parses JSON text: a whole file, or one line of it.
 
     Raises:
         InputError: It is not JSON, or not UTF-8.
         LimitError: It is nested too deeply.
     """
+    place = path if line is None else f"{path}:{line}"
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise InputError(f"not UTF-8: invalid byte at offset {error.start}", code="CT032", location=place) from error
     except json.JSONDecodeError as error:
-        raise InputError(
-            f"not JSON: {error.msg}", code="CT033", location=f"{place}:{error.lineno}:{error.colno}"
-        ) from error
+        where = f"{path}:{line or error.lineno}:{error.colno}"
+        raise InputError(f"not JSON: {error.msg}", code="CT033", location=where) from error
     except ValueError as error:  # a number with too many digits
         raise InputError(f"not readable JSON: {error}", code="CT033", location=place) from error
     except RecursionError as error:
@@ -131,18 +131,19 @@ def _holds_rows(value: object) -> bool:
     )
 
 
-def _lines(place: str, lines: Iterable[bytes]) -> Iterator[Row]:
+def _lines(path: str, lines: Iterable[bytes]) -> Iterator[Row]:
     number = 0
     try:
         for line_number, line in enumerate(lines, 1):
             if not line.strip():
                 continue
             number += 1
+            place = f"{path}:{line_number}"
             try:
-                row = parse(line, f"{place}:{line_number}")
-                yield Row(f"{place}:{line_number}", number, _conversation(row, f"{place}:{line_number}"))
+                row = Row(place, number, _conversation(parse(line, path, line_number), place))
             except ChatTemplateError as error:
-                yield Row(f"{place}:{line_number}", number, None, error)
+                row = Row(place, number, None, error)
+            yield row
     finally:
         if hasattr(lines, "close"):
             lines.close()
@@ -151,9 +152,10 @@ def _lines(place: str, lines: Iterable[bytes]) -> Iterator[Row]:
 def _rows(placed: list[tuple[str, Any]]) -> Iterator[Row]:
     for number, (place, value) in enumerate(placed, 1):
         try:
-            yield Row(place, number, _conversation(value, place))
+            row = Row(place, number, _conversation(value, place))
         except ChatTemplateError as error:
-            yield Row(place, number, None, error)
+            row = Row(place, number, None, error)
+        yield row
 
 
 def _conversation(value: object, place: str) -> Conversation:

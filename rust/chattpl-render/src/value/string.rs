@@ -28,11 +28,29 @@ pub(crate) enum Str<'r> {
 #[derive(Debug)]
 pub(crate) struct Rope<'r> {
     len: usize,
+    /// Pairs inside pairs on the left.
+    depth: u32,
     /// Every run has its message.
     used: bool,
     shape: Shape<'r>,
     runs: Cell<Option<&'r [Run<'r>]>>,
     flat: Cell<Option<&'r str>>,
+}
+
+/// Left nesting up to which a rope is walked by recursion.
+const MAX_RECURSION: u32 = 64;
+
+/// Walks a rope of any depth.
+fn visit_deep<'r>(rope: Str<'r>, visit: &mut dyn FnMut(Run<'r>)) {
+    let mut pending = vec![rope];
+    while let Some(next) = pending.pop() {
+        match next {
+            Str::Rope(Rope { shape: Shape::Pair(left, right), runs, .. }) if runs.get().is_none() => {
+                pending.extend([*right, *left]);
+            }
+            other => other.visit_runs(visit),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -77,6 +95,7 @@ impl<'r> Str<'r> {
                 let runs: &'r [Run<'r>] = runs.into_bump_slice();
                 Str::Rope(arena.alloc(Rope {
                     len,
+                    depth: 0,
                     used,
                     shape: Shape::Runs,
                     runs: Cell::new(Some(runs)),
@@ -109,6 +128,7 @@ impl<'r> Str<'r> {
         }
         Str::Rope(arena.alloc(Rope {
             len: self.len() + other.len(),
+            depth: self.depth() + 1,
             used: self.is_used() && other.is_used(),
             shape: Shape::Pair(self, other),
             runs: Cell::new(None),
@@ -186,25 +206,33 @@ impl<'r> Str<'r> {
 
     /// Calls `visit` with each run in order, without building a list of them.
     pub fn for_each_run(self, mut visit: impl FnMut(Run<'r>)) {
-        let mut pending: Vec<Str<'r>> = Vec::new();
+        self.visit_runs(&mut visit);
+    }
+
+    fn visit_runs(self, visit: &mut dyn FnMut(Run<'r>)) {
         let mut next = self;
         loop {
-            match next {
-                Str::Run(run) => visit(run),
-                Str::Rope(rope) => match (&rope.shape, rope.runs.get()) {
-                    (_, Some(runs)) => runs.iter().copied().for_each(&mut visit),
-                    (Shape::Pair(left, right), None) => {
-                        pending.push(*right);
-                        next = *left;
-                        continue;
-                    }
-                    (Shape::Runs, None) => unreachable!("a rope of runs holds its runs"),
-                },
+            let rope = match next {
+                Str::Run(run) => return visit(run),
+                Str::Rope(rope) => rope,
+            };
+            match (&rope.shape, rope.runs.get()) {
+                (_, Some(runs)) => return runs.iter().for_each(|run| visit(*run)),
+                (Shape::Pair(left, right), None) if left.depth() < MAX_RECURSION => {
+                    left.visit_runs(visit);
+                    next = *right;
+                }
+                (Shape::Pair(..), None) => return visit_deep(next, visit),
+                (Shape::Runs, None) => unreachable!("a rope of runs holds its runs"),
             }
-            match pending.pop() {
-                Some(str) => next = str,
-                None => return,
-            }
+        }
+    }
+
+    /// How many pairs lie inside pairs on the left.
+    fn depth(self) -> u32 {
+        match self {
+            Str::Run(_) => 0,
+            Str::Rope(rope) => rope.depth,
         }
     }
 

@@ -8,6 +8,7 @@ pub(crate) mod output;
 
 use std::cmp::Ordering;
 
+use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 use chattpl_syntax::ast::CompareOp;
 
@@ -32,14 +33,14 @@ pub(crate) struct Vm<'r> {
     pub output: Output<'r>,
     /// The message that the innermost running loop is bound to; [`UNUSED`] where there is none.
     pub message: u32,
-    globals: Vec<Value<'r>>,
+    globals: BumpVec<'r, Value<'r>>,
     exports: Vec<(u32, Value<'r>)>,
-    stack: Vec<Value<'r>>,
-    loops: Vec<RunningLoop<'r>>,
+    stack: BumpVec<'r, Value<'r>>,
+    loops: BumpVec<'r, RunningLoop<'r>>,
     callers: Vec<Value<'r>>,
     autoescape: Vec<bool>,
     /// Variables of finished calls, by function, for reuse.
-    spare: Vec<Vec<&'r Activation<'r>>>,
+    spare: BumpVec<'r, BumpVec<'r, &'r Activation<'r>>>,
     fuel: u64,
     depth: u32,
     limits: Limits,
@@ -65,9 +66,8 @@ impl<'r> Vm<'r> {
         lookup: impl Fn(&str) -> Value<'r>,
     ) -> Self {
         let globals = program.globals.iter();
-        let globals = globals
-            .map(|symbol| lookup(&program.symbols[*symbol as usize].text))
-            .collect();
+        let globals = globals.map(|symbol| lookup(&program.symbols[*symbol as usize].text));
+        let globals = BumpVec::from_iter_in(globals, arena);
         Vm {
             arena,
             program,
@@ -77,11 +77,11 @@ impl<'r> Vm<'r> {
             message: UNUSED,
             globals,
             exports: Vec::new(),
-            stack: Vec::with_capacity(32),
-            loops: Vec::with_capacity(8),
+            stack: BumpVec::with_capacity_in(32, arena),
+            loops: BumpVec::with_capacity_in(4, arena),
             callers: Vec::new(),
             autoescape: Vec::new(),
-            spare: vec![Vec::new(); program.functions.len()],
+            spare: BumpVec::from_iter_in(program.functions.iter().map(|_| BumpVec::new_in(arena)), arena),
             fuel: limits.max_instructions,
             depth: 0,
             limits,
@@ -660,7 +660,7 @@ impl<'r> Vm<'r> {
         let value = self.pop();
         if let Value::List(seq) | Value::Tuple(seq) = value {
             if seq.items.len() == count {
-                self.stack.extend(seq.items.iter().rev());
+                self.stack.extend(seq.items.iter().rev().copied());
                 return Ok(());
             }
         }
@@ -683,7 +683,7 @@ impl<'r> Vm<'r> {
             let message = format!("not enough values to unpack (expected {count}, got {got})");
             return Err(RenderError::new(ErrorClass::ValueError, message));
         }
-        self.stack.extend(items.iter().rev());
+        self.stack.extend(items.iter().rev().copied());
         Ok(())
     }
 
