@@ -59,7 +59,7 @@ impl<'r> Input<'r> {
     pub fn new(arena: &'r Bump) -> Self {
         Input {
             arena,
-            nodes: arena.alloc_with(Nodes::new),
+            nodes: arena.alloc(Nodes::new(arena)),
             messages: Value::List(arena.alloc(Seq {
                 items: &[],
                 source: MESSAGES_ROOT,
@@ -147,6 +147,22 @@ impl<'r> Input<'r> {
         Data(Value::Dict(
             self.arena.alloc(crate::value::Dict::new(entries, place.0)),
         ))
+    }
+
+    /// A mapping from an iterator; with `repeats`, a later entry replaces an earlier one with the same key.
+    pub(crate) fn dict_from(
+        &self,
+        place: Place,
+        entries: impl ExactSizeIterator<Item = (Data<'r>, Data<'r>)>,
+        repeats: bool,
+    ) -> Data<'r> {
+        if repeats {
+            let mut dict = DictBuilder::new(self.arena, entries.len());
+            entries.for_each(|(key, value)| dict.insert(key.0, value.0));
+            return Data(Value::Dict(dict.finish(place.0)));
+        }
+        let entries = self.arena.alloc_slice_fill_iter(entries.map(|(key, value)| (key.0, value.0)));
+        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(entries, place.0))))
     }
 
     /// A mapping in which a later entry replaces an earlier one with the same key.

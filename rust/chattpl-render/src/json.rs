@@ -33,6 +33,8 @@ pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<(
         at: 0,
         depth: 0,
         unescaped: String::new(),
+        items: Vec::new(),
+        entries: Vec::new(),
     };
     reader.skip_space();
     if reader.peek() == Some(b'{') {
@@ -48,12 +50,19 @@ pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<(
     Ok(())
 }
 
+/// Entries beyond which an object is taken to repeat names, rather than looked through for each.
+const MANY: usize = 16;
+
 struct Reader<'r> {
     text: &'r str,
     bytes: &'r [u8],
     at: usize,
     depth: u32,
     unescaped: String,
+    /// Elements of the lists that are open.
+    items: Vec<Data<'r>>,
+    /// Name, place and value of the entries of the objects that are open.
+    entries: Vec<(&'r str, Place, Data<'r>)>,
 }
 
 impl<'r> Reader<'r> {
@@ -197,44 +206,43 @@ impl<'r> Reader<'r> {
     }
 
     fn dict(&mut self, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
-        let mut entries: Vec<(Data<'r>, Data<'r>)> = Vec::with_capacity(4);
-        let mut names: Vec<&'r str> = Vec::with_capacity(4);
+        let base = self.entries.len();
         let mut repeats = false;
         self.object(input, |reader, input, name| {
             let value_place = input.place(place, Step::Name(name));
             let value = reader.value(input, value_place)?;
-            repeats |= names.len() >= 16 || names.contains(&name);
-            names.push(name);
-            entries.push((input.str(value_place, name), value));
+            let before = &reader.entries[base..];
+            repeats |= before.len() >= MANY || before.iter().any(|(other, _, _)| *other == name);
+            reader.entries.push((name, value_place, value));
             Ok(())
         })?;
-        Ok(if repeats {
-            input.dict_with_repeats(place, &entries)
-        } else {
-            input.dict(place, &entries)
-        })
+        let entries = self.entries.drain(base..).map(|(name, place, value)| (input.str(place, name), value));
+        Ok(input.dict_from(place, entries, repeats))
     }
 
     fn list(&mut self, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
         self.enter()?;
         self.at += 1;
-        let mut items = Vec::with_capacity(8);
+        let base = self.items.len();
         self.skip_space();
         if self.peek() == Some(b']') {
             self.at += 1;
             self.depth -= 1;
-            return Ok(input.list(place, &items));
+            return Ok(input.list(place, &[]));
         }
         loop {
-            let item_place = input.place(place, Step::Index(items.len() as u32));
-            items.push(self.value(input, item_place)?);
+            let item_place = input.place(place, Step::Index((self.items.len() - base) as u32));
+            let item = self.value(input, item_place)?;
+            self.items.push(item);
             self.skip_space();
             match self.peek() {
                 Some(b',') => self.at += 1,
                 Some(b']') => {
                     self.at += 1;
                     self.depth -= 1;
-                    return Ok(input.list(place, &items));
+                    let list = input.list(place, &self.items[base..]);
+                    self.items.truncate(base);
+                    return Ok(list);
                 }
                 _ => return Err(self.fault("expected `,` or `]`")),
             }
@@ -398,8 +406,11 @@ impl<'r> Reader<'r> {
 fn string_end(bytes: &[u8]) -> Option<usize> {
     let limit = memchr::memchr2(b'"', b'\\', bytes)?;
     // A control character before it is a fault, and found first.
-    let control = bytes[..limit].iter().position(|byte| *byte < 0x20);
-    Some(control.unwrap_or(limit))
+    let plain = &bytes[..limit];
+    if plain.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
+        return plain.iter().position(|byte| *byte < 0x20);
+    }
+    Some(limit)
 }
 
 /// The error of input nested too deeply.

@@ -2,6 +2,9 @@
 
 use std::cell::RefCell;
 
+use bumpalo::collections::Vec as BumpVec;
+use bumpalo::Bump;
+
 /// Sources with this bit name a place in the template; the rest is an index into [`Program::places`].
 ///
 /// [`Program::places`]: crate::Program
@@ -100,13 +103,13 @@ pub(crate) const CLOCK_ROOT: u32 = 4;
 /// Every value of the caller's input, so that a path can be read off a source.
 #[derive(Debug)]
 pub(crate) struct Nodes<'r> {
-    items: RefCell<Vec<Node<'r>>>,
+    items: RefCell<BumpVec<'r, Node<'r>>>,
 }
 
 impl<'r> Nodes<'r> {
     /// A table that holds the five roots.
-    pub fn new() -> Self {
-        let mut items = Vec::with_capacity(64);
+    pub fn new(arena: &'r Bump) -> Self {
+        let mut items = BumpVec::with_capacity_in(64, arena);
         for name in ["messages", "tools", "documents", "arguments", "clock"] {
             items.push(Node {
                 parent: u32::MAX,
@@ -161,6 +164,11 @@ impl<'r> Nodes<'r> {
             UNUSED => message,
             own => own,
         }
+    }
+
+    /// How many values there are.
+    pub fn len(&self) -> usize {
+        self.items.borrow().len()
     }
 
     /// One entry of the table.

@@ -63,7 +63,8 @@ pub struct Segment {
 
 impl Segments {
     pub(crate) fn new(program: Arc<Program>, nodes: &Nodes<'_>, marks: &[Mark]) -> Self {
-        let mut paths = PathTable::default();
+        let known = vec![u32::MAX; nodes.len()];
+        let mut paths = PathTable { items: Vec::with_capacity(marks.len() + 8), known };
         let records = marks.iter().map(|mark| {
             let source = match mark.tag.source {
                 source if is_data(source) => paths.add(nodes, source),
@@ -156,21 +157,17 @@ impl Segments {
 }
 
 /// Collects the paths of the sources that were printed.
-#[derive(Default)]
 struct PathTable {
     items: Vec<PathNode>,
-    /// Source and its index, most recent last.
-    known: Vec<(u32, u32)>,
+    /// Index of the path of each source; `u32::MAX` where it has none yet.
+    known: Vec<u32>,
 }
-
-/// How many recent sources are looked through before a path is stored again.
-const RECENT: usize = 16;
 
 impl PathTable {
     fn add(&mut self, nodes: &Nodes<'_>, source: u32) -> u32 {
-        let recent = self.known.iter().rev().take(RECENT);
-        if let Some((_, index)) = recent.into_iter().find(|(known, _)| *known == source) {
-            return *index;
+        let known = self.known[source as usize];
+        if known != u32::MAX {
+            return known;
         }
         let node = nodes.get(source);
         let parent = if node.parent == u32::MAX {
@@ -187,7 +184,7 @@ impl PathTable {
         };
         self.items.push(PathNode { parent, step });
         let index = self.items.len() as u32 - 1;
-        self.known.push((source, index));
+        self.known[source as usize] = index;
         index
     }
 }

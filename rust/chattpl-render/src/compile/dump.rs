@@ -33,14 +33,14 @@ pub fn dump_bytecode(program: &Program) -> String {
 fn note(program: &Program, instr: Instr) -> String {
     let symbol = |id: u32| format!("  ; {}", program.symbols[id as usize].text);
     match instr {
-        Instr::Text(id) | Instr::Const(id) => match &program.constants[id as usize] {
+        Instr::Text(id) | Instr::Const(id) | Instr::EqualsText(id) => match &program.constants[id as usize] {
             Constant::Str { text, .. } => format!("  ; {text:?}"),
             Constant::Int(value) => format!("  ; {value}"),
             Constant::BigInt(value) => format!("  ; {value}"),
             Constant::Float(value) => format!("  ; {value}"),
         },
         Instr::Slot { name, .. } | Instr::CallMethod { name, .. } => symbol(name),
-        Instr::Attr(name) | Instr::ItemStr(name) | Instr::SetAttr(name) => symbol(name),
+        Instr::SlotAttr { name, .. } | Instr::Attr(name) | Instr::ItemStr(name) | Instr::SetAttr(name) => symbol(name),
         Instr::Global { global } | Instr::Resolve { global, .. } => {
             symbol(program.globals[global as usize])
         }

@@ -62,8 +62,8 @@ impl Compiler<'_> {
             }
             ExprKind::Getattr(object, name) => {
                 self.expr(object, frame)?;
-                let symbol = self.symbol(&name.text, name.span);
-                self.emit(Instr::Attr(symbol), span);
+                let name = self.symbol(&name.text, name.span);
+                self.attribute(name, span);
             }
             ExprKind::Getitem(object, index) => self.item(object, index, span, frame)?,
             ExprKind::Slice { .. } => {
@@ -77,6 +77,20 @@ impl Compiler<'_> {
             ExprKind::Test { input, name, args } => self.test(input, name, args, span, frame)?,
         }
         Ok(())
+    }
+
+    /// Compiles an expression that is printed: the left operands of a sum can be printed as they come, since an error
+    /// further on discards all output.
+    pub(super) fn printed(&mut self, expr: &Expr, frame: Frame) -> Compiled {
+        match &expr.kind {
+            ExprKind::Binary(BinaryOp::Add, left, right) if !self.makes_markup => {
+                self.printed(left, frame)?;
+                self.expr(right, frame)?;
+                self.emit(Instr::AddPrinted, expr.span);
+                Ok(())
+            }
+            _ => self.expr(expr, frame),
+        }
     }
 
     fn exprs(&mut self, items: &[Expr], frame: Frame) -> Compiled {
@@ -124,6 +138,19 @@ impl Compiler<'_> {
         );
     }
 
+    /// Reads an attribute of the top value, in one step with the variable it was just read from.
+    fn attribute(&mut self, name: u32, span: Span) {
+        let function = self.function();
+        if let (Some(Instr::Slot { depth: 0, slot, .. }), true) = (function.code.last().copied(), function.may_fuse()) {
+            let last = function.code.len() - 1;
+            function.code[last] = Instr::SlotAttr { slot, name };
+            let place = self.place(span);
+            self.function().places[last] = place;
+            return;
+        }
+        self.emit(Instr::Attr(name), span);
+    }
+
     fn short_circuit(&mut self, left: &Expr, right: &Expr, jump: Instr, frame: Frame) -> Compiled {
         self.expr(left, frame)?;
         let jump = self.emit(jump, left.span);
@@ -142,6 +169,11 @@ impl Compiler<'_> {
         self.expr(left, frame)?;
         let mut jumps = Vec::new();
         for (at, (op, right)) in rest.iter().enumerate() {
+            if let (CompareOp::Eq, 1, ExprKind::Const(Const::Str(text))) = (op, rest.len(), &right.kind) {
+                let text = self.string(text, right.span);
+                self.emit(Instr::EqualsText(text), span);
+                continue;
+            }
             self.expr(right, frame)?;
             if at + 1 == rest.len() {
                 self.emit(Instr::Compare(*op), span);

@@ -127,6 +127,8 @@ struct Compiler<'a> {
     places: Vec<Span>,
     errors: Vec<DelayedError>,
     has_blocks: Option<()>,
+    /// Something makes markup, so that printing early could miss an escape.
+    makes_markup: bool,
 }
 
 impl<'a> Compiler<'a> {
@@ -147,6 +149,7 @@ impl<'a> Compiler<'a> {
             places: Vec::new(),
             errors: Vec::new(),
             has_blocks: contains_block(&parsed.template.body).then_some(()),
+            makes_markup: makes_markup(&parsed.source.text),
         }
     }
 
@@ -207,9 +210,13 @@ impl<'a> Compiler<'a> {
             .rev()
             .find(|at| self.stack[*at].base_level <= ident.0)
             .unwrap_or(0);
-        let slots = &mut self.stack[owner].slots;
-        let next = slots.len() as u16;
-        let slot = *slots.entry(ident.clone()).or_insert(next);
+        let next = self.stack[owner].slots.len() as u16;
+        let slot = *self.stack[owner].slots.entry(ident.clone()).or_insert(next);
+        if slot == next {
+            let name = self.symbol(&ident.1, Span::default());
+            let id = self.stack[owner].id;
+            self.functions[id as usize].slot_names.push(name);
+        }
         if owner != last {
             for state in &self.stack[owner..last] {
                 self.functions[state.id as usize].captured = true;
@@ -364,6 +371,7 @@ impl<'a> Compiler<'a> {
     /// Points the jump at `at` to the next instruction.
     fn patch(&mut self, at: usize) {
         let here = self.here();
+        self.function().last_target = here as usize;
         match &mut self.function().code[at] {
             Instr::Jump(target)
             | Instr::JumpIfFalse(target)
@@ -393,6 +401,15 @@ impl<'a> Compiler<'a> {
             name: self.name.map(Into::into),
         }))
     }
+}
+
+/// Whether the template names anything that makes markup; a word in a comment counts, at the cost of speed alone.
+fn makes_markup(text: &str) -> bool {
+    let short = text.match_indices('e').any(|(at, _)| {
+        let before = text[..at].trim_end().ends_with(['|', '\'', '"']);
+        before && !text[at + 1..].starts_with(|c: char| c.is_alphanumeric() || c == '_')
+    });
+    short || ["safe", "escape"].iter().any(|word| text.contains(word))
 }
 
 fn contains_block(body: &[Stmt]) -> bool {

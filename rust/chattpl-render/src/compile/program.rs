@@ -28,6 +28,11 @@ pub(crate) enum Instr {
         slot: u16,
         name: u32,
     },
+    /// An attribute of a variable of the running function.
+    SlotAttr {
+        slot: u16,
+        name: u32,
+    },
     Global {
         global: u32,
     },
@@ -75,6 +80,10 @@ pub(crate) enum Instr {
     Mod,
     Pow,
     Compare(CompareOp),
+    /// Compares the top value with a string of the template.
+    EqualsText(u32),
+    /// Prints the left of two strings and keeps the right, since their sum is printed next; adds anything else.
+    AddPrinted,
     /// A comparison inside a chain: false jumps out, true keeps the right operand.
     CompareChain {
         op: CompareOp,
@@ -192,7 +201,11 @@ pub(crate) struct Function {
     pub code: Vec<Instr>,
     /// Place of each instruction.
     pub places: Vec<u32>,
+    /// The last instruction that a jump leads to, while the function is compiled.
+    pub last_target: usize,
     pub slots: u16,
+    /// The name of the variable in each slot.
+    pub slot_names: Vec<u32>,
     /// Parameters: name and slot.
     pub params: Vec<(Box<str>, u16)>,
     pub caller: Option<u16>,
@@ -202,6 +215,13 @@ pub(crate) struct Function {
     pub explicit_caller: bool,
     /// Some function inside refers to this one's variables.
     pub captured: bool,
+}
+
+impl Function {
+    /// Whether the last instruction can become part of the next: no jump leads between them.
+    pub fn may_fuse(&self) -> bool {
+        self.last_target != self.code.len()
+    }
 }
 
 /// An error that Jinja2 raises when it reaches the statement.

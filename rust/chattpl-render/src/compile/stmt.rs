@@ -24,7 +24,7 @@ impl Compiler<'_> {
                 self.emit(Instr::Text(text), span);
             }
             StmtKind::Output(expr) => {
-                self.expr(expr, frame)?;
+                self.printed(expr, frame)?;
                 let place = self.place(expr.span);
                 self.emit(Instr::Emit(place), expr.span);
             }

@@ -7,7 +7,7 @@ use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 
 use super::cmp::equal;
-use super::Value;
+use super::{Str, Value};
 
 /// Mappings up to this size are searched from the front.
 const LINEAR: usize = 8;
@@ -92,7 +92,14 @@ impl<'r> Dict<'r> {
 }
 
 fn is_key<'r>(arena: &'r Bump, key: Value<'r>, name: &str) -> bool {
-    key.as_str().is_some_and(|str| str.flat(arena) == name)
+    match key {
+        // Most keys differ in their length or first byte: looking at those saves a call.
+        Value::Str(Str::Run(run)) => {
+            let (text, first) = (run.text, name.as_bytes().first());
+            text.len() == name.len() && text.as_bytes().first() == first && text == name
+        }
+        _ => key.as_str().is_some_and(|str| str.flat(arena) == name),
+    }
 }
 
 /// Builds a mapping where a later value replaces an earlier one in place, as Python does.

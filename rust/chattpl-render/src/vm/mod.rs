@@ -184,6 +184,7 @@ impl<'r> Vm<'r> {
 
     fn run(&mut self, id: FunctionId, scope: &'r Activation<'r>) -> Result<()> {
         let function = &self.program.functions[id as usize];
+        self.charge(function.code.len() as u64)?;
         let mut next = 0;
         self.execute(function, scope, &mut next).map_err(|error| {
             let place = function.places[next - 1];
@@ -200,7 +201,6 @@ impl<'r> Vm<'r> {
         loop {
             let instr = function.code[*next];
             *next += 1;
-            self.charge(1)?;
             match instr {
                 Instr::Text(id) => self.print_constant(id)?,
                 Instr::Emit(place) => self.print(place)?,
@@ -210,6 +210,10 @@ impl<'r> Vm<'r> {
                 Instr::False => self.stack.push(Value::bool(false)),
                 Instr::None => self.stack.push(Value::NONE),
                 Instr::Slot { depth, slot, name } => self.push_slot(scope.get(depth, slot), name),
+                Instr::SlotAttr { slot, name } => {
+                    let value = self.slot_attr(function, scope, slot, name)?;
+                    self.stack.push(value);
+                }
                 Instr::Global { global } => self.push_global(global),
                 Instr::Store { slot } => {
                     let value = self.pop();
@@ -279,6 +283,12 @@ impl<'r> Vm<'r> {
                     let holds = self.compare(op, left, right)?;
                     self.stack.push(Value::bool(holds));
                 }
+                Instr::EqualsText(id) => {
+                    let value = self.pop();
+                    let holds = self.equals_text(value, id);
+                    self.stack.push(Value::bool(holds));
+                }
+                Instr::AddPrinted => self.add_printed()?,
                 Instr::CompareChain { op, target } => {
                     let right = self.pop();
                     let left = self.pop();
@@ -361,6 +371,8 @@ impl<'r> Vm<'r> {
                     self.start_filtered_loop(function, recursive, scope)?;
                 }
                 Instr::LoopNext(target) => {
+                    // One pass of the body at most; what it calls is charged by itself.
+                    self.charge(u64::from(target).saturating_sub(*next as u64) + 1)?;
                     if !self.advance_loop()? {
                         *next = target as usize;
                     }
@@ -580,6 +592,42 @@ impl<'r> Vm<'r> {
             CompareOp::In => ops::contains(self, right, left)?,
             CompareOp::NotIn => !ops::contains(self, right, left)?,
         })
+    }
+
+    fn slot_attr(
+        &mut self,
+        function: &'r Function,
+        scope: &'r Activation<'r>,
+        slot: u16,
+        name: u32,
+    ) -> Result<Value<'r>> {
+        let value = scope.get(0, slot);
+        if let Value::Missing = value {
+            let undefined = self.undefined_name(function.slot_names[slot as usize]);
+            return self.get_attr(undefined, name);
+        }
+        self.get_attr(value, name)
+    }
+
+    fn equals_text(&self, value: Value<'r>, id: u32) -> bool {
+        let text = self.constant_run(id).text;
+        value.as_str().is_some_and(|str| str.len() == text.len() && str.flat(self.arena) == text)
+    }
+
+    /// Adds two values of a sum that is printed next.
+    fn add_printed(&mut self) -> Result<()> {
+        let right = self.pop();
+        let left = self.pop();
+        if let (Value::Str(left), Value::Str(_)) = (left, right) {
+            if !self.escaping() {
+                self.output.push(left, self.message, crate::origin::COMPUTED)?;
+                self.stack.push(right);
+                return Ok(());
+            }
+        }
+        let sum = ops::add(self, left, right)?;
+        self.stack.push(sum);
+        Ok(())
     }
 
     // Loops
