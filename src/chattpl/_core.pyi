@@ -4,10 +4,25 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Self, final
 
+from typing_extensions import disjoint_base
+
 from chattpl.origin import Origin
+
+__all__ = [
+    "Rendered",
+    "Segment",
+    "Template",
+    "__version__",
+    "emit_bytecode",
+    "emit_tree",
+    "format_for_model_id",
+    "format_json",
+    "format_names",
+]
 
 __version__: str
 
+@disjoint_base
 class Template:
     """A compiled chat template."""
 
@@ -30,8 +45,8 @@ class Template:
         *,
         tools: Sequence[Any] | None = None,
         documents: Sequence[Mapping[str, Any]] | None = None,
-        add_generation_prompt: bool = False,
-        continue_final_message: bool | str = False,
+        add_generation_prompt: bool | None = None,
+        continue_final_message: bool | str | None = None,
         now: datetime | None = None,
         **arguments: Any,
     ) -> Rendered: ...
@@ -41,8 +56,8 @@ class Template:
         *,
         tools: Sequence[Any] | None = None,
         documents: Sequence[Mapping[str, Any]] | None = None,
-        add_generation_prompt: bool = False,
-        continue_final_message: bool | str = False,
+        add_generation_prompt: bool | None = None,
+        continue_final_message: bool | str | None = None,
         now: datetime | None = None,
         **arguments: Any,
     ) -> Rendered: ...
@@ -79,3 +94,4 @@ def emit_tree(source: str, name: str | None = None) -> str: ...
 def emit_bytecode(source: str, name: str | None = None) -> str: ...
 def format_names() -> list[tuple[str, list[str]]]: ...
 def format_json(name: str) -> str | None: ...
+def format_for_model_id(model_id: str) -> str | None: ...

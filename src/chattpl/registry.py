@@ -198,25 +198,13 @@ def _hint_for(path: Path) -> str:
 
 
 def _from_hub(text: str) -> tuple[ModelInfo, ChatSource] | None:
-    """Tries a Hub id: first the local cache, then the registry's globs."""
+    """Tries a Hub id: first the local cache, then the ids that the registry's formats name."""
     snapshot = hub.cached_snapshot(text)
     chat = hub.read_folder(snapshot) if snapshot is not None else None
     if chat is not None:
         return ModelInfo(name=text, source=str(snapshot)), chat
-    match = _match_globs(text)
-    if match is None:
-        return None
-    name, glob = match
-    return _from_registry(name, f"registry, since {text} matches {glob} of the format {name}")
-
-
-def _match_globs(text: str) -> tuple[str, str] | None:
-    """Finds the format whose glob matches a Hub id, the one with the most letters of its own if several do."""
-    from fnmatch import fnmatchcase
-
-    globs = [(name, glob) for name, _ in _names() for glob in _record(name).get("hub", ())]
-    matching = [pair for pair in globs if fnmatchcase(text.casefold(), pair[1].casefold())]
-    return max(matching, key=lambda pair: len(re.sub(r"[*?]", "", pair[1])), default=None)
+    name = _core.format_for_model_id(text)
+    return _from_registry(name, f"registry, since the Hub id {text} is of the format {name}") if name else None
 
 
 def _refuse(text: str) -> NoReturn:

@@ -271,7 +271,7 @@ fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
             )),
         };
     };
-    let key = Callback::attribute(&[], !case_sensitive.is_some_and(Value::truthy));
+    let key = Callback::attribute(&[], !case_sensitive.is_some_and(|value| value.truthy()));
     let mut keyed = Vec::with_capacity(dict.entries.len());
     for (name, value) in dict.entries {
         let sort_key = key.apply(vm, if by_value { *value } else { *name })?;
@@ -282,7 +282,7 @@ fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
         );
         keyed.push((sort_key, pair));
     }
-    sort_by_key(vm, &mut keyed, reverse.is_some_and(Value::truthy))?;
+    sort_by_key(vm, &mut keyed, reverse.is_some_and(|value| value.truthy()))?;
     let pairs: Vec<Value<'r>> = keyed.iter().map(|(_, pair)| *pair).collect();
     Ok(vm.list_from(&pairs, dict.source))
 }
@@ -299,7 +299,7 @@ fn sort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
         }
         None => vec![path(vm, attribute)],
     };
-    let ignore_case = !case_sensitive.is_some_and(Value::truthy);
+    let ignore_case = !case_sensitive.is_some_and(|value| value.truthy());
     let callbacks: Vec<Callback<'r>> = paths
         .into_iter()
         .map(|path| Callback::attribute(path, ignore_case))
@@ -312,7 +312,7 @@ fn sort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
         }
         keyed.push((vm.computed_list(&keys), item));
     }
-    sort_by_key(vm, &mut keyed, reverse.is_some_and(Value::truthy))?;
+    sort_by_key(vm, &mut keyed, reverse.is_some_and(|value| value.truthy()))?;
     let items: Vec<Value<'r>> = keyed.iter().map(|(_, item)| *item).collect();
     Ok(vm.list_from(&items, input.source(vm.arena)))
 }
@@ -327,7 +327,7 @@ fn extreme<'r>(
     let [case_sensitive, attribute] = args.bind(name, ["case_sensitive", "attribute"], 0, 2)?;
     let callback = Callback::attribute(
         path(vm, attribute),
-        !case_sensitive.is_some_and(Value::truthy),
+        !case_sensitive.is_some_and(|value| value.truthy()),
     );
     let symbol = if wanted == std::cmp::Ordering::Less {
         "<"
@@ -372,7 +372,7 @@ fn unique<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
         args.bind("sync_do_unique", ["case_sensitive", "attribute"], 0, 2)?;
     let key = Callback::attribute(
         path(vm, attribute),
-        !case_sensitive.is_some_and(Value::truthy),
+        !case_sensitive.is_some_and(|value| value.truthy()),
     );
     let key: &'r Callback<'r> = vm.arena.alloc(key);
     let source = input.source(vm.arena);
@@ -395,7 +395,7 @@ fn groupby<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     let [attribute, default, case_sensitive] = args.bind("do_groupby", params, 1, 2)?;
     let path = path(vm, attribute);
     let default = default.filter(|value| !value.is_none());
-    let ignore_case = !case_sensitive.is_some_and(Value::truthy);
+    let ignore_case = !case_sensitive.is_some_and(|value| value.truthy());
     let key = Callback {
         path,
         default,

@@ -170,7 +170,7 @@ pub(crate) fn filter_argument_error<T>(message: impl Into<String>) -> Result<T> 
 
 fn default<'r>(input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [value, boolean] = args.bind("do_default", ["default_value", "boolean"], 0, 1)?;
-    let replaced = input.is_undefined() || boolean.is_some_and(Value::truthy) && !input.truthy();
+    let replaced = input.is_undefined() || boolean.is_some_and(|value| value.truthy()) && !input.truthy();
     Ok(if replaced {
         value.unwrap_or(Value::str(""))
     } else {
@@ -285,8 +285,8 @@ fn indent<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
         };
     };
     let options = IndentOptions {
-        first: first.is_some_and(Value::truthy),
-        blank: blank.is_some_and(Value::truthy),
+        first: first.is_some_and(|value| value.truthy()),
+        blank: blank.is_some_and(|value| value.truthy()),
     };
     let flat = str.flat(vm.arena);
     let lines = memchr::memchr_iter(b'\n', flat.as_bytes()).count() + 1;
@@ -371,7 +371,7 @@ fn truncate<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let params = ["length", "killwords", "end", "leeway"];
     let [length, killwords, end, leeway] = args.bind("do_truncate", params, 0, 1)?;
     let length = length.map_or(Ok(255), index)?;
-    let cut = if killwords.is_some_and(Value::truthy) {
+    let cut = if killwords.is_some_and(|value| value.truthy()) {
         Cut::Anywhere
     } else {
         Cut::Words
@@ -404,8 +404,8 @@ fn wordwrap<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     };
     let options = WrapOptions {
         width: width.map_or(Ok(79), index)?,
-        break_long_words: break_long_words.is_none_or(Value::truthy),
-        break_on_hyphens: break_on_hyphens.is_none_or(Value::truthy),
+        break_long_words: break_long_words.is_none_or(|value| value.truthy()),
+        break_on_hyphens: break_on_hyphens.is_none_or(|value| value.truthy()),
     };
     let Some(str) = input.as_str() else {
         return Err(no_attribute(vm, input, "splitlines"));
@@ -482,7 +482,7 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
             .collect(),
     };
     rels.push("noopener".to_owned());
-    if nofollow.is_some_and(Value::truthy) {
+    if nofollow.is_some_and(|value| value.truthy()) {
         rels.push("nofollow".to_owned());
     }
     rels.sort();
@@ -560,7 +560,7 @@ fn xmlattr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
         parts.push(text::join(vm, Str::computed(""), &pair)?);
     }
     let mut joined = text::join(vm, Str::computed(" "), &parts)?;
-    if !parts.is_empty() && autospace.is_none_or(Value::truthy) {
+    if !parts.is_empty() && autospace.is_none_or(|value| value.truthy()) {
         joined = text::join(vm, Str::computed(" "), &[Str::computed(""), joined])?;
     }
     Ok(Value::Str(joined))
@@ -573,7 +573,7 @@ fn filesizeformat<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Resu
     let Some(bytes) = bytes else {
         return type_error(float_message(input));
     };
-    let text = pytext::filesizeformat(bytes, binary.is_some_and(Value::truthy))?;
+    let text = pytext::filesizeformat(bytes, binary.is_some_and(|value| value.truthy()))?;
     Ok(Value::Str(Str::tagged(
         vm.arena.alloc_str(&text),
         computed_tag(source),

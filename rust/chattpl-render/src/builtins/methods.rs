@@ -519,7 +519,7 @@ fn call_str<'r>(
             let [keepends] = args.bind("splitlines", ["keepends"], 0, 0)?;
             let flat = str.flat(vm.arena);
             vm.reserve(flat.len() / 8)?;
-            let ranges = pytext::splitlines(flat, keepends.is_some_and(Value::truthy));
+            let ranges = pytext::splitlines(flat, keepends.is_some_and(|value| value.truthy()));
             text::slices(vm, str, markup, &ranges)
         }
         M::Partition | M::Rpartition => partition(vm, str, markup, method, args),

@@ -45,7 +45,7 @@ pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> R
         indent,
         item_separator: Str::computed(if indent.is_some() { "," } else { ", " }),
         key_separator: Str::computed(": "),
-        sort_keys: sort_keys.is_some_and(Value::truthy),
+        sort_keys: sort_keys.is_some_and(|value| value.truthy()),
     };
     if let Some(pair) = separators.filter(|value| !value.is_none()) {
         (layout.item_separator, layout.key_separator) = separator_pair(vm, pair)?;

@@ -33,7 +33,7 @@ pub fn dump_bytecode(program: &Program) -> String {
 fn note(program: &Program, instr: Instr) -> String {
     let symbol = |id: u32| format!("  ; {}", program.symbols[id as usize].text);
     match instr {
-        Instr::Text(id) | Instr::Const(id) | Instr::EqualsText(id) => match &program.constants[id as usize] {
+        Instr::Text(id) | Instr::Const(id) | Instr::EqualsText(id) | Instr::JumpUnlessText { text: id, .. } | Instr::JumpIfText { text: id, .. } => match &program.constants[id as usize] {
             Constant::Str { text, .. } => format!("  ; {text:?}"),
             Constant::Int(value) => format!("  ; {value}"),
             Constant::BigInt(value) => format!("  ; {value}"),

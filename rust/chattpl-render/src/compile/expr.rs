@@ -151,6 +151,65 @@ impl Compiler<'_> {
         self.emit(Instr::Attr(name), span);
     }
 
+    /// Compiles a test whose value only matters as true or false.
+    ///
+    /// Code goes on where the test is true; the result are the jumps taken where it is false, to be patched.
+    pub(super) fn jumps_if_false(&mut self, test: &Expr, frame: Frame) -> Compiled<Vec<usize>> {
+        match &test.kind {
+            ExprKind::And(left, right) => {
+                let mut jumps = self.jumps_if_false(left, frame)?;
+                jumps.extend(self.jumps_if_false(right, frame)?);
+                Ok(jumps)
+            }
+            ExprKind::Or(left, right) => {
+                let to_true = self.jumps_if_true(left, frame)?;
+                let jumps = self.jumps_if_false(right, frame)?;
+                to_true.into_iter().for_each(|jump| self.patch(jump));
+                Ok(jumps)
+            }
+            ExprKind::Unary(UnaryOp::Not, operand) => self.jumps_if_true(operand, frame),
+            _ => {
+                self.expr(test, frame)?;
+                Ok(vec![self.jump(false, test.span)])
+            }
+        }
+    }
+
+    /// The mirror of [`Compiler::jumps_if_false`]: code goes on where the test is false.
+    fn jumps_if_true(&mut self, test: &Expr, frame: Frame) -> Compiled<Vec<usize>> {
+        match &test.kind {
+            ExprKind::Or(left, right) => {
+                let mut jumps = self.jumps_if_true(left, frame)?;
+                jumps.extend(self.jumps_if_true(right, frame)?);
+                Ok(jumps)
+            }
+            ExprKind::And(left, right) => {
+                let to_false = self.jumps_if_false(left, frame)?;
+                let jumps = self.jumps_if_true(right, frame)?;
+                to_false.into_iter().for_each(|jump| self.patch(jump));
+                Ok(jumps)
+            }
+            ExprKind::Unary(UnaryOp::Not, operand) => self.jumps_if_false(operand, frame),
+            _ => {
+                self.expr(test, frame)?;
+                Ok(vec![self.jump(true, test.span)])
+            }
+        }
+    }
+
+    /// Adds a jump on the truth of the top value, in one step with the comparison that made it.
+    fn jump(&mut self, when: bool, span: Span) -> usize {
+        let function = self.function();
+        if let (Some(Instr::EqualsText(text)), true) = (function.code.last().copied(), function.may_fuse()) {
+            let last = function.code.len() - 1;
+            let (text, target) = (text, 0);
+            function.code[last] =
+                if when { Instr::JumpIfText { text, target } } else { Instr::JumpUnlessText { text, target } };
+            return last;
+        }
+        self.emit(if when { Instr::JumpIfTrue(0) } else { Instr::JumpIfFalse(0) }, span)
+    }
+
     fn short_circuit(&mut self, left: &Expr, right: &Expr, jump: Instr, frame: Frame) -> Compiled {
         self.expr(left, frame)?;
         let jump = self.emit(jump, left.span);
@@ -194,11 +253,10 @@ impl Compiler<'_> {
         frame: Frame,
     ) -> Compiled {
         let frame = frame.softened();
-        self.expr(test, frame)?;
-        let to_else = self.emit(Instr::JumpIfFalse(0), span);
+        let to_else = self.jumps_if_false(test, frame)?;
         self.expr(then, frame)?;
         let to_end = self.emit(Instr::Jump(0), span);
-        self.patch(to_else);
+        to_else.into_iter().for_each(|jump| self.patch(jump));
         match otherwise {
             Some(otherwise) => self.expr(otherwise, frame)?,
             None => {

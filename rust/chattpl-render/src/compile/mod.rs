@@ -375,6 +375,9 @@ impl<'a> Compiler<'a> {
         match &mut self.function().code[at] {
             Instr::Jump(target)
             | Instr::JumpIfFalse(target)
+            | Instr::JumpIfTrue(target)
+            | Instr::JumpUnlessText { target, .. }
+            | Instr::JumpIfText { target, .. }
             | Instr::JumpIfFalseKeep(target)
             | Instr::JumpIfTrueKeep(target)
             | Instr::JumpIfGiven { target, .. }

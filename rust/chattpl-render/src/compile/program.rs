@@ -92,6 +92,16 @@ pub(crate) enum Instr {
     Concat(u32),
     Jump(u32),
     JumpIfFalse(u32),
+    JumpIfTrue(u32),
+    /// Jumps unless the top value is this string of the template.
+    JumpUnlessText {
+        text: u32,
+        target: u32,
+    },
+    JumpIfText {
+        text: u32,
+        target: u32,
+    },
     JumpIfFalseKeep(u32),
     JumpIfTrueKeep(u32),
     /// Undefined with the message of a conditional expression without `else`.

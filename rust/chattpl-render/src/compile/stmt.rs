@@ -64,11 +64,10 @@ impl Compiler<'_> {
         let frame = frame.softened();
         let mut ends = Vec::new();
         for branch in &node.branches {
-            self.expr(&branch.test, frame)?;
-            let next = self.emit(Instr::JumpIfFalse(0), branch.test.span);
+            let next = self.jumps_if_false(&branch.test, frame)?;
             self.body(&branch.body, frame)?;
             ends.push(self.emit(Instr::Jump(0), branch.test.span));
-            self.patch(next);
+            next.into_iter().for_each(|jump| self.patch(jump));
         }
         self.body(&node.otherwise, frame)?;
         ends.into_iter().for_each(|end| self.patch(end));

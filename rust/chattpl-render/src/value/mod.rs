@@ -254,8 +254,8 @@ impl<'r> Value<'r> {
     }
 
     /// Python's truth of the value; a generator is always true.
-    pub fn truthy(self) -> bool {
-        match self {
+    pub fn truthy(&self) -> bool {
+        match *self {
             Value::Missing | Value::Undefined(_) | Value::None(_) => false,
             Value::Bool(value, _) => value,
             Value::Int(value, _) => value != 0,

@@ -262,8 +262,8 @@ impl<'r> Vm<'r> {
                 }
                 Instr::Dict(count) => self.push_dict(count as usize)?,
                 Instr::Not => {
-                    let value = self.pop();
-                    self.stack.push(Value::bool(!value.truthy()));
+                    let truth = self.pop_truth();
+                    self.stack.push(Value::bool(!truth));
                 }
                 Instr::Neg | Instr::Pos => {
                     let value = self.pop();
@@ -284,8 +284,7 @@ impl<'r> Vm<'r> {
                     self.stack.push(Value::bool(holds));
                 }
                 Instr::EqualsText(id) => {
-                    let value = self.pop();
-                    let holds = self.equals_text(value, id);
+                    let holds = self.pop_equals_text(id);
                     self.stack.push(Value::bool(holds));
                 }
                 Instr::AddPrinted => self.add_printed()?,
@@ -302,7 +301,22 @@ impl<'r> Vm<'r> {
                 Instr::Concat(count) => self.concat(count as usize)?,
                 Instr::Jump(target) => *next = target as usize,
                 Instr::JumpIfFalse(target) => {
-                    if !self.pop().truthy() {
+                    if !self.pop_truth() {
+                        *next = target as usize;
+                    }
+                }
+                Instr::JumpIfTrue(target) => {
+                    if self.pop_truth() {
+                        *next = target as usize;
+                    }
+                }
+                Instr::JumpUnlessText { text, target } => {
+                    if !self.pop_equals_text(text) {
+                        *next = target as usize;
+                    }
+                }
+                Instr::JumpIfText { text, target } => {
+                    if self.pop_equals_text(text) {
                         *next = target as usize;
                     }
                 }
@@ -523,10 +537,10 @@ impl<'r> Vm<'r> {
     }
 
     fn keep_or_pop(&mut self, wanted: bool, target: u32, next: &mut usize) {
-        let value = self.pop();
-        if value.truthy() == wanted {
-            self.stack.push(value);
+        if self.top().truthy() == wanted {
             *next = target as usize;
+        } else {
+            self.drop_top();
         }
     }
 
@@ -609,9 +623,31 @@ impl<'r> Vm<'r> {
         self.get_attr(value, name)
     }
 
-    fn equals_text(&self, value: Value<'r>, id: u32) -> bool {
+    /// Takes the top value and compares it with a string of the template.
+    fn pop_equals_text(&mut self, id: u32) -> bool {
         let text = self.constant_run(id).text;
-        value.as_str().is_some_and(|str| str.len() == text.len() && str.flat(self.arena) == text)
+        let equal = match self.top() {
+            Value::Str(Str::Run(run)) => run.text == text,
+            value => value.as_str().is_some_and(|str| str.len() == text.len() && str.flat(self.arena) == text),
+        };
+        self.drop_top();
+        equal
+    }
+
+    /// Takes the top value for its truth alone.
+    fn pop_truth(&mut self) -> bool {
+        let truth = self.top().truthy();
+        self.drop_top();
+        truth
+    }
+
+    /// The top value, looked at in place: moving it just after it was written would stall.
+    fn top(&self) -> &Value<'r> {
+        self.stack.last().expect("the compiler balances the stack")
+    }
+
+    fn drop_top(&mut self) {
+        self.stack.truncate(self.stack.len() - 1);
     }
 
     /// Adds two values of a sum that is printed next.
