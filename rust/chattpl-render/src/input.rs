@@ -4,7 +4,7 @@ use bumpalo::Bump;
 use num_bigint::BigInt;
 
 use crate::error::{code, type_error, value_error, ErrorClass, RenderError, Result};
-use crate::origin::{Key, Nodes, ARGUMENTS_ROOT, DOCUMENTS_ROOT, MESSAGES_ROOT, TOOLS_ROOT};
+use crate::origin::{Key, Nodes, ARGUMENTS_ROOT, DOCUMENTS_ROOT, MESSAGES_ROOT, TOOLS_ROOT, UNUSED, Tag};
 use crate::value::dict::DictBuilder;
 use crate::value::{Seq, Str, Value};
 
@@ -16,17 +16,29 @@ pub(crate) const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "thinking",
 
 /// The place of an input value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place(pub(crate) u32);
+pub struct Place {
+    pub(crate) source: u32,
+    /// The message it lies in.
+    pub(crate) message: u32,
+}
 
 impl Place {
     /// The list of messages.
-    pub const MESSAGES: Place = Place(MESSAGES_ROOT);
+    pub const MESSAGES: Place = Place::root(MESSAGES_ROOT);
     /// The list of tools.
-    pub const TOOLS: Place = Place(TOOLS_ROOT);
+    pub const TOOLS: Place = Place::root(TOOLS_ROOT);
     /// The list of documents.
-    pub const DOCUMENTS: Place = Place(DOCUMENTS_ROOT);
+    pub const DOCUMENTS: Place = Place::root(DOCUMENTS_ROOT);
     /// The template arguments.
-    pub const ARGUMENTS: Place = Place(ARGUMENTS_ROOT);
+    pub const ARGUMENTS: Place = Place::root(ARGUMENTS_ROOT);
+
+    fn tag(self) -> Tag {
+        Tag { source: self.source, message: self.message }
+    }
+
+    const fn root(source: u32) -> Self {
+        Place { source, message: UNUSED }
+    }
 }
 
 /// One step from a container to a value in it.
@@ -81,42 +93,46 @@ impl<'r> Input<'r> {
             Step::Index(index) => Key::Index(index),
             Step::Name(name) => Key::Name(name),
         };
-        Place(self.nodes.add(parent.0, key))
+        let message = match key {
+            Key::Index(index) if parent.source == MESSAGES_ROOT => index,
+            _ => parent.message,
+        };
+        Place { source: self.nodes.add(parent.source, key, message), message }
     }
 
     /// The place as a path such as `messages[3].content`.
     pub fn describe(&self, place: Place) -> String {
-        crate::segment::describe(self.nodes, place.0)
+        crate::segment::describe(self.nodes, place.source)
     }
 
     /// `None`.
     pub fn none(&self, place: Place) -> Data<'r> {
-        Data(Value::None(place.0))
+        Data(Value::None(place.source))
     }
 
     /// A boolean.
     pub fn bool(&self, place: Place, value: bool) -> Data<'r> {
-        Data(Value::Bool(value, place.0))
+        Data(Value::Bool(value, place.source))
     }
 
     /// An integer.
     pub fn int(&self, place: Place, value: i64) -> Data<'r> {
-        Data(Value::Int(value, place.0))
+        Data(Value::Int(value, place.source))
     }
 
     /// An integer of any size.
     pub fn big_int(&self, place: Place, value: BigInt) -> Data<'r> {
-        Data(Value::big(self.arena, value, place.0))
+        Data(Value::big(self.arena, value, place.source))
     }
 
     /// A float.
     pub fn float(&self, place: Place, value: f64) -> Data<'r> {
-        Data(Value::Float(value, place.0))
+        Data(Value::Float(value, place.source))
     }
 
     /// A string.
     pub fn str(&self, place: Place, text: &'r str) -> Data<'r> {
-        Data(Value::Str(Str::tagged(text, self.nodes.tag(place.0))))
+        Data(Value::Str(Str::tagged(text, place.tag())))
     }
 
     /// A list.
@@ -135,7 +151,7 @@ impl<'r> Input<'r> {
             .alloc_slice_fill_iter(items.iter().map(|item| item.0));
         self.arena.alloc(Seq {
             items,
-            source: place.0,
+            source: place.source,
         })
     }
 
@@ -145,7 +161,7 @@ impl<'r> Input<'r> {
             .arena
             .alloc_slice_fill_iter(entries.iter().map(|(key, value)| (key.0, value.0)));
         Data(Value::Dict(
-            self.arena.alloc(crate::value::Dict::new(entries, place.0)),
+            self.arena.alloc(crate::value::Dict::new(entries, place.source)),
         ))
     }
 
@@ -159,10 +175,10 @@ impl<'r> Input<'r> {
         if repeats {
             let mut dict = DictBuilder::new(self.arena, entries.len());
             entries.for_each(|(key, value)| dict.insert(key.0, value.0));
-            return Data(Value::Dict(dict.finish(place.0)));
+            return Data(Value::Dict(dict.finish(place.source)));
         }
         let entries = self.arena.alloc_slice_fill_iter(entries.map(|(key, value)| (key.0, value.0)));
-        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(entries, place.0))))
+        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(entries, place.source))))
     }
 
     /// A mapping in which a later entry replaces an earlier one with the same key.
@@ -171,7 +187,7 @@ impl<'r> Input<'r> {
         entries
             .iter()
             .for_each(|(key, value)| dict.insert(key.0, value.0));
-        Data(Value::Dict(dict.finish(place.0)))
+        Data(Value::Dict(dict.finish(place.source)))
     }
 
     /// Sets the messages.

@@ -122,19 +122,11 @@ impl<'r> Nodes<'r> {
         }
     }
 
-    /// Adds a value under `parent` and returns its source.
-    pub fn add(&self, parent: u32, key: Key<'r>) -> u32 {
+    /// Adds a value under `parent` that lies in `message`, and returns its source.
+    pub fn add(&self, parent: u32, key: Key<'r>, message: u32) -> u32 {
         let mut items = self.items.borrow_mut();
-        let message = match key {
-            Key::Index(index) if parent == MESSAGES_ROOT => index,
-            _ => items[parent as usize].message,
-        };
         let id = items.len() as u32;
-        items.push(Node {
-            parent,
-            message,
-            key,
-        });
+        items.push(Node { parent, message, key });
         id
     }
 

@@ -335,7 +335,7 @@ pub(crate) fn of_loop<'r>(
         "depth0" => Value::int(this.depth0),
         "depth" => Value::int(this.depth0 + 1),
         "previtem" if index0 == 0 => no_item(vm, "there is no previous item"),
-        "previtem" => this.before.get(),
+        "previtem" => this.previous(),
         "nextitem" => this
             .peek(vm)?
             .unwrap_or_else(|| no_item(vm, "there is no next item")),

@@ -114,20 +114,7 @@ impl Method {
     pub fn belongs_to(self, object: Value<'_>) -> bool {
         use Method as M;
         match object {
-            Value::Dict(_) => matches!(
-                self,
-                M::Clear
-                    | M::Copy
-                    | M::FromKeys
-                    | M::Get
-                    | M::Items
-                    | M::Keys
-                    | M::Pop
-                    | M::PopItem
-                    | M::SetDefault
-                    | M::Update
-                    | M::Values
-            ),
+            Value::Dict(_) => self.is_dict_method(),
             Value::Str(_) => self.is_str_method(),
             Value::Markup(_) => self.is_str_method() || matches!(self, M::StripTags | M::Unescape),
             Value::List(_) => matches!(
@@ -156,6 +143,25 @@ impl Method {
             Value::Cycler(_) => matches!(self, M::Next | M::Reset),
             _ => false,
         }
+    }
+
+    /// Whether mappings have this method.
+    pub fn is_dict_method(self) -> bool {
+        use Method as M;
+        matches!(
+            self,
+            M::Clear
+                | M::Copy
+                | M::FromKeys
+                | M::Get
+                | M::Items
+                | M::Keys
+                | M::Pop
+                | M::PopItem
+                | M::SetDefault
+                | M::Update
+                | M::Values
+        )
     }
 
     fn is_str_method(self) -> bool {

@@ -90,10 +90,34 @@ pub(crate) fn apply<'r>(
             remainder_is(vm, input, num.expect("required"), 0)
         }
         _ => {
-            let [] = args.bind(&format!("test_{}", name(test)), [], 0, 1)?;
+            if !args.is_empty() {
+                let [] = args.bind(&format!("test_{}", name(test)), [], 0, 1)?;
+            }
             plain(vm, test, input)
         }
     }
+}
+
+/// The tests that only look at the kind of value; `None` for any other test.
+#[inline]
+pub(crate) fn by_kind(test: Test, input: &Value<'_>) -> Option<bool> {
+    Some(match test {
+        Test::Defined => !matches!(input, Value::Undefined(_) | Value::Missing),
+        Test::Undefined => matches!(input, Value::Undefined(_) | Value::Missing),
+        Test::None => matches!(input, Value::None(_)),
+        Test::Boolean => matches!(input, Value::Bool(..)),
+        Test::True => matches!(input, Value::Bool(true, _)),
+        Test::False => matches!(input, Value::Bool(false, _)),
+        Test::Integer => matches!(input, Value::Int(..) | Value::BigInt(..)),
+        Test::Float => matches!(input, Value::Float(..)),
+        Test::String => matches!(input, Value::Str(_) | Value::Markup(_)),
+        Test::Mapping => matches!(input, Value::Dict(_)),
+        Test::Escaped => matches!(input, Value::Markup(_)),
+        Test::Number => {
+            matches!(input, Value::Int(..) | Value::BigInt(..) | Value::Float(..) | Value::Bool(..))
+        }
+        _ => return None,
+    })
 }
 
 fn name(test: Test) -> String {
@@ -118,23 +142,10 @@ fn operator<'r>(
 }
 
 fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
+    if let Some(holds) = by_kind(test, &input) {
+        return Ok(holds);
+    }
     Ok(match test {
-        Test::Defined => !input.is_undefined(),
-        Test::Undefined => input.is_undefined(),
-        Test::None => input.is_none(),
-        Test::Boolean => matches!(input, Value::Bool(..)),
-        Test::True => matches!(input, Value::Bool(true, _)),
-        Test::False => matches!(input, Value::Bool(false, _)),
-        Test::Integer => matches!(input, Value::Int(..) | Value::BigInt(..)),
-        Test::Float => matches!(input, Value::Float(..)),
-        Test::Number => {
-            matches!(
-                input,
-                Value::Int(..) | Value::BigInt(..) | Value::Float(..) | Value::Bool(..)
-            )
-        }
-        Test::String => input.as_str().is_some(),
-        Test::Mapping => matches!(input, Value::Dict(_)),
         Test::Sequence => {
             matches!(
                 input,
@@ -156,7 +167,6 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
                 | Value::Joiner(_)
                 | Value::Undefined(_)
         ),
-        Test::Escaped => matches!(input, Value::Markup(_)),
         Test::Lower => pytext::islower(input.to_str(vm.arena).flat(vm.arena)),
         Test::Upper => pytext::isupper(input.to_str(vm.arena).flat(vm.arena)),
         Test::Odd => remainder_is(vm, input, Value::int(2), 1)?,

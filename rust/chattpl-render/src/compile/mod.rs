@@ -332,6 +332,7 @@ impl<'a> Compiler<'a> {
         self.symbols.push(Symbol {
             text: name.into(),
             method: Method::by_name(name),
+            of_dict: name.starts_with("__") || Method::by_name(name).is_some_and(Method::is_dict_method),
             place,
         });
         self.symbol_ids.insert(name.into(), id);

@@ -200,6 +200,8 @@ pub(crate) struct Symbol {
     pub text: Box<str>,
     /// The method of that name, of any built-in type.
     pub method: Option<Method>,
+    /// Python's `dict` has an attribute of that name, or may have one.
+    pub of_dict: bool,
     pub place: u32,
 }
 

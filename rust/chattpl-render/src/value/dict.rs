@@ -38,19 +38,25 @@ impl<'r> Dict<'r> {
 
     /// The value under a string key.
     pub fn get_str(&self, arena: &'r Bump, name: &str) -> Option<Value<'r>> {
+        self.find(arena, name).copied()
+    }
+
+    /// The value under a string key, where it stands.
+    #[inline]
+    pub fn find(&self, arena: &'r Bump, name: &str) -> Option<&'r Value<'r>> {
         if self.entries.len() <= LINEAR {
             return self
                 .entries
                 .iter()
                 .find(|(key, _)| is_key(arena, *key, name))
-                .map(|(_, value)| *value);
+                .map(|(_, value)| value);
         }
         let index = self.index(arena);
         let mask = index.slots.len() - 1;
         let mut slot = index.hasher.hash_one(name) as usize & mask;
         while index.slots[slot] != u32::MAX {
-            let (key, value) = self.entries[index.slots[slot] as usize];
-            if is_key(arena, key, name) {
+            let (key, value) = &self.entries[index.slots[slot] as usize];
+            if is_key(arena, *key, name) {
                 return Some(value);
             }
             slot = (slot + 1) & mask;

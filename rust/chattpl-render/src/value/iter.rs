@@ -216,7 +216,12 @@ impl<'r> Generator<'r> {
 impl<'r> Loop<'r> {
     /// A loop over `iterable` that stands before its first element.
     pub fn new(iterable: Value<'r>, iter: IterState<'r>) -> Self {
+        let items = match iter {
+            IterState::Slice(items, 0) => Some(items),
+            _ => None,
+        };
         Loop {
+            items,
             iter: RefCell::new(iter),
             iterable,
             length: Cell::new(None),
@@ -232,6 +237,14 @@ impl<'r> Loop<'r> {
 
     /// Advances to the next element.
     pub fn next(&self, vm: &mut Vm<'r>) -> Result<Option<Value<'r>>> {
+        if let Some(items) = self.items {
+            let index = self.index0.get() + 1;
+            let item = items.get(index as usize);
+            if item.is_some() {
+                self.index0.set(index);
+            }
+            return Ok(item.copied());
+        }
         let item = match self.after.replace(Value::Missing) {
             Value::Missing => {
                 let mut iter = *self.iter.borrow();
@@ -250,6 +263,9 @@ impl<'r> Loop<'r> {
 
     /// The element after the current one, without advancing.
     pub fn peek(&self, vm: &mut Vm<'r>) -> Result<Option<Value<'r>>> {
+        if let Some(items) = self.items {
+            return Ok(items.get((self.index0.get() + 1) as usize).copied());
+        }
         if let Value::Missing = self.after.get() {
             let mut iter = *self.iter.borrow();
             let item = iter.next(vm)?;
@@ -260,6 +276,14 @@ impl<'r> Loop<'r> {
             Value::Missing => None,
             item => Some(item),
         })
+    }
+
+    /// The element before the current one.
+    pub fn previous(&self) -> Value<'r> {
+        match self.items {
+            Some(items) => items[self.index0.get() as usize - 1],
+            None => self.before.get(),
+        }
     }
 
     /// How many elements the loop has; takes what is left where that is the only way to know.

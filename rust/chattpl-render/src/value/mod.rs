@@ -133,6 +133,8 @@ pub(crate) struct Macro<'r> {
 /// The `loop` variable of a running loop.
 #[derive(Debug)]
 pub(crate) struct Loop<'r> {
+    /// The elements, where they are all there; `iter` and what was taken from it otherwise.
+    pub items: Option<&'r [Value<'r>]>,
     pub iter: RefCell<IterState<'r>>,
     /// What the loop runs over.
     pub iterable: Value<'r>,

@@ -211,8 +211,10 @@ impl<'r> Vm<'r> {
                 Instr::None => self.stack.push(Value::NONE),
                 Instr::Slot { depth, slot, name } => self.push_slot(scope.get(depth, slot), name),
                 Instr::SlotAttr { slot, name } => {
-                    let value = self.slot_attr(function, scope, slot, name)?;
-                    self.stack.push(value);
+                    if !self.push_entry(scope, slot, name) {
+                        let value = self.slot_attr(function, scope, slot, name)?;
+                        self.stack.push(value);
+                    }
                 }
                 Instr::Global { global } => self.push_global(global),
                 Instr::Store { slot } => {
@@ -364,9 +366,17 @@ impl<'r> Vm<'r> {
                     argc,
                     keywords,
                 } => {
-                    let args = self.arguments(argc, keywords);
-                    let input = self.pop();
-                    let holds = tests::apply(self, test, input, args)?;
+                    let holds = match (argc, keywords, tests::by_kind(test, self.top())) {
+                        (0, 0, Some(holds)) => {
+                            self.drop_top();
+                            holds
+                        }
+                        _ => {
+                            let args = self.arguments(argc, keywords);
+                            let input = self.pop();
+                            tests::apply(self, test, input, args)?
+                        }
+                    };
                     self.stack.push(Value::bool(holds));
                 }
                 Instr::TestSpread(test) => {
@@ -606,6 +616,23 @@ impl<'r> Vm<'r> {
             CompareOp::In => ops::contains(self, right, left)?,
             CompareOp::NotIn => !ops::contains(self, right, left)?,
         })
+    }
+
+    /// Pushes an entry of a mapping in a variable, if that is what the attribute is.
+    #[inline]
+    fn push_entry(&mut self, scope: &'r Activation<'r>, slot: u16, name: u32) -> bool {
+        let symbol = &self.program.symbols[name as usize];
+        let Value::Dict(dict) = scope.get(0, slot) else { return false };
+        if symbol.of_dict {
+            return false;
+        }
+        match dict.find(self.arena, &symbol.text) {
+            Some(value) => {
+                self.stack.push(*value);
+                true
+            }
+            None => false,
+        }
     }
 
     fn slot_attr(
