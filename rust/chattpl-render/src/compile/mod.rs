@@ -11,7 +11,7 @@ use std::collections::HashMap;
 use chattpl_syntax::ast::{Stmt, Template};
 use chattpl_syntax::{Diagnostic, ErrorClass as SyntaxClass, Parsed, Severity, Span};
 
-use self::program::{Constant, DelayedError, Function, FunctionId, Instr, Program, Symbol};
+use self::program::{Constant, DelayedError, Function, FunctionId, Instr, LoopAttr, Program, Symbol};
 use self::symbols::{Ident, Load, ScopeId, Scopes};
 use crate::builtins::methods::Method;
 use crate::error::ErrorClass;
@@ -332,6 +332,7 @@ impl<'a> Compiler<'a> {
         self.symbols.push(Symbol {
             text: name.into(),
             method: Method::by_name(name),
+            loop_attr: LoopAttr::by_name(name),
             of_dict: name.starts_with("__") || Method::by_name(name).is_some_and(Method::is_dict_method),
             place,
         });

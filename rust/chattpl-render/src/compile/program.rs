@@ -194,6 +194,27 @@ pub(crate) enum Constant {
     Float(f64),
 }
 
+/// Attributes of `loop` that are read all the time.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum LoopAttr {
+    Index0,
+    Index,
+    First,
+    Last,
+}
+
+impl LoopAttr {
+    pub fn by_name(name: &str) -> Option<LoopAttr> {
+        Some(match name {
+            "index0" => LoopAttr::Index0,
+            "index" => LoopAttr::Index,
+            "first" => LoopAttr::First,
+            "last" => LoopAttr::Last,
+            _ => return None,
+        })
+    }
+}
+
 /// A name used as an attribute, method, keyword or variable.
 #[derive(Debug, Clone)]
 pub(crate) struct Symbol {
@@ -202,6 +223,8 @@ pub(crate) struct Symbol {
     pub method: Option<Method>,
     /// Python's `dict` has an attribute of that name, or may have one.
     pub of_dict: bool,
+    /// The attribute of `loop` of that name, if it is a common one.
+    pub loop_attr: Option<LoopAttr>,
     pub place: u32,
 }
 

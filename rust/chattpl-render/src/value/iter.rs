@@ -278,6 +278,11 @@ impl<'r> Loop<'r> {
         })
     }
 
+    /// Whether the current element is the last, where that is known without taking another.
+    pub fn is_last(&self) -> Option<bool> {
+        self.items.map(|items| self.index0.get() + 1 >= items.len() as i64)
+    }
+
     /// The element before the current one.
     pub fn previous(&self) -> Value<'r> {
         match self.items {

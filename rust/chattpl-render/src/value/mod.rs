@@ -25,7 +25,10 @@ pub(crate) use iter::{IterObject, IterState};
 pub(crate) use string::{Run, Str};
 
 /// A value. Numbers, booleans and `None` that came from the input carry their source.
+///
+/// The tag is a whole word: a byte-sized one makes the compiler copy values in odd pieces that stall when read back.
 #[derive(Debug, Clone, Copy)]
+#[repr(u64)]
 pub(crate) enum Value<'r> {
     /// A variable that was never assigned.
     Missing,
@@ -107,10 +110,8 @@ pub(crate) struct Namespace<'r> {
 impl<'r> Namespace<'r> {
     pub fn get(&self, arena: &'r Bump, name: &str) -> Option<Value<'r>> {
         let attrs = self.attrs.borrow();
-        attrs
-            .iter()
-            .find(|(key, _)| key.flat(arena) == name)
-            .map(|(_, value)| *value)
+        let found = attrs.iter().find(|(key, _)| is_name(arena, *key, name));
+        found.map(|(_, value)| *value)
     }
 
     pub fn set(&self, arena: &'r Bump, name: Str<'r>, value: Value<'r>) {
@@ -121,6 +122,12 @@ impl<'r> Namespace<'r> {
             None => attrs.push((name, value)),
         }
     }
+}
+
+/// Whether an attribute has the name; the same name of the program is the same text in memory.
+fn is_name<'r>(arena: &'r Bump, key: Str<'r>, name: &str) -> bool {
+    let key = key.flat(arena);
+    std::ptr::eq(key, name) || key == name
 }
 
 /// A macro, or the body of a call block.

@@ -15,7 +15,8 @@ use chattpl_syntax::ast::CompareOp;
 use self::frame::Activation;
 use self::output::Output;
 use crate::builtins::{filters, tests};
-use crate::compile::program::{Constant, Function, FunctionId, Instr, Program};
+use crate::builtins::filters::Filter;
+use crate::compile::program::{Constant, Function, FunctionId, Instr, LoopAttr, Program};
 use crate::error::{code, type_error, ErrorClass, RenderError, Result};
 use crate::options::{Clock, Limits};
 use crate::origin::{Nodes, Tag, GENERATION_END, GENERATION_START, TEMPLATE_BIT, UNUSED};
@@ -272,13 +273,22 @@ impl<'r> Vm<'r> {
                     let value = ops::sign(self, value, instr == Instr::Neg)?;
                     self.stack.push(value);
                 }
-                Instr::Add => self.binary(ops::add)?,
-                Instr::Sub => self.binary(ops::sub)?,
+                Instr::Add => {
+                    if !self.small_ints(i64::checked_add) {
+                        self.binary(ops::add)?;
+                    }
+                }
+                Instr::Sub => {
+                    if !self.small_ints(i64::checked_sub) {
+                        self.binary(ops::sub)?;
+                    }
+                }
                 Instr::Mul => self.binary(ops::mul)?,
                 Instr::Div => self.binary(ops::div)?,
                 Instr::FloorDiv => self.binary(ops::floor_div)?,
                 Instr::Mod => self.binary(ops::modulo)?,
                 Instr::Pow => self.binary(ops::pow)?,
+                Instr::Compare(op) if self.compares_ints(op) => {}
                 Instr::Compare(op) => {
                     let right = self.pop();
                     let left = self.pop();
@@ -346,6 +356,11 @@ impl<'r> Vm<'r> {
                     let value = self.call(callee, args)?;
                     self.stack.push(value);
                 }
+                Instr::Filter {
+                    filter: Filter::Length,
+                    argc: 0,
+                    keywords: 0,
+                } if self.counts_items() => {}
                 Instr::Filter {
                     filter,
                     argc,
@@ -568,6 +583,54 @@ impl<'r> Vm<'r> {
 
     // Operators
 
+    /// Replaces two integers on the stack by the result of `op`, if both are small and so is the result.
+    #[inline]
+    fn small_ints(&mut self, op: fn(i64, i64) -> Option<i64>) -> bool {
+        let at = self.stack.len() - 2;
+        let (Value::Int(a, a_source), Value::Int(b, b_source)) = (&self.stack[at], &self.stack[at + 1]) else {
+            return false;
+        };
+        let Some(value) = op(*a, *b) else { return false };
+        let source = crate::origin::derived(*a_source, *b_source);
+        self.drop_top();
+        self.stack[at] = Value::Int(value, source);
+        true
+    }
+
+    /// Replaces two integers on the stack by how they compare, if both are small.
+    #[inline]
+    fn compares_ints(&mut self, op: CompareOp) -> bool {
+        let at = self.stack.len() - 2;
+        let (Value::Int(a, _), Value::Int(b, _)) = (&self.stack[at], &self.stack[at + 1]) else {
+            return false;
+        };
+        let holds = match op {
+            CompareOp::Eq => a == b,
+            CompareOp::Ne => a != b,
+            CompareOp::Lt => a < b,
+            CompareOp::Le => a <= b,
+            CompareOp::Gt => a > b,
+            CompareOp::Ge => a >= b,
+            CompareOp::In | CompareOp::NotIn => return false,
+        };
+        self.drop_top();
+        self.stack[at] = Value::bool(holds);
+        true
+    }
+
+    /// Replaces a list or mapping on the stack by its length.
+    #[inline]
+    fn counts_items(&mut self) -> bool {
+        let at = self.stack.len() - 1;
+        let (count, source) = match &self.stack[at] {
+            Value::List(seq) => (seq.items.len(), seq.source),
+            Value::Dict(dict) => (dict.entries.len(), dict.source),
+            _ => return false,
+        };
+        self.stack[at] = Value::Int(count as i64, source);
+        true
+    }
+
     fn binary(
         &mut self,
         op: fn(&mut Vm<'r>, Value<'r>, Value<'r>) -> Result<Value<'r>>,
@@ -618,21 +681,32 @@ impl<'r> Vm<'r> {
         })
     }
 
-    /// Pushes an entry of a mapping in a variable, if that is what the attribute is.
+    /// Pushes an attribute of a mapping, loop or namespace in a variable, if it is one of the common ones.
     #[inline]
     fn push_entry(&mut self, scope: &'r Activation<'r>, slot: u16, name: u32) -> bool {
         let symbol = &self.program.symbols[name as usize];
-        let Value::Dict(dict) = scope.get(0, slot) else { return false };
-        if symbol.of_dict {
-            return false;
+        match scope.get(0, slot) {
+            Value::Dict(dict) if !symbol.of_dict => match dict.find(self.arena, &symbol.text) {
+                Some(value) => self.stack.push(*value),
+                None => return false,
+            },
+            Value::Loop(this) => match symbol.loop_attr {
+                Some(LoopAttr::Index0) => self.stack.push(Value::int(this.index0.get())),
+                Some(LoopAttr::Index) => self.stack.push(Value::int(this.index0.get() + 1)),
+                Some(LoopAttr::First) => self.stack.push(Value::bool(this.index0.get() == 0)),
+                Some(LoopAttr::Last) => match this.is_last() {
+                    Some(last) => self.stack.push(Value::bool(last)),
+                    None => return false,
+                },
+                None => return false,
+            },
+            Value::Namespace(namespace) => match namespace.get(self.arena, &symbol.text) {
+                Some(value) => self.stack.push(value),
+                None => return false,
+            },
+            _ => return false,
         }
-        match dict.find(self.arena, &symbol.text) {
-            Some(value) => {
-                self.stack.push(*value);
-                true
-            }
-            None => false,
-        }
+        true
     }
 
     fn slot_attr(
