@@ -8,26 +8,29 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use chattpl_render::{Data, Input, Place, Step, MAX_INPUT_DEPTH};
+use chattpl_render::{Data, Input, Place, Step, LARGE_RUN, MAX_INPUT_DEPTH};
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyList;
+use pyo3::types::{PyList, PyString};
 
 /// The object is not plain data, or not readable in this way; the careful reader says what is wrong with it.
 pub struct NotPlain;
 
 /// Reads plain data whose owner outlives the render.
-pub struct PlainReader<'r, 'a> {
+pub struct PlainReader<'r, 'a, 'py> {
+    py: Python<'py>,
     input: &'a Input<'r>,
+    /// Strings so long that the text is better joined from them than copied through a buffer.
+    pub large: Vec<Bound<'py, PyString>>,
     depth: u32,
     /// Elements and entries of the containers that are open.
     items: Vec<Data<'r>>,
     entries: Vec<(Data<'r>, Data<'r>)>,
 }
 
-impl<'r, 'a> PlainReader<'r, 'a> {
-    pub fn new(input: &'a Input<'r>) -> Self {
-        PlainReader { input, depth: 0, items: Vec::new(), entries: Vec::new() }
+impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
+    pub fn new(py: Python<'py>, input: &'a Input<'r>) -> Self {
+        PlainReader { py, input, large: Vec::new(), depth: 0, items: Vec::new(), entries: Vec::new() }
     }
 
     /// Reads a list that belongs at `place`.
@@ -83,7 +86,8 @@ impl<'r, 'a> PlainReader<'r, 'a> {
         unsafe {
             let kind = ffi::Py_TYPE(object);
             if kind == &raw mut ffi::PyUnicode_Type {
-                return Ok(self.input.str(place, self.text(object)?));
+                let text = self.text(object)?;
+                return Ok(self.input.str(place, text));
             }
             if kind == &raw mut ffi::PyDict_Type {
                 return self.dict(object, place);
@@ -116,7 +120,7 @@ impl<'r, 'a> PlainReader<'r, 'a> {
 
     /// # Safety
     /// As [`PlainReader::read`]; `object` is a `str`.
-    unsafe fn text(&self, object: *mut ffi::PyObject) -> Result<&'r str, NotPlain> {
+    unsafe fn text(&mut self, object: *mut ffi::PyObject) -> Result<&'r str, NotPlain> {
         let mut size = 0;
         // SAFETY: `object` is a `str`; its UTF-8 buffer is valid UTF-8, immutable, and lives as long as the object.
         unsafe {
@@ -124,6 +128,9 @@ impl<'r, 'a> PlainReader<'r, 'a> {
             if text.is_null() {
                 ffi::PyErr_Clear();
                 return Err(NotPlain);
+            }
+            if size as usize >= LARGE_RUN {
+                self.large.push(Bound::from_borrowed_ptr(self.py, object).cast_into_unchecked());
             }
             let bytes = std::slice::from_raw_parts(text.cast::<u8>(), size as usize);
             Ok(std::str::from_utf8_unchecked(bytes))

@@ -8,7 +8,7 @@ use chattpl_render::{
     Program, Rendered as Output, Step,
 };
 use pyo3::prelude::*;
-use pyo3::types::{PyBytes, PyDict, PyString};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::borrow::{Keeper, SameThread};
 use crate::convert::{date_time, ConvertError, Converter};
@@ -108,7 +108,9 @@ impl Template {
             let mut input = Input::new(arena);
             // SAFETY: the arguments are borrowed, the lock is held, and no Python code runs before `render` is done
             // with the input: what had to be asked of Python was asked above.
-            if unsafe { read_in_place(&mut input, messages, &call) }.is_err() {
+            let mut large = Vec::new();
+            if unsafe { read_in_place(&mut input, messages, &call, &mut large) }.is_err() {
+                large.clear();
                 input = Input::new(arena);
                 let mut converter = Converter::new(&keeper);
                 self.raise(py, read_call(&mut converter, &mut input, &call))?;
@@ -123,7 +125,7 @@ impl Template {
                 py,
                 render(&self.program, input, &options, buffers).map_err(ConvertError::Input),
             )?;
-            Ok(finish(py, output, buffers))
+            finish(py, output, &large, buffers)
         })
     }
 
@@ -177,7 +179,7 @@ impl Template {
                 SameThread::new(done)
             });
             let output = self.raise(py, output.into_inner().map_err(ConvertError::Input))?;
-            Ok(finish(py, output, buffers))
+            finish(py, output, &[], buffers)
         })
     }
 }
@@ -218,12 +220,13 @@ impl Template {
 ///
 /// # Safety
 /// No Python code may run from here to the last use of `input`.
-unsafe fn read_in_place<'r>(
+unsafe fn read_in_place<'r, 'py>(
     input: &mut Input<'r>,
-    messages: &Bound<'_, PyAny>,
-    call: &Call<'_, '_>,
+    messages: &Bound<'py, PyAny>,
+    call: &Call<'_, 'py>,
+    large: &mut Vec<Bound<'py, PyString>>,
 ) -> Result<(), NotPlain> {
-    let reader = &mut PlainReader::new(input);
+    let reader = &mut PlainReader::new(messages.py(), input);
     // SAFETY: the caller's promise; every object is reachable from a borrowed argument.
     unsafe {
         let messages = reader.list(messages, Place::MESSAGES)?;
@@ -232,6 +235,7 @@ unsafe fn read_in_place<'r>(
         let mut arguments = reader.arguments(call.arguments.map(|arguments| arguments.as_any()))?;
         let name = "add_generation_prompt";
         arguments.push((name, reader.flag(name, call.add_generation_prompt)?));
+        large.append(&mut reader.large);
         input.set_messages(messages);
         tools.into_iter().for_each(|tools| input.set_tools(tools));
         documents.into_iter().for_each(|documents| input.set_documents(documents));
@@ -296,13 +300,48 @@ fn with_arena<T>(work: impl FnOnce(&Bump, &mut Buffers) -> PyResult<T>) -> PyRes
     done
 }
 
-fn finish(py: Python<'_>, output: Output, buffers: &mut Buffers) -> Rendered {
-    let Output {
-        text,
-        segments,
-        generation,
-    } = output;
-    let rendered = Rendered::new(PyString::new(py, &text).unbind(), segments, generation);
-    buffers.text = text;
-    rendered
+/// Makes the Python objects; `strings` are long Python strings that the text may contain whole.
+///
+/// The input is looked at before the first Python object is made: making one may run a finalizer that changes it.
+fn finish<'py>(
+    py: Python<'py>,
+    output: Output<'_>,
+    strings: &[Bound<'py, PyString>],
+    buffers: &mut Buffers,
+) -> PyResult<Rendered> {
+    let whole = |part: &str| {
+        strings.iter().find(|string| string.to_str().is_ok_and(|text| std::ptr::eq(text, part)))
+    };
+    let parts: Option<Vec<_>> = output.large.iter().map(|(at, part)| Some((*at, whole(part)?))).collect();
+    match parts {
+        Some(parts) if !parts.is_empty() => {
+            let Output { text, segments, generation, .. } = output;
+            let joined = join_strings(py, &text, &parts)?;
+            Ok(Rendered::new(joined.unbind(), segments, generation))
+        }
+        _ => {
+            let (text, segments, generation) = output.into_parts();
+            let rendered = Rendered::new(PyString::new(py, &text).unbind(), segments, generation);
+            buffers.text = text;
+            Ok(rendered)
+        }
+    }
+}
+
+/// Joins text and the long strings that belong at byte offsets in it, so that those are copied once.
+fn join_strings<'py>(
+    py: Python<'py>,
+    text: &str,
+    parts: &[(usize, &Bound<'py, PyString>)],
+) -> PyResult<Bound<'py, PyString>> {
+    let mut pieces = Vec::with_capacity(parts.len() * 2 + 1);
+    let mut from = 0;
+    for (at, string) in parts {
+        pieces.push(PyString::new(py, &text[from..*at]));
+        pieces.push((*string).clone());
+        from = *at;
+    }
+    pieces.push(PyString::new(py, &text[from..]));
+    let joined = PyString::intern(py, "").call_method1("join", (PyList::new(py, pieces)?,))?;
+    Ok(joined.cast_into()?)
 }

@@ -26,3 +26,4 @@ pub use options::{Clock, DateTime, Limits};
 pub use origin::Origin;
 pub use render::{render, Buffers, Options, Rendered};
 pub use segment::{PathStep, Segment, Segments};
+pub use vm::output::LARGE_RUN;

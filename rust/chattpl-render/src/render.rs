@@ -31,9 +31,11 @@ pub struct Options<'a> {
 
 /// Text and segments of a conversation.
 #[derive(Debug)]
-pub struct Rendered {
-    /// The text.
+pub struct Rendered<'r> {
+    /// The text without the stretches in `large`.
     pub text: String,
+    /// Long stretches of the input that were printed unchanged: where in `text` each belongs, and what it is.
+    pub large: Vec<(usize, &'r str)>,
     /// Where each stretch of the text came from.
     pub segments: Segments,
     /// Byte ranges that `{% generation %}` blocks printed, in the order they were opened.
@@ -66,7 +68,7 @@ pub fn render<'r>(
     mut input: Input<'r>,
     options: &'r Options<'_>,
     buffers: &mut Buffers,
-) -> Result<Rendered> {
+) -> Result<Rendered<'r>> {
     input.check_tools_and_documents()?;
     let messages = input.prepare_messages()?;
     let continued = match options.continue_field {
@@ -84,6 +86,7 @@ pub fn render<'r>(
     }));
     let mut output = run(program, &input, messages, options, buffers)?;
     if let Some(continued) = continued {
+        join_large(&mut output);
         cut_at_tag(&mut output, continued.text)?;
     }
     let segments = Segments::new(Arc::clone(program), input.nodes, &output.marks);
@@ -91,6 +94,7 @@ pub fn render<'r>(
     buffers.marks = output.marks;
     Ok(Rendered {
         text: output.text,
+        large: output.large,
         segments,
         generation: output.generation,
     })
@@ -284,6 +288,36 @@ fn tag_last_part<'r>(
         Value::List(seq)
     };
     Ok((list, text))
+}
+
+impl Rendered<'_> {
+    /// The whole text, its segments, and the byte ranges of generation blocks.
+    pub fn into_parts(mut self) -> (String, Segments, Vec<(u32, u32)>) {
+        if !self.large.is_empty() {
+            join(&mut self.text, &mut self.large);
+        }
+        (self.text, self.segments, self.generation)
+    }
+}
+
+fn join_large(output: &mut Output<'_>) {
+    if !output.large.is_empty() {
+        join(&mut output.text, &mut output.large);
+    }
+}
+
+/// Puts long stretches where they belong.
+fn join(text: &mut String, large: &mut Vec<(usize, &str)>) {
+    let len = text.len() + large.iter().map(|(_, part)| part.len()).sum::<usize>();
+    let mut whole = String::with_capacity(len);
+    let mut from = 0;
+    for (at, part) in large.drain(..) {
+        whole.push_str(&text[from..at]);
+        whole.push_str(part);
+        from = at;
+    }
+    whole.push_str(&text[from..]);
+    *text = whole;
 }
 
 /// Cuts the output where the final message ends.

@@ -7,6 +7,9 @@ use crate::error::{code, RenderError, Result};
 use crate::origin::{Nodes, Tag, COMPUTED, GENERATION_END, GENERATION_START};
 use crate::value::{Run, Str};
 
+/// Runs from this length on are not copied into the output: whoever asks for the text may have them already.
+pub const LARGE_RUN: usize = 64 << 10;
+
 /// The end of a stretch of output (in bytes) and its tag; it begins where the one before ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Mark {
@@ -17,7 +20,12 @@ pub(crate) struct Mark {
 /// Output of one render.
 #[derive(Debug)]
 pub(crate) struct Output<'r> {
+    /// The text without the stretches in `large`.
     pub text: String,
+    /// Long stretches that are left where they are: offset in `text`, and what belongs there.
+    pub large: Vec<(usize, &'r str)>,
+    /// Bytes of the whole text.
+    len: usize,
     pub marks: Vec<Mark>,
     /// Byte ranges of generation blocks, in the order they were opened.
     pub generation: Vec<(u32, u32)>,
@@ -33,6 +41,8 @@ impl<'r> Output<'r> {
     pub fn new(buffers: (String, Vec<Mark>), max_bytes: usize, nodes: &'r Nodes<'r>) -> Self {
         Output {
             text: buffers.0,
+            large: Vec::new(),
+            len: 0,
             marks: buffers.1,
             generation: Vec::new(),
             open_generation: Vec::new(),
@@ -74,11 +84,16 @@ impl<'r> Output<'r> {
             self.mark_generation(run.tag.source);
             return Ok(());
         }
-        if self.text.len() + run.text.len() > self.max_bytes {
+        self.len += run.text.len();
+        if self.len > self.max_bytes {
             return Err(too_long(self.max_bytes));
         }
-        self.text.push_str(run.text);
-        let end = self.text.len() as u32;
+        if run.text.len() < LARGE_RUN {
+            self.text.push_str(run.text);
+        } else {
+            self.large.push((self.text.len(), run.text));
+        }
+        let end = self.len as u32;
         match self.marks.last_mut() {
             Some(mark) if mark.tag == run.tag => mark.end = end,
             _ => self.marks.push(Mark { end, tag: run.tag }),
@@ -87,7 +102,7 @@ impl<'r> Output<'r> {
     }
 
     fn mark_generation(&mut self, source: u32) {
-        let at = self.text.len() as u32;
+        let at = self.len as u32;
         if source == GENERATION_START {
             self.open_generation.push(self.generation.len());
             self.generation.push((at, at));
