@@ -4,7 +4,7 @@
 
 use crate::error::{type_error, value_error, Result};
 use crate::origin::{is_data, Tag, UNUSED};
-use crate::pytext::{self, JsonCharset, Piece};
+use crate::pytext::{self, JsonCharset};
 use crate::value::build::StrBuilder;
 use crate::value::cmp::compare;
 use crate::value::{Str, Value};
@@ -127,13 +127,12 @@ impl<'r> Writer<'_, 'r> {
     fn string(&mut self, str: Str<'r>, out: &mut StrBuilder<'r>) {
         out.push("\"", PUNCTUATION);
         str.for_each_run(|run| {
-            if !pytext::json_string_needs_escape(run.text, self.layout.charset) {
-                return out.push_run(run);
+            match pytext::json_clean_prefix(run.text, self.layout.charset) {
+                clean if clean == run.text.len() => out.push_run(run),
+                clean => out.push_with(run.tag, |out| {
+                    pytext::json_escape_into(run.text, clean, self.layout.charset, |piece| out.push_str(piece));
+                }),
             }
-            pytext::json_escape(run.text, self.layout.charset, &mut |piece| match piece {
-                Piece::Source(range) => out.push(&run.text[range], run.tag),
-                Piece::Replaced { text, .. } | Piece::Inserted(text) => out.push(&text, run.tag),
-            });
         });
         out.push("\"", PUNCTUATION);
     }
@@ -156,11 +155,12 @@ impl<'r> Writer<'_, 'r> {
 
     fn newline(&mut self, out: &mut StrBuilder<'r>) -> Result<()> {
         if let Some(indent) = self.layout.indent {
-            out.push("\n", PUNCTUATION);
-            for _ in 0..self.depth {
-                out.push(indent, PUNCTUATION);
-            }
-            if indent.len() * self.depth > 1024 {
+            let depth = self.depth;
+            out.push_with(PUNCTUATION, |out| {
+                out.push('\n');
+                (0..depth).for_each(|_| out.push_str(indent));
+            });
+            if indent.len() * depth > 1024 {
                 self.vm.reserve(out.copied())?;
             }
         }

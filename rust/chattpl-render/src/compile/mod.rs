@@ -191,6 +191,7 @@ impl<'a> Compiler<'a> {
 
     fn end_function(&mut self) {
         let state = self.stack.pop().expect("a function is being compiled");
+        self.functions[state.id as usize].thread_jumps();
         self.functions[state.id as usize].slots = state.slots.len() as u16;
     }
 
@@ -374,19 +375,8 @@ impl<'a> Compiler<'a> {
     fn patch(&mut self, at: usize) {
         let here = self.here();
         self.function().last_target = here as usize;
-        match &mut self.function().code[at] {
-            Instr::Jump(target)
-            | Instr::JumpIfFalse(target)
-            | Instr::JumpIfTrue(target)
-            | Instr::JumpUnlessText { target, .. }
-            | Instr::JumpIfText { target, .. }
-            | Instr::JumpIfFalseKeep(target)
-            | Instr::JumpIfTrueKeep(target)
-            | Instr::JumpIfGiven { target, .. }
-            | Instr::CompareChain { target, .. }
-            | Instr::LoopNext(target) => *target = here,
-            other => unreachable!("only jumps are patched, not {other:?}"),
-        }
+        let instr = &mut self.function().code[at];
+        *instr.target_mut().expect("only jumps are patched") = here;
     }
 
     fn line(&self, span: Span) -> u32 {

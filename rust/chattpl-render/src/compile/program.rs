@@ -181,6 +181,25 @@ pub(crate) enum Instr {
     Return,
 }
 
+impl Instr {
+    /// Where the instruction may jump to.
+    pub fn target_mut(&mut self) -> Option<&mut u32> {
+        match self {
+            Instr::Jump(target)
+            | Instr::JumpIfFalse(target)
+            | Instr::JumpIfTrue(target)
+            | Instr::JumpUnlessText { target, .. }
+            | Instr::JumpIfText { target, .. }
+            | Instr::JumpIfFalseKeep(target)
+            | Instr::JumpIfTrueKeep(target)
+            | Instr::JumpIfGiven { target, .. }
+            | Instr::CompareChain { target, .. }
+            | Instr::LoopNext(target) => Some(target),
+            _ => None,
+        }
+    }
+}
+
 /// A literal of the template.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Constant {
@@ -253,6 +272,22 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// Leads jumps that end at another jump straight to where that one leads.
+    pub fn thread_jumps(&mut self) {
+        for at in 0..self.code.len() {
+            let mut instr = self.code[at];
+            if let Some(target) = instr.target_mut() {
+                while let Some(Instr::Jump(next)) = self.code.get(*target as usize) {
+                    if *next <= *target {
+                        break;
+                    }
+                    *target = *next;
+                }
+                self.code[at] = instr;
+            }
+        }
+    }
+
     /// Whether the last instruction can become part of the next: no jump leads between them.
     pub fn may_fuse(&self) -> bool {
         self.last_target != self.code.len()

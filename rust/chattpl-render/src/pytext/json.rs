@@ -38,6 +38,34 @@ pub fn json_escape(text: &str, charset: JsonCharset, sink: &mut dyn FnMut(Piece<
     }
 }
 
+/// Counts the bytes of `text` before the first character that must be escaped.
+pub fn json_clean_prefix(text: &str, charset: JsonCharset) -> usize {
+    next_escape(text.as_bytes(), 0, charset).unwrap_or(text.len())
+}
+
+/// Gives `push` the pieces of `text` as it is written inside JSON quotes; its first `clean` bytes need no escape.
+pub fn json_escape_into(text: &str, clean: usize, charset: JsonCharset, mut push: impl FnMut(&str)) {
+    push(&text[..clean]);
+    let mut at = clean;
+    while at < text.len() {
+        let byte = text.as_bytes()[at];
+        if byte < 0x80 {
+            match short_escape(char::from(byte)) {
+                Some(short) => push(short),
+                None => emit_escape(char::from(byte), at..at + 1, &mut |piece| push(piece.text(text))),
+            }
+            at += 1;
+        } else {
+            let Some(c) = text[at..].chars().next() else { return };
+            emit_escape(c, at..at + c.len_utf8(), &mut |piece| push(piece.text(text)));
+            at += c.len_utf8();
+        }
+        let end = next_escape(text.as_bytes(), at, charset).unwrap_or(text.len());
+        push(&text[at..end]);
+        at = end;
+    }
+}
+
 /// Appends `text` with its JSON quotes.
 pub fn push_json_string(text: &str, charset: JsonCharset, out: &mut String) {
     out.reserve(text.len() + 2);
@@ -73,8 +101,8 @@ fn next_escape(bytes: &[u8], from: usize, charset: JsonCharset) -> Option<usize>
     }
 }
 
-fn emit_escape(c: char, source: Range<usize>, sink: &mut dyn FnMut(Piece<'_>)) {
-    let short = match c {
+fn short_escape(c: char) -> Option<&'static str> {
+    Some(match c {
         '"' => "\\\"",
         '\\' => "\\\\",
         '\n' => "\\n",
@@ -82,9 +110,12 @@ fn emit_escape(c: char, source: Range<usize>, sink: &mut dyn FnMut(Piece<'_>)) {
         '\t' => "\\t",
         '\u{8}' => "\\b",
         '\u{c}' => "\\f",
-        _ => "",
-    };
-    if !short.is_empty() {
+        _ => return None,
+    })
+}
+
+fn emit_escape(c: char, source: Range<usize>, sink: &mut dyn FnMut(Piece<'_>)) {
+    if let Some(short) = short_escape(c) {
         return sink(Piece::Replaced {
             text: Cow::Borrowed(short),
             source,

@@ -60,7 +60,7 @@ pub use html::{escape_html, striptags, unescape_html, EscapeHtml};
 pub use index::{
     byte_of_char, char_count, char_of_byte, count, ends_with, find, rfind, slice_bytes, starts_with,
 };
-pub use json::{json_escape, json_float, json_string_needs_escape, push_json_string, JsonCharset};
+pub use json::{json_clean_prefix, json_escape, json_escape_into, json_float, json_string_needs_escape, push_json_string, JsonCharset};
 pub use layout::{center, expandtabs, ljust, rjust, zfill, Padding};
 pub use lines::{indent, truncate, wordcount, Cut, IndentOptions};
 pub use number::{filesizeformat, format_int, parse_float, parse_int};

@@ -45,6 +45,19 @@ impl<'r> StrBuilder<'r> {
         }
     }
 
+    /// Adds what `write` appends.
+    #[inline]
+    pub fn push_with(&mut self, tag: Tag, write: impl FnOnce(&mut BumpString<'r>)) {
+        let start = self.text.len();
+        write(&mut self.text);
+        let end = self.text.len();
+        match self.pieces.last_mut() {
+            Some(Piece::Copied(range, last)) if *last == tag => range.end = end,
+            _ if start == end => {}
+            _ => self.pieces.push(Piece::Copied(start..end, tag)),
+        }
+    }
+
     /// Adds one character.
     pub fn push_char(&mut self, c: char, tag: Tag) {
         self.push(c.encode_utf8(&mut [0; 4]), tag);
