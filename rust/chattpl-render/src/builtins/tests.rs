@@ -37,7 +37,7 @@ tests! {
     Defined: "defined",
     Undefined: "undefined",
     Filter: "filter",
-    Test: "test",
+    Known: "test",
     None: "none",
     Boolean: "boolean",
     False: "false",
@@ -174,7 +174,7 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
         Test::Filter => input
             .as_str()
             .is_some_and(|str| Filter::by_name(str.flat(vm.arena)).is_some()),
-        Test::Test => input
+        Test::Known => input
             .as_str()
             .is_some_and(|str| Test::by_name(str.flat(vm.arena)).is_some()),
         _ => unreachable!("tests with arguments are applied by `apply`"),
