@@ -99,14 +99,10 @@ impl Rendered {
     }
 }
 
-fn path_tuple(py: Python<'_>, path: &[&PathStep]) -> PyResult<Py<PyTuple>> {
+fn path_tuple(py: Python<'_>, path: &[PathStep<'_>]) -> PyResult<Py<PyTuple>> {
     let steps = path.iter().map(|step| match step {
-        PathStep::Known(name) => PyString::intern(py, name).into_any(),
-        PathStep::Name(name) => PyString::new(py, name).into_any(),
-        PathStep::Index(index) => index
-            .into_pyobject(py)
-            .expect("integers convert")
-            .into_any(),
+        PathStep::Name(name) => PyString::intern(py, name).into_any(),
+        PathStep::Index(index) => index.into_pyobject(py).expect("integers convert").into_any(),
     });
     Ok(PyTuple::new(py, steps.collect::<Vec<_>>())?.unbind())
 }

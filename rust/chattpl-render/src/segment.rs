@@ -12,20 +12,23 @@ use crate::origin::{
 use crate::vm::output::Mark;
 
 /// One step of a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PathStep {
-    /// A name that is known at compile time.
-    Known(&'static str),
-    /// Any other name.
-    Name(Box<str>),
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathStep<'a> {
+    /// A name: of a root, or of a value of a mapping.
+    Name(&'a str),
     /// An index.
     Index(u32),
 }
 
-#[derive(Debug, Clone)]
+/// A value of the input that was printed, or one around it.
+#[derive(Debug, Clone, Copy)]
 struct PathNode {
+    /// Index of the path it continues; `u32::MAX` for a root.
     parent: u32,
-    step: PathStep,
+    /// An index, or where the name begins in `names`.
+    start: u32,
+    /// Bytes of the name; `u32::MAX` for an index.
+    len: u32,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +44,8 @@ struct Record {
 pub struct Segments {
     records: Vec<Record>,
     paths: Vec<PathNode>,
+    /// The names of the paths, one after the other.
+    names: String,
     program: Arc<Program>,
 }
 
@@ -64,7 +69,8 @@ pub struct Segment {
 impl Segments {
     pub(crate) fn new(program: Arc<Program>, nodes: &Nodes<'_>, marks: &[Mark]) -> Self {
         let known = vec![u32::MAX; nodes.len()];
-        let mut paths = PathTable { items: Vec::with_capacity(marks.len() + 8), known };
+        let names = String::with_capacity(marks.len() * 8);
+        let mut paths = PathTable { items: Vec::with_capacity(marks.len() + 8), names, known };
         let records = marks.iter().map(|mark| {
             let source = match mark.tag.source {
                 source if is_data(source) => paths.add(nodes, source),
@@ -79,6 +85,7 @@ impl Segments {
         Segments {
             records: records.collect(),
             paths: paths.items,
+            names: paths.names,
             program,
         }
     }
@@ -133,22 +140,29 @@ impl Segments {
         while node.parent != u32::MAX {
             node = &self.paths[node.parent as usize];
         }
-        match node.step {
-            PathStep::Known("messages") => Origin::Message,
-            PathStep::Known("tools") => Origin::Tools,
-            PathStep::Known("documents") => Origin::Documents,
-            PathStep::Known("clock") => Origin::Clock,
+        match self.step(node) {
+            PathStep::Name("messages") => Origin::Message,
+            PathStep::Name("tools") => Origin::Tools,
+            PathStep::Name("documents") => Origin::Documents,
+            PathStep::Name("clock") => Origin::Clock,
             _ => Origin::Argument,
         }
     }
 
+    fn step(&self, node: &PathNode) -> PathStep<'_> {
+        match node.len {
+            u32::MAX => PathStep::Index(node.start),
+            len => PathStep::Name(&self.names[node.start as usize..][..len as usize]),
+        }
+    }
+
     /// The path of a segment's value as the caller gave it, from the root on; empty for the template's own text.
-    pub fn path(&self, segment: &Segment) -> Vec<&PathStep> {
+    pub fn path(&self, segment: &Segment) -> Vec<PathStep<'_>> {
         let mut steps = Vec::new();
         let mut next = segment.path.unwrap_or(u32::MAX);
         while next != u32::MAX {
             let node = &self.paths[next as usize];
-            steps.push(&node.step);
+            steps.push(self.step(node));
             next = node.parent;
         }
         steps.reverse();
@@ -159,6 +173,7 @@ impl Segments {
 /// Collects the paths of the sources that were printed.
 struct PathTable {
     items: Vec<PathNode>,
+    names: String,
     /// Index of the path of each source; `u32::MAX` where it has none yet.
     known: Vec<u32>,
 }
@@ -170,46 +185,19 @@ impl PathTable {
             return known;
         }
         let node = nodes.get(source);
-        let parent = if node.parent == u32::MAX {
-            u32::MAX
-        } else {
-            self.add(nodes, node.parent)
-        };
-        let step = match node.key {
-            Key::Root(name) => PathStep::Known(name),
-            Key::Index(index) => PathStep::Index(index),
-            Key::Name(name) => {
-                common(name).map_or_else(|| PathStep::Name(name.into()), PathStep::Known)
+        let parent = if node.parent == u32::MAX { u32::MAX } else { self.add(nodes, node.parent) };
+        let (start, len) = match node.key {
+            Key::Index(index) => (index, u32::MAX),
+            Key::Root(name) | Key::Name(name) => {
+                self.names.push_str(name);
+                ((self.names.len() - name.len()) as u32, name.len() as u32)
             }
         };
-        self.items.push(PathNode { parent, step });
+        self.items.push(PathNode { parent, start, len });
         let index = self.items.len() as u32 - 1;
         self.known[source as usize] = index;
         index
     }
-}
-
-/// Names that nearly every conversation has, so that they need not be stored.
-fn common(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "role" => "role",
-        "content" => "content",
-        "name" => "name",
-        "type" => "type",
-        "text" => "text",
-        "tool_calls" => "tool_calls",
-        "tool_call_id" => "tool_call_id",
-        "function" => "function",
-        "arguments" => "arguments",
-        "parameters" => "parameters",
-        "properties" => "properties",
-        "description" => "description",
-        "required" => "required",
-        "bos_token" => "bos_token",
-        "eos_token" => "eos_token",
-        "id" => "id",
-        _ => return None,
-    })
 }
 
 /// A source as a path such as `messages[3].content`.

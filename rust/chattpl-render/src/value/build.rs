@@ -28,7 +28,7 @@ impl<'r> StrBuilder<'r> {
         StrBuilder {
             arena,
             text: BumpString::new_in(arena),
-            pieces: BumpVec::new_in(arena),
+            pieces: BumpVec::with_capacity_in(8, arena),
         }
     }
 
