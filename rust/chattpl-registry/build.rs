@@ -18,8 +18,7 @@ fn main() -> Checked<()> {
     }
     let mut code = String::from("static FORMATS: &[Format] = &[\n");
     for folder in folders {
-        let format =
-            read_format(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        let format = read_format(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         let list = |key| strings(&format, key).map(|items| format!("&{items:?}"));
         writeln!(
             code,
@@ -53,23 +52,12 @@ fn sorted_folders(path: &Path) -> Checked<Vec<PathBuf>> {
 fn read_format(folder: &Path) -> Checked<Value> {
     let toml: toml::Table = fs::read_to_string(folder.join("format.toml"))?.parse()?;
     let mut format = serde_json::to_value(toml)?;
-    for key in [
-        "name",
-        "vendor",
-        "title",
-        "summary",
-        "released",
-        "license",
-        "tokenizer",
-    ] {
+    for key in ["name", "vendor", "title", "summary", "released", "license", "tokenizer"] {
         if text(&format, key)?.is_empty() {
             return Err(format!("`{key}` is empty").into());
         }
     }
-    let folder_name = folder
-        .file_name()
-        .and_then(|name| name.to_str())
-        .unwrap_or_default();
+    let folder_name = folder.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     if text(&format, "name")? != folder_name {
         return Err("`name` differs from the folder's name".into());
     }
@@ -90,25 +78,15 @@ fn read_format(folder: &Path) -> Checked<Value> {
         println!("cargo:rerun-if-changed={}", folder.join(file).display());
         format[key] = Value::String(fs::read_to_string(folder.join(file))?);
     }
-    println!(
-        "cargo:rerun-if-changed={}",
-        folder.join("format.toml").display()
-    );
+    println!("cargo:rerun-if-changed={}", folder.join("format.toml").display());
     Ok(format)
 }
 
 fn text<'a>(format: &'a Value, key: &str) -> Checked<&'a str> {
-    format[key]
-        .as_str()
-        .ok_or_else(|| format!("`{key}` is missing").into())
+    format[key].as_str().ok_or_else(|| format!("`{key}` is missing").into())
 }
 
 fn strings(format: &Value, key: &str) -> Checked<Vec<String>> {
-    let items = format[key]
-        .as_array()
-        .ok_or_else(|| format!("`{key}` is missing"))?;
-    Ok(items
-        .iter()
-        .filter_map(|item| item.as_str().map(str::to_owned))
-        .collect())
+    let items = format[key].as_array().ok_or_else(|| format!("`{key}` is missing"))?;
+    Ok(items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect())
 }

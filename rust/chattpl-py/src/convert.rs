@@ -3,9 +3,7 @@
 //! The reduction is that of `transformers`: JSON types stay, tuples too, mappings become dicts, and anything else
 //! goes through `chattpl.messages.plain`.
 
-use chattpl_render::{
-    error::code, too_deep, Data, DateTime, Input, Place, RenderError, Step, MAX_INPUT_DEPTH,
-};
+use chattpl_render::{error::code, too_deep, Data, DateTime, Input, Place, RenderError, Step, MAX_INPUT_DEPTH};
 use num_bigint::BigInt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
@@ -43,19 +41,11 @@ pub struct Converter<'r> {
 
 impl<'r> Converter<'r> {
     pub fn new(keeper: &'r Keeper) -> Self {
-        Converter {
-            keeper,
-            open: Vec::new(),
-        }
+        Converter { keeper, open: Vec::new() }
     }
 
     /// Reads one value that belongs at `place`, holding on to every string.
-    fn value(
-        &mut self,
-        input: &Input<'r>,
-        object: &Bound<'_, PyAny>,
-        place: Place,
-    ) -> Converted<Data<'r>> {
+    fn value(&mut self, input: &Input<'r>, object: &Bound<'_, PyAny>, place: Place) -> Converted<Data<'r>> {
         if let Ok(string) = object.cast::<PyString>() {
             let text = self.text(input, string, place)?;
             return Ok(input.str(place, text));
@@ -84,19 +74,11 @@ impl<'r> Converter<'r> {
         if let Ok(tuple) = object.cast_exact::<PyTuple>() {
             return self.sequence(input, object, tuple.iter(), place, Input::tuple);
         }
-        let plain = object
-            .py()
-            .import("chattpl.messages")?
-            .call_method1("plain", (object,))?;
+        let plain = object.py().import("chattpl.messages")?.call_method1("plain", (object,))?;
         self.value(input, &plain, place)
     }
 
-    fn text(
-        &self,
-        input: &Input<'r>,
-        string: &Bound<'_, PyString>,
-        place: Place,
-    ) -> Converted<&'r str> {
+    fn text(&self, input: &Input<'r>, string: &Bound<'_, PyString>, place: Place) -> Converted<&'r str> {
         self.keeper.text(string).map_err(|_| {
             let error = RenderError::own(
                 code::ENCODING,
@@ -108,12 +90,7 @@ impl<'r> Converter<'r> {
     }
 
     /// Steps into a container, checking depth and cycles.
-    fn open(
-        &mut self,
-        input: &Input<'r>,
-        object: &Bound<'_, PyAny>,
-        place: Place,
-    ) -> Converted<()> {
+    fn open(&mut self, input: &Input<'r>, object: &Bound<'_, PyAny>, place: Place) -> Converted<()> {
         self.open.push(object.as_ptr() as usize);
         if self.open.len() > MAX_INPUT_DEPTH as usize {
             let last = object.as_ptr() as usize;
@@ -124,9 +101,7 @@ impl<'r> Converter<'r> {
                 return Err(too_deep(&place).into());
             }
             let message = "an object of the input contains itself";
-            return Err(RenderError::own(code::CYCLE, message, "break the cycle")
-                .at_input(place)
-                .into());
+            return Err(RenderError::own(code::CYCLE, message, "break the cycle").at_input(place).into());
         }
         Ok(())
     }
@@ -149,12 +124,7 @@ impl<'r> Converter<'r> {
         Ok(finish(input, place, &values))
     }
 
-    fn dict(
-        &mut self,
-        input: &Input<'r>,
-        dict: &Bound<'_, PyDict>,
-        place: Place,
-    ) -> Converted<Data<'r>> {
+    fn dict(&mut self, input: &Input<'r>, dict: &Bound<'_, PyDict>, place: Place) -> Converted<Data<'r>> {
         self.open(input, dict.as_any(), place)?;
         let mut entries = Vec::with_capacity(dict.len());
         let mut plain_keys = true;
@@ -177,21 +147,13 @@ impl<'r> Converter<'r> {
             entries.push((key, self.value(input, &value, value_place)?));
         }
         self.open.pop();
-        Ok(if plain_keys {
-            input.dict(place, &entries)
-        } else {
-            input.dict_with_repeats(place, &entries)
-        })
+        Ok(if plain_keys { input.dict(place, &entries) } else { input.dict_with_repeats(place, &entries) })
     }
 
     /// Reads a conversation; an object with `messages` stands for them.
     pub fn messages(&mut self, input: &mut Input<'r>, object: &Bound<'_, PyAny>) -> Converted<()> {
         let given = !object.is_instance_of::<PyList>() && object.hasattr("messages")?;
-        let messages = if given {
-            &object.getattr("messages")?
-        } else {
-            object
-        };
+        let messages = if given { &object.getattr("messages")? } else { object };
         let messages = self.value(input, messages, Place::MESSAGES)?;
         input.set_messages(messages);
         Ok(())
@@ -206,9 +168,7 @@ impl<'r> Converter<'r> {
             let tool = if tool.is_instance_of::<PyDict>() {
                 tool
             } else {
-                tool.py()
-                    .import("chattpl.schema")?
-                    .call_method1("tool_schema", (tool,))?
+                tool.py().import("chattpl.schema")?.call_method1("tool_schema", (tool,))?
             };
             tools.push(self.value(input, &tool, place)?);
         }

@@ -16,14 +16,7 @@ struct Parts<'a> {
 
 fn build(py: Python<'_>, parts: Parts<'_>) -> PyErr {
     let made = py.import("chattpl.errors").and_then(|module| {
-        let args = (
-            parts.class,
-            parts.message,
-            parts.code,
-            parts.location,
-            parts.hint,
-            parts.excerpt,
-        );
+        let args = (parts.class, parts.message, parts.code, parts.location, parts.hint, parts.excerpt);
         module.call_method1("build_error", args)
     });
     match made {
@@ -65,24 +58,14 @@ pub fn syntax_error(py: Python<'_>, diagnostic: &Diagnostic, source: &str) -> Py
         ErrorClass::AssertionError => "AssertionError",
     };
     let text = diagnostic.to_text(&source);
-    let excerpt: Vec<&str> = text
-        .lines()
-        .skip(2)
-        .filter(|line| !line.trim_start().starts_with("= "))
-        .collect();
+    let excerpt: Vec<&str> = text.lines().skip(2).filter(|line| !line.trim_start().starts_with("= ")).collect();
     build(
         py,
         Parts {
             class,
-            message: diagnostic
-                .jinja_message
-                .as_deref()
-                .unwrap_or(&diagnostic.message),
+            message: diagnostic.jinja_message.as_deref().unwrap_or(&diagnostic.message),
             code: diagnostic.code,
-            location: Some(format!(
-                "{}:{line}:{column}",
-                diagnostic.name.as_deref().unwrap_or("<template>")
-            )),
+            location: Some(format!("{}:{line}:{column}", diagnostic.name.as_deref().unwrap_or("<template>"))),
             hint: diagnostic.hint.as_deref(),
             excerpt: Some(excerpt.join("\n")),
         },

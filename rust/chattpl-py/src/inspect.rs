@@ -9,8 +9,7 @@ use crate::errors::syntax_error;
 #[pyfunction]
 #[pyo3(signature = (source, name=None))]
 pub fn emit_tree(py: Python<'_>, source: &str, name: Option<&str>) -> PyResult<String> {
-    let parsed =
-        chattpl_syntax::parse(source, name).map_err(|error| syntax_error(py, &error, source))?;
+    let parsed = chattpl_syntax::parse(source, name).map_err(|error| syntax_error(py, &error, source))?;
     Ok(chattpl_syntax::dump(&parsed.template))
 }
 
@@ -18,7 +17,6 @@ pub fn emit_tree(py: Python<'_>, source: &str, name: Option<&str>) -> PyResult<S
 #[pyfunction]
 #[pyo3(signature = (source, name=None))]
 pub fn emit_bytecode(py: Python<'_>, source: &str, name: Option<&str>) -> PyResult<String> {
-    let program =
-        Program::compile(source, name).map_err(|error| syntax_error(py, &error, source))?;
+    let program = Program::compile(source, name).map_err(|error| syntax_error(py, &error, source))?;
     Ok(dump_bytecode(&program))
 }

@@ -5,10 +5,7 @@ use pyo3::prelude::*;
 /// Name and aliases of every format.
 #[pyfunction]
 pub fn format_names() -> Vec<(&'static str, Vec<&'static str>)> {
-    chattpl_registry::all()
-        .iter()
-        .map(|format| (format.name, format.aliases.to_vec()))
-        .collect()
+    chattpl_registry::all().iter().map(|format| (format.name, format.aliases.to_vec())).collect()
 }
 
 /// The format with this name or alias as JSON text; `None` where there is none.

@@ -16,12 +16,7 @@ pub struct Rendered {
 
 impl Rendered {
     pub fn new(text: Py<PyString>, segments: Segments, generation: Vec<(u32, u32)>) -> Self {
-        Rendered {
-            text,
-            segments,
-            generation,
-            listed: PyOnceLock::new(),
-        }
+        Rendered { text, segments, generation, listed: PyOnceLock::new() }
     }
 }
 
@@ -42,23 +37,12 @@ impl Rendered {
     fn generation_spans(&self, py: Python<'_>) -> PyResult<Vec<(usize, usize)>> {
         let text = self.text.to_str(py)?;
         let mut counter = CharCounter::new(text);
-        let mut offsets: Vec<u32> = self
-            .generation
-            .iter()
-            .flat_map(|(start, end)| [*start, *end])
-            .collect();
+        let mut offsets: Vec<u32> = self.generation.iter().flat_map(|(start, end)| [*start, *end]).collect();
         offsets.sort_unstable();
         offsets.dedup();
-        let chars: Vec<usize> = offsets
-            .iter()
-            .map(|offset| counter.at(*offset as usize))
-            .collect();
+        let chars: Vec<usize> = offsets.iter().map(|offset| counter.at(*offset as usize)).collect();
         let find = |offset: u32| chars[offsets.binary_search(&offset).expect("collected above")];
-        Ok(self
-            .generation
-            .iter()
-            .map(|(start, end)| (find(*start), find(*end)))
-            .collect())
+        Ok(self.generation.iter().map(|(start, end)| (find(*start), find(*end))).collect())
     }
 
     fn __str__(&self, py: Python<'_>) -> Py<PyString> {
@@ -67,10 +51,7 @@ impl Rendered {
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let text = self.text.bind(py).repr()?;
-        Ok(format!(
-            "Rendered({text}, {} segments)",
-            self.segments.len()
-        ))
+        Ok(format!("Rendered({text}, {} segments)", self.segments.len()))
     }
 }
 
@@ -117,12 +98,7 @@ struct CharCounter<'a> {
 
 impl<'a> CharCounter<'a> {
     fn new(text: &'a str) -> Self {
-        CharCounter {
-            text,
-            ascii: text.is_ascii(),
-            byte: 0,
-            chars: 0,
-        }
+        CharCounter { text, ascii: text.is_ascii(), byte: 0, chars: 0 }
     }
 
     fn at(&mut self, byte: usize) -> usize {
@@ -154,12 +130,7 @@ impl Segment {
             Some(path) => path.bind(py).repr()?.to_string(),
             None => "None".to_owned(),
         };
-        let message = self
-            .message
-            .map_or("None".to_owned(), |message| message.to_string());
-        Ok(format!(
-            "Segment({}, {}, {origin}, path={path}, message={message})",
-            self.start, self.end
-        ))
+        let message = self.message.map_or("None".to_owned(), |message| message.to_string());
+        Ok(format!("Segment({}, {}, {origin}, path={path}, message={message})", self.start, self.end))
     }
 }

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use chattpl_render::{
-    read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, Options, Place,
-    Program, Rendered as Output, Step,
+    read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, Options, Place, Program,
+    Rendered as Output, Step,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
@@ -51,8 +51,7 @@ impl Template {
         max_output_bytes: Option<usize>,
         max_depth: Option<u32>,
     ) -> PyResult<Self> {
-        let program =
-            Program::compile(&source, name).map_err(|error| syntax_error(py, &error, &source))?;
+        let program = Program::compile(&source, name).map_err(|error| syntax_error(py, &error, &source))?;
         let mut limits = Limits::default();
         if let Some(limit) = max_instructions {
             limits.max_instructions = limit;
@@ -64,11 +63,7 @@ impl Template {
         if let Some(limit) = max_depth {
             limits.max_depth = limit;
         }
-        Ok(Template {
-            program: Arc::new(program),
-            source,
-            limits,
-        })
+        Ok(Template { program: Arc::new(program), source, limits })
     }
 
     #[getter]
@@ -95,12 +90,7 @@ impl Template {
         now: Option<&Bound<'py, PyAny>>,
         arguments: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Rendered> {
-        let call = Call {
-            tools,
-            documents,
-            add_generation_prompt,
-            arguments,
-        };
+        let call = Call { tools, documents, add_generation_prompt, arguments };
         let continue_field = continue_field(continue_final_message)?;
         let clock = self.clock(py, now)?;
         with_arena(|arena, buffers| {
@@ -116,15 +106,9 @@ impl Template {
                 self.raise(py, read_call(&mut converter, &mut input, &call))?;
                 self.raise(py, converter.messages(&mut input, messages))?;
             }
-            let options = Options {
-                limits: self.limits,
-                clock,
-                continue_field: continue_field.as_deref(),
-            };
-            let output = self.raise(
-                py,
-                render(&self.program, input, &options, buffers).map_err(ConvertError::Input),
-            )?;
+            let options = Options { limits: self.limits, clock, continue_field: continue_field.as_deref() };
+            let output =
+                self.raise(py, render(&self.program, input, &options, buffers).map_err(ConvertError::Input))?;
             finish(py, output, &large, buffers)
         })
     }
@@ -143,12 +127,7 @@ impl Template {
         now: Option<&Bound<'py, PyAny>>,
         arguments: Option<&Bound<'py, PyDict>>,
     ) -> PyResult<Rendered> {
-        let call = Call {
-            tools,
-            documents,
-            add_generation_prompt,
-            arguments,
-        };
+        let call = Call { tools, documents, add_generation_prompt, arguments };
         let continue_field = continue_field(continue_final_message)?;
         let clock = self.clock(py, now)?;
         let owned;
@@ -165,17 +144,12 @@ impl Template {
             let mut input = Input::new(arena);
             let read = read_call(&mut Converter::new(&keeper), &mut input, &call);
             self.raise(py, read)?;
-            let options = Options {
-                limits: self.limits,
-                clock,
-                continue_field: continue_field.as_deref(),
-            };
+            let options = Options { limits: self.limits, clock, continue_field: continue_field.as_deref() };
             let work = SameThread::new((input, &mut *buffers, &options));
             let program = &self.program;
             let output = py.detach(move || {
                 let (mut input, buffers, options) = work.into_inner();
-                let done = read_conversation(&mut input, bytes)
-                    .and_then(|()| render(program, input, options, buffers));
+                let done = read_conversation(&mut input, bytes).and_then(|()| render(program, input, options, buffers));
                 SameThread::new(done)
             });
             let output = self.raise(py, output.into_inner().map_err(ConvertError::Input))?;
@@ -194,22 +168,12 @@ impl Template {
 
     /// The given time; the local clock if the template reads it.
     fn clock(&self, py: Python<'_>, now: Option<&Bound<'_, PyAny>>) -> PyResult<Clock> {
-        let unread = DateTime {
-            year: 1970,
-            month: 1,
-            day: 1,
-            hour: 0,
-            minute: 0,
-            second: 0,
-            microsecond: 0,
-        };
+        let unread = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 };
         let now = match now {
             Some(now) if !now.is_none() => date_time(now)?,
-            _ if self.program.uses_clock() => date_time(
-                &py.import("datetime")?
-                    .getattr("datetime")?
-                    .call_method0("now")?,
-            )?,
+            _ if self.program.uses_clock() => {
+                date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?
+            }
             _ => unread,
         };
         Ok(Clock { now })
@@ -309,9 +273,7 @@ fn finish<'py>(
     strings: &[Bound<'py, PyString>],
     buffers: &mut Buffers,
 ) -> PyResult<Rendered> {
-    let whole = |part: &str| {
-        strings.iter().find(|string| string.to_str().is_ok_and(|text| std::ptr::eq(text, part)))
-    };
+    let whole = |part: &str| strings.iter().find(|string| string.to_str().is_ok_and(|text| std::ptr::eq(text, part)));
     let parts: Option<Vec<_>> = output.large.iter().map(|(at, part)| Some((*at, whole(part)?))).collect();
     match parts {
         Some(parts) if !parts.is_empty() => {

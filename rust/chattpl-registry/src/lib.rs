@@ -22,20 +22,13 @@ pub fn all() -> &'static [Format] {
 
 /// The format with this name or alias.
 pub fn by_name(name: &str) -> Option<&'static Format> {
-    FORMATS
-        .iter()
-        .find(|format| format.name == name || format.aliases.contains(&name))
+    FORMATS.iter().find(|format| format.name == name || format.aliases.contains(&name))
 }
 
 /// The format whose globs match a Hub id; the longest glob wins.
 pub fn by_model_id(id: &str) -> Option<&'static Format> {
-    let globs = FORMATS
-        .iter()
-        .flat_map(|format| format.hub.iter().map(move |glob| (glob, format)));
-    globs
-        .filter(|(glob, _)| matches(glob, id))
-        .max_by_key(|(glob, _)| glob.len())
-        .map(|(_, format)| format)
+    let globs = FORMATS.iter().flat_map(|format| format.hub.iter().map(move |glob| (glob, format)));
+    globs.filter(|(glob, _)| matches(glob, id)).max_by_key(|(glob, _)| glob.len()).map(|(_, format)| format)
 }
 
 /// Whether `id` fits a glob in which `*` stands for any text; case does not count.
@@ -68,10 +61,8 @@ mod tests {
 
     #[test]
     fn names_and_aliases_are_unique() {
-        let mut names: Vec<&str> = all()
-            .iter()
-            .flat_map(|format| format.aliases.iter().copied().chain([format.name]))
-            .collect();
+        let mut names: Vec<&str> =
+            all().iter().flat_map(|format| format.aliases.iter().copied().chain([format.name])).collect();
         names.sort_unstable();
         let count = names.len();
         names.dedup();
