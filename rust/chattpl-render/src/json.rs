@@ -296,22 +296,19 @@ impl<'r> Reader<'r> {
     fn string(&mut self, input: &Input<'r>) -> Result<&'r str> {
         self.at += 1;
         let start = self.at;
-        loop {
-            let rest = &self.bytes[self.at..];
-            let Some(found) = string_end(rest) else {
-                self.at = self.bytes.len();
-                return Err(self.fault("unterminated string"));
-            };
-            self.at += found;
-            match self.bytes[self.at] {
-                b'"' => {
-                    let text = &self.text[start..self.at];
-                    self.at += 1;
-                    return Ok(text);
-                }
-                b'\\' => return self.escaped_string(input, start),
-                _ => return Err(self.fault("a control character inside a string")),
+        let Some(found) = string_end(&self.bytes[self.at..]) else {
+            self.at = self.bytes.len();
+            return Err(self.fault("unterminated string"));
+        };
+        self.at += found;
+        match self.bytes[self.at] {
+            b'"' => {
+                let text = &self.text[start..self.at];
+                self.at += 1;
+                Ok(text)
             }
+            b'\\' => self.escaped_string(input, start),
+            _ => Err(self.fault("a control character inside a string")),
         }
     }
 

@@ -3,6 +3,7 @@
 //! Leaves keep their origin; punctuation is the template's.
 
 use crate::error::{type_error, value_error, Result};
+use crate::meter;
 use crate::origin::{is_data, Tag, UNUSED};
 use crate::pytext::{self, JsonCharset, Piece};
 use crate::value::build::StrBuilder;
@@ -86,7 +87,7 @@ fn separator_pair<'r>(vm: &mut Vm<'r>, pair: Value<'r>) -> Result<(Str<'r>, Str<
 struct Writer<'a, 'r> {
     vm: &'a mut Vm<'r>,
     layout: &'a Layout<'r>,
-    depth: usize,
+    depth: u32,
 }
 
 const PUNCTUATION: Tag = Tag::COMPUTED;
@@ -111,7 +112,7 @@ impl<'r> Writer<'_, 'r> {
             Value::Bool(true, source) => out.push("true", leaf(source)),
             Value::Bool(false, source) => out.push("false", leaf(source)),
             Value::Int(value, source) => push_int(value, leaf(source), out),
-            Value::BigInt(value, source) => out.push(&value.to_string(), leaf(source)),
+            Value::BigInt(value, source) => out.push(&value.text(), leaf(source)),
             Value::Float(value, source) => out.push(&pytext::json_float(value), leaf(source)),
             Value::List(seq) | Value::Tuple(seq) => self.list(seq.items, out)?,
             Value::Dict(dict) => self.dict(dict.entries, out)?,
@@ -139,15 +140,12 @@ impl<'r> Writer<'_, 'r> {
     }
 
     fn open(&mut self, out: &mut StrBuilder<'r>, bracket: &str) -> Result<()> {
-        self.vm.enter()?;
-        self.depth += 1;
-        self.vm.reserve(out.copied() / 8)?;
+        self.depth = meter::deeper(self.depth);
         out.push(bracket, PUNCTUATION);
         Ok(())
     }
 
     fn close(&mut self, out: &mut StrBuilder<'r>, bracket: &str) -> Result<()> {
-        self.vm.leave();
         self.depth -= 1;
         self.newline(out)?;
         out.push(bracket, PUNCTUATION);
@@ -159,9 +157,6 @@ impl<'r> Writer<'_, 'r> {
             out.push("\n", PUNCTUATION);
             for _ in 0..self.depth {
                 out.push(indent, PUNCTUATION);
-            }
-            if indent.len() * self.depth > 1024 {
-                self.vm.reserve(out.copied())?;
             }
         }
         Ok(())

@@ -6,6 +6,7 @@ use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 use bumpalo::Bump;
 
 use super::{Run, Str};
+use crate::meter;
 use crate::origin::Tag;
 
 /// Runs at least this long are borrowed instead of copied.
@@ -38,11 +39,26 @@ impl<'r> StrBuilder<'r> {
             return;
         }
         let start = self.text.len();
+        if text.len() > self.text.capacity() - start {
+            // It at least doubles, and the old text stays in the arena.
+            meter::write(
+                self.arena,
+                (self.text.capacity() * 2).max(start + text.len()),
+            );
+        }
         self.text.push_str(text);
         match self.pieces.last_mut() {
             Some(Piece::Copied(range, last)) if *last == tag => range.end = self.text.len(),
-            _ => self.pieces.push(Piece::Copied(start..self.text.len(), tag)),
+            _ => self.push_piece(Piece::Copied(start..self.text.len(), tag)),
         }
+    }
+
+    fn push_piece(&mut self, piece: Piece<'r>) {
+        let capacity = self.pieces.capacity();
+        if self.pieces.len() == capacity {
+            meter::write(self.arena, capacity * 2 * std::mem::size_of::<Piece<'_>>());
+        }
+        self.pieces.push(piece);
     }
 
     /// Adds one character.
@@ -55,7 +71,7 @@ impl<'r> StrBuilder<'r> {
         if run.text.len() < BORROW_FROM && !run.text.is_empty() {
             self.push(run.text, run.tag);
         } else {
-            self.pieces.push(Piece::Borrowed(run));
+            self.push_piece(Piece::Borrowed(run));
         }
     }
 
@@ -69,11 +85,6 @@ impl<'r> StrBuilder<'r> {
         self.push_str(str.slice(self.arena, range));
     }
 
-    /// Bytes copied so far, for limits.
-    pub fn copied(&self) -> usize {
-        self.text.len()
-    }
-
     /// The finished string.
     pub fn finish(self) -> Str<'r> {
         let text: &'r str = self.text.into_bump_str();
@@ -85,6 +96,10 @@ impl<'r> StrBuilder<'r> {
                 });
             }
         }
+        meter::write(
+            self.arena,
+            self.pieces.len() * std::mem::size_of::<Run<'_>>(),
+        );
         let runs = self.pieces.iter().map(|piece| match piece {
             Piece::Copied(range, tag) => Run {
                 text: &text[range.clone()],
