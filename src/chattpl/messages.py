@@ -77,7 +77,11 @@ def plain(value: object) -> object:
     """
     if isinstance(value, Mapping):
         return dict(value.items())
-    if isinstance(value, (str, int, float, list, tuple)) or value is None:
+    if isinstance(value, list):
+        return list(value)
+    if isinstance(value, tuple):
+        return tuple(value)
+    if isinstance(value, (str, int, float)) or value is None:
         return value
     numpy = sys.modules.get("numpy")
     if numpy is not None and isinstance(value, numpy.generic):

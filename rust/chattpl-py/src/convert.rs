@@ -74,8 +74,15 @@ impl<'r> Converter<'r> {
         if let Ok(tuple) = object.cast_exact::<PyTuple>() {
             return self.sequence(input, object, tuple.iter(), place, Input::tuple);
         }
-        let plain = object.py().import("chattpl.messages")?.call_method1("plain", (object,))?;
-        self.value(input, &plain, place)
+        // An object may reduce to another one that is as odd, without end.
+        self.open(input, object, place)?;
+        let plain = object
+            .py()
+            .import("chattpl.messages")?
+            .call_method1("plain", (object,))?;
+        let value = self.value(input, &plain, place)?;
+        self.open.pop();
+        Ok(value)
     }
 
     fn text(&self, input: &Input<'r>, string: &Bound<'_, PyString>, place: Place) -> Converted<&'r str> {
@@ -128,7 +135,9 @@ impl<'r> Converter<'r> {
         self.open(input, dict.as_any(), place)?;
         let mut entries = Vec::with_capacity(dict.len());
         let mut plain_keys = true;
-        for (key, value) in dict.iter() {
+        // Reading a value can run Python code that changes the dict, which an iterator does not survive.
+        let items: Vec<_> = dict.iter().collect();
+        for (key, value) in items {
             let name = match key.cast::<PyString>() {
                 Ok(name) => {
                     plain_keys &= key.is_exact_instance_of::<PyString>();

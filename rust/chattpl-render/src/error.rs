@@ -197,6 +197,13 @@ impl From<FormatError> for RenderError {
             pytext::ErrorClass::Value => ErrorClass::ValueError,
             pytext::ErrorClass::ZeroDivision => ErrorClass::ZeroDivisionError,
         };
+        if class == ErrorClass::MemoryError {
+            let most = FormatError::MAX_PADDING;
+            let message = format!("a field or number of more than {most} characters");
+            return RenderError::new(class, message)
+                .with_code(code::OUTPUT)
+                .with_hint("a chat template has no use for so wide a field");
+        }
         RenderError::new(class, error.message)
     }
 }

@@ -122,7 +122,7 @@ impl<'r> Input<'r> {
 
     /// An integer of any size.
     pub fn big_int(&self, place: Place, value: BigInt) -> Data<'r> {
-        Data(Value::big(self.arena, value, place.source))
+        Data(Value::input_big(self.arena, value, place.source))
     }
 
     /// A float.

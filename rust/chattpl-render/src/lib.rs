@@ -8,6 +8,7 @@ mod compile;
 pub mod error;
 mod input;
 mod json;
+mod meter;
 mod options;
 mod origin;
 pub mod pytext;

@@ -18,9 +18,9 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Limits {
-            max_instructions: 50_000_000,
-            max_output_bytes: 256 << 20,
-            max_memory_bytes: 160 << 20,
+            max_instructions: 25_000_000,
+            max_output_bytes: 128 << 20,
+            max_memory_bytes: 128 << 20,
             max_depth: 180,
         }
     }

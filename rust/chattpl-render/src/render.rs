@@ -6,6 +6,7 @@ use crate::builtins::functions::Function;
 use crate::compile::program::Program;
 use crate::error::{value_error, Result};
 use crate::input::{Input, REASONING_FIELDS};
+use crate::meter;
 use crate::options::{Clock, Limits};
 use crate::origin::{Tag, MESSAGES_ROOT};
 use crate::pytext;
@@ -64,6 +65,17 @@ impl Program {
 /// # Errors
 /// What `transformers` raises for the same template and input; a limit; input of the wrong shape.
 pub fn render<'r>(
+    program: &'r Arc<Program>,
+    input: Input<'r>,
+    options: &'r Options<'_>,
+    buffers: &mut Buffers,
+) -> Result<Rendered<'r>> {
+    meter::guard(input.arena, options.limits, || {
+        render_guarded(program, input, options, buffers)
+    })
+}
+
+fn render_guarded<'r>(
     program: &'r Arc<Program>,
     mut input: Input<'r>,
     options: &'r Options<'_>,

@@ -19,7 +19,7 @@ pub mod code {
     pub const UNCLOSED_BLOCK: &str = "CT003";
     /// Malformed string, number or identifier literal.
     pub const LITERAL: &str = "CT004";
-    /// Nested past [`crate::MAX_DEPTH`].
+    /// Nested past [`crate::MAX_DEPTH`], or too large to compile.
     pub const TOO_DEEP: &str = "CT005";
     /// A name that can't be assigned, defined twice, or spelled so.
     pub const NAME: &str = "CT006";

@@ -38,7 +38,8 @@ const OBJECT: [&str; 26] = [
 /// Whether `object` has the attribute and the sandbox does not let templates read it.
 pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
     if !name.starts_with('_') {
-        return false;
+        return matches!(object, Value::Iter(iter) if iter.type_name == "generator")
+            && matches!(name, "gi_frame" | "gi_code");
     }
     if OBJECT.contains(&name) {
         let own = matches!(name, "__module__" | "__dict__");

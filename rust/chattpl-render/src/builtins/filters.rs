@@ -5,10 +5,12 @@ use super::formatting;
 use super::text::{self, wrap};
 use super::tojson::tojson;
 use crate::error::{type_error, ErrorClass, RenderError, Result};
+use crate::meter;
 use crate::origin::{is_data, Tag, COMPUTED, UNUSED};
 use crate::pytext::{
     self, CaseOp, Cut, IndentOptions, Piece, Side, Toward, UrlPart, UrlizeOptions, WrapOptions,
 };
+use crate::value::build::StrBuilder;
 use crate::value::dict::DictBuilder;
 use crate::value::{Str, Value};
 use crate::vm::call::Args;
@@ -124,14 +126,14 @@ pub(crate) fn apply<'r>(
         Filter::WordCount => {
             let [] = args.bind("do_wordcount", [], 0, 1)?;
             let str = input.to_str(vm.arena);
-            vm.charge(str.len() as u64 / 32)?;
+            vm.charge(str.len() as u64 / 8)?;
             let count = pytext::wordcount(str.flat(vm.arena)) as i64;
             Ok(Value::Int(count, str.data_source(vm.arena)))
         }
         Filter::StripTags => {
             let [] = args.bind("do_striptags", [], 0, 1)?;
             let str = input.to_str(vm.arena);
-            vm.reserve(str.len())?;
+            vm.reserve(str.len() * 2)?;
             let stripped = pytext::striptags(str.flat(vm.arena));
             text::derived_text(vm, str, &stripped).map(Value::Str)
         }
@@ -186,7 +188,7 @@ fn trim<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
         Some(_) => return type_error("strip arg must be None or str"),
     };
     let str = input.to_str(vm.arena);
-    let range = pytext::strip_range(str.flat(vm.arena), chars, Side::Both);
+    let range = text::strip(vm, str, chars, Side::Both)?;
     Ok(wrap(is_markup(input), str.slice(vm.arena, range)))
 }
 
@@ -304,14 +306,18 @@ fn indent<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
 /// A string with HTML's special characters escaped.
 pub(crate) fn escape_str<'r>(vm: &Vm<'r>, str: Str<'r>) -> Str<'r> {
     let flat = str.flat(vm.arena);
+    meter::read(flat.len());
     if !flat
         .bytes()
         .any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\''))
     {
         return str;
     }
-    let pieces: Vec<Piece<'_>> = pytext::escape_html(flat).collect();
-    text::from_pieces(vm, str, &pieces, str)
+    let mut out = StrBuilder::new(vm.arena);
+    for piece in pytext::escape_html(flat) {
+        text::push_piece(vm, &mut out, str, &piece, str);
+    }
+    out.finish()
 }
 
 fn escape<'r>(
@@ -382,6 +388,7 @@ fn truncate<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
         Some(value) => index(value)?,
     };
     let str = input.to_str(vm.arena);
+    vm.charge(str.len() as u64 / 32)?;
     let pieces = pytext::truncate(str.flat(vm.arena), length, cut, end.flat(vm.arena), leeway)?;
     Ok(wrap(
         is_markup(input),
@@ -410,7 +417,8 @@ fn wordwrap<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let Some(str) = input.as_str() else {
         return Err(no_attribute(vm, input, "splitlines"));
     };
-    vm.reserve(str.len() * 4)?;
+    let words = pytext::wordcount(str.flat(vm.arena));
+    vm.reserve(str.len() * 4 + words * 512)?;
     let pieces = pytext::wordwrap(str.flat(vm.arena), options, wrapstring.flat(vm.arena))?;
     Ok(Value::Str(text::from_pieces(vm, str, &pieces, wrapstring)))
 }
@@ -517,7 +525,10 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
         extra_schemes: &schemes,
     };
     let str = input.to_str(vm.arena);
-    vm.reserve(str.len() * 4)?;
+    let words = pytext::wordcount(str.flat(vm.arena));
+    let link = escaped_rel.len() + escaped_target.len() + 64;
+    vm.reserve(str.len() * 4 + words.saturating_mul(link))?;
+    vm.charge((words as u64).saturating_mul(schemes.len() as u64 + 1))?;
     let escaped = if is_markup(input) {
         str
     } else {
@@ -603,7 +614,7 @@ fn to_float<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Result<Option<f64>> {
     Ok(match value {
         Value::Str(str) | Value::Markup(str) => pytext::parse_float(str.flat(vm.arena)),
         Value::Undefined(undefined) => return Err(undefined.error(vm.arena)),
-        Value::BigInt(big, _) => Some(pytext::PyInt::from(big.clone()).to_f64()?),
+        Value::BigInt(big, _) => Some(pytext::PyInt::from(big.get()).to_f64()?),
         other => crate::value::cmp::as_float(other),
     })
 }
@@ -677,6 +688,8 @@ fn round<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<
         };
     };
     if let Some(toward) = toward {
+        // It works with 10 to the power of the precision.
+        vm.charge(precision.unsigned_abs().saturating_mul(2).min(1 << 20))?;
         return Ok(Value::Float(
             pytext::round_toward(&value, precision, toward)?,
             source,

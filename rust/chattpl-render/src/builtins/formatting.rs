@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::filters::escape_str;
 use super::text::ADDED;
 use crate::error::{type_error, ErrorClass, RenderError, Result};
+use crate::meter;
 use crate::pytext::{
     self, Body, FieldPart, FieldSource, FormatArg, FormatDialect, FormatOutput, Formatted, Number,
     PercentArgs, PercentOutput, PyInt,
@@ -32,7 +33,7 @@ impl<'r> FormatArg for Arg<'r> {
         match self.value {
             Value::Bool(value, _) => Some(Number::Bool(value)),
             Value::Int(value, _) => Some(Number::Int(PyInt::Small(value))),
-            Value::BigInt(value, _) => Some(Number::Int(PyInt::from(value.clone()))),
+            Value::BigInt(value, _) => Some(Number::Int(PyInt::from(value.get()))),
             Value::Float(value, _) => Some(Number::Float(value)),
             _ => None,
         }
@@ -92,6 +93,18 @@ fn push_formatted<'r>(
         Body::Text(text) => out.push(text, tag),
     }
     out.push(&formatted.padding_right, tag);
+}
+
+/// Counts the text made for a field among what is held until the result is put together.
+fn hold(held: &mut usize, formatted: &Formatted) {
+    let body = match &formatted.body {
+        Body::Text(text) => text.len(),
+        Body::Verbatim | Body::Part(_) => 0,
+    };
+    let text = formatted.padding_left.len() + body + formatted.padding_right.len();
+    *held += text + 2 * std::mem::size_of::<Formatted>();
+    meter::held(*held);
+    meter::steps(1 + text / 16);
 }
 
 struct PercentValues<'a, 'r> {
@@ -191,7 +204,11 @@ pub(crate) fn percent<'r>(
         next: 0,
         escape: markup,
     };
+    let mut held = 0;
     pytext::format_percent(text, &mut values, &mut |output| {
+        if let PercentOutput::Field { formatted, .. } = &output {
+            hold(&mut held, formatted);
+        }
         outputs.push(output);
         Ok(())
     })?;
@@ -203,7 +220,6 @@ pub(crate) fn percent<'r>(
                 push_formatted(vm, &mut out, arg.value, formatted)
             }
         }
-        vm.reserve(out.copied() / 8)?;
     }
     let str = out.finish();
     Ok(super::text::wrap(markup, str))
@@ -291,7 +307,11 @@ pub(crate) fn format<'r>(
         mapping,
         escape: markup,
     };
+    let mut held = 0;
     pytext::format_fields(text, &mut fields, FormatDialect::Formatter, &mut |output| {
+        if let FormatOutput::Field { formatted, .. } = &output {
+            hold(&mut held, formatted);
+        }
         outputs.push(output);
         Ok(())
     })?;
@@ -312,7 +332,6 @@ pub(crate) fn format<'r>(
                 push_formatted(vm, &mut out, arg.value, formatted)
             }
         }
-        vm.reserve(out.copied() / 8)?;
     }
     let str: Str<'r> = out.finish();
     Ok(super::text::wrap(markup, str))

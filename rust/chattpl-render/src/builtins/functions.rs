@@ -246,6 +246,8 @@ fn strftime_now<'r>(vm: &mut Vm<'r>, format: Value<'r>) -> Result<Value<'r>> {
         };
         return type_error(format!("strftime() argument 1 must be str, not {name}"));
     };
+    // The longest directives give about thirty characters for two.
+    vm.reserve(format.len() * 16)?;
     let text = pytext::strftime(&vm.clock.now, format.flat(vm.arena))?;
     vm.reserve(text.len())?;
     let tag = crate::origin::Tag {

@@ -3,6 +3,7 @@
 use super::text::{self, wrap};
 use super::{filters, formatting};
 use crate::error::{type_error, value_error, ErrorClass, RenderError, Result};
+use crate::meter;
 use crate::pytext::{self, CaseOp, Direction, Padding, Side};
 use crate::value::cmp::equal;
 use crate::value::{Str, Value, View, ViewKind};
@@ -256,6 +257,7 @@ pub(crate) fn call<'r>(
                 }
                 Method::Count => {
                     let [item] = one(name, method, args)?;
+                    vm.charge(seq.items.len() as u64 / 4)?;
                     let count = seq
                         .items
                         .iter()
@@ -268,8 +270,7 @@ pub(crate) fn call<'r>(
         }
         Value::Range(range) => {
             let [item] = one("range", method, args)?;
-            let found =
-                (0..range.len()).find(|at| equal(vm.arena, Value::int(range.get(*at)), item));
+            let found = crate::vm::ops::range_index(range, item);
             match (method, found) {
                 (Method::Count, found) => Ok(Value::int(found.is_some().into())),
                 (_, Some(at)) => Ok(Value::int(at)),
@@ -361,6 +362,7 @@ fn sequence_index<'r>(
         _ => otherwise,
     };
     let (start, stop) = (bound(1, 0), bound(2, items.len() as i64));
+    vm.charge(items.len() as u64 / 4)?;
     let found = items.iter().enumerate().find(|(at, other)| {
         (*at as i64) >= start && (*at as i64) < stop && equal(vm.arena, **other, item)
     });
@@ -524,7 +526,8 @@ fn call_str<'r>(
         M::SplitLines => {
             let [keepends] = args.bind("splitlines", ["keepends"], 0, 0)?;
             let flat = str.flat(vm.arena);
-            vm.reserve(flat.len() / 8)?;
+            let breaks = flat.chars().filter(|c| pytext::is_linebreak(*c)).count();
+            vm.reserve(flat.len() + breaks * text::BYTES_PER_SLICE)?;
             let ranges = pytext::splitlines(flat, keepends.is_some_and(|value| value.truthy()));
             text::slices(vm, str, markup, &ranges)
         }
@@ -542,7 +545,7 @@ fn call_str<'r>(
         }
         M::StripTags | M::Unescape => {
             let flat = str.flat(vm.arena);
-            vm.reserve(flat.len())?;
+            vm.reserve(flat.len() * 2)?;
             let out = if method == M::StripTags {
                 pytext::striptags(flat)
             } else {
@@ -557,7 +560,7 @@ fn call_str<'r>(
         _ => {
             exactly("str", method, args, 0)?;
             let flat = str.flat(vm.arena);
-            vm.charge(flat.len() as u64 / 32)?;
+            vm.charge(flat.len() as u64 / 8)?;
             Ok(Value::bool(classify(method, flat)))
         }
     }
@@ -613,7 +616,7 @@ fn strip<'r>(
             Some(str_arg(vm, *value, false, &message)?.flat(vm.arena))
         }
     };
-    let range = pytext::strip_range(str.flat(vm.arena), chars, side);
+    let range = text::strip(vm, str, chars, side)?;
     Ok(wrap(markup, str.slice(vm.arena, range)))
 }
 
@@ -632,11 +635,18 @@ fn split<'r>(
     };
     let flat = str.flat(vm.arena);
     vm.charge(flat.len() as u64 / 128)?;
+    let most = maxsplit.unwrap_or(usize::MAX);
     let ranges = match sep {
-        None | Some(Value::None(_)) => pytext::split_whitespace(flat, maxsplit, direction),
+        None | Some(Value::None(_)) => {
+            let spaces = flat.chars().filter(|c| pytext::is_whitespace(*c)).count();
+            vm.reserve(spaces.min(most) * text::BYTES_PER_SLICE)?;
+            pytext::split_whitespace(flat, maxsplit, direction)
+        }
         Some(sep) => {
-            let sep = str_arg(vm, sep, false, "must be str or None, not {}")?;
-            pytext::split_on(flat, sep.flat(vm.arena), maxsplit, direction)?
+            let sep = str_arg(vm, sep, false, "must be str or None, not {}")?.flat(vm.arena);
+            let found = memchr::memmem::find_iter(flat.as_bytes(), sep.as_bytes()).count();
+            vm.reserve(found.min(most) * text::BYTES_PER_SLICE)?;
+            pytext::split_on(flat, sep, maxsplit, direction)?
         }
     };
     text::slices(vm, str, markup, &ranges)
@@ -650,14 +660,23 @@ fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> R
     between(name, args, 1, 3)?;
     let (start, end) = (optional_index(args, 1)?, optional_index(args, 2)?);
     let flat = str.flat(vm.arena);
-    let holds = |affix: &str| match method {
-        Method::StartsWith => pytext::starts_with(flat, affix, start, end),
-        _ => pytext::ends_with(flat, affix, start, end),
+    let from_middle = args.positional.len() > 1;
+    let holds = |affix: &str| {
+        meter::read(if from_middle {
+            flat.len()
+        } else {
+            affix.len().min(flat.len())
+        });
+        match method {
+            Method::StartsWith => pytext::starts_with(flat, affix, start, end),
+            _ => pytext::ends_with(flat, affix, start, end),
+        }
     };
     match args.positional[0] {
         Value::Str(affix) | Value::Markup(affix) => Ok(Value::bool(holds(affix.flat(vm.arena)))),
         Value::Tuple(seq) => {
             for item in seq.items {
+                vm.charge(1)?;
                 let Some(affix) = item.as_str() else {
                     let other = item.type_name();
                     return type_error(format!(
@@ -750,7 +769,7 @@ fn find<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> Re
     let wanted = str_arg(vm, args.positional[0], false, "must be str, not {}")?.flat(vm.arena);
     let (start, end) = (optional_index(args, 1)?, optional_index(args, 2)?);
     let flat = str.flat(vm.arena);
-    vm.charge(flat.len() as u64 / 128)?;
+    vm.charge(flat.len() as u64 / if wanted.len() > 64 { 16 } else { 64 })?;
     let found = match method {
         Method::Count => {
             return Ok(Value::Int(
@@ -831,6 +850,7 @@ fn spaced<'r>(
         let [tabsize] = args.bind("expandtabs", ["tabsize"], 0, 0)?;
         let tabsize = tabsize.map_or(Ok(8), int_arg)?;
         let tabs = memchr::memchr_iter(b'\t', flat.as_bytes()).count();
+        meter::held(tabs * 2 * text::BYTES_PER_SLICE);
         vm.reserve(
             flat.len()
                 .saturating_add(tabs.saturating_mul(usize::try_from(tabsize).unwrap_or(0))),

@@ -5,6 +5,7 @@ use num_integer::Integer;
 
 use super::filters::Filter;
 use crate::error::Result;
+use crate::meter;
 use crate::pytext;
 use crate::value::cmp::as_big;
 use crate::value::Value;
@@ -15,7 +16,7 @@ macro_rules! tests {
     ($($variant:ident: $($name:literal)|+,)*) => {
         /// A test by name.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[allow(missing_docs)]
+        #[allow(missing_docs, clippy::enum_variant_names)]
         pub(crate) enum Test { $($variant),* }
 
         impl Test {
@@ -167,8 +168,8 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
                 | Value::Joiner(_)
                 | Value::Undefined(_)
         ),
-        Test::Lower => pytext::islower(input.to_str(vm.arena).flat(vm.arena)),
-        Test::Upper => pytext::isupper(input.to_str(vm.arena).flat(vm.arena)),
+        Test::Lower => pytext::islower(read_text(vm, input)),
+        Test::Upper => pytext::isupper(read_text(vm, input)),
         Test::Odd => remainder_is(vm, input, Value::int(2), 1)?,
         Test::Even => remainder_is(vm, input, Value::int(2), 0)?,
         Test::Filter => input
@@ -179,6 +180,13 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
             .is_some_and(|str| Test::by_name(str.flat(vm.arena)).is_some()),
         _ => unreachable!("tests with arguments are applied by `apply`"),
     })
+}
+
+/// `str(value)`, to be looked at from end to end.
+fn read_text<'r>(vm: &Vm<'r>, value: Value<'r>) -> &'r str {
+    let str = value.to_str(vm.arena);
+    meter::read(str.len() * 8);
+    str.flat(vm.arena)
 }
 
 /// `value % num == wanted`.
@@ -204,7 +212,7 @@ fn same<'r>(a: Value<'r>, b: Value<'r>) -> bool {
         (Value::Bool(a, _), Value::Bool(b, _)) => a == b,
         (Value::Int(a, _), Value::Int(b, _)) => a == b && (-5..=256).contains(&a),
         (Value::Str(crate::value::Str::Run(a)), Value::Str(crate::value::Str::Run(b))) => {
-            a.text == b.text && (a.text.len() < 2 || std::ptr::eq(a.text, b.text))
+            std::ptr::eq(a.text, b.text) || a.text.len() < 2 && a.text == b.text
         }
         (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => std::ptr::eq(a, b),
         (Value::Dict(a), Value::Dict(b)) => std::ptr::eq(a, b),

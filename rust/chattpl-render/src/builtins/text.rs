@@ -3,11 +3,15 @@
 use std::ops::Range;
 
 use crate::error::Result;
+use crate::meter;
 use crate::origin::{Tag, UNUSED};
-use crate::pytext::{self, CaseOp, Padding, Piece};
+use crate::pytext::{self, CaseOp, Padding, Piece, Side};
 use crate::value::build::StrBuilder;
 use crate::value::{Str, Value};
 use crate::vm::Vm;
+
+/// Bytes that a slice of a string may take up until it is in a list.
+pub(crate) const BYTES_PER_SLICE: usize = 112;
 
 /// Puts a changed string together: text that stems from source bytes has their tag, inserted text the first of
 /// `inserted`'s.
@@ -24,7 +28,7 @@ pub(crate) fn from_pieces<'r>(
     out.finish()
 }
 
-fn push_piece<'r>(
+pub(crate) fn push_piece<'r>(
     vm: &Vm<'r>,
     out: &mut StrBuilder<'r>,
     str: Str<'r>,
@@ -113,6 +117,21 @@ pub(crate) fn replace<'r>(
     Ok(out.finish())
 }
 
+/// The bytes that `strip` leaves.
+pub(crate) fn strip<'r>(
+    vm: &mut Vm<'r>,
+    str: Str<'r>,
+    chars: Option<&str>,
+    side: Side,
+) -> Result<Range<usize>> {
+    let flat = str.flat(vm.arena);
+    let per_char = 1 + chars.map_or(0, str::len) / 16;
+    vm.charge((flat.len() / 256).saturating_mul(per_char) as u64)?;
+    let kept = pytext::strip_range(flat, chars, side);
+    vm.charge((flat.len() - kept.len()) as u64 / 16)?;
+    Ok(kept)
+}
+
 /// Text between spaces on both sides; the spaces are the string's own.
 pub(crate) fn pad<'r>(
     vm: &mut Vm<'r>,
@@ -123,7 +142,7 @@ pub(crate) fn pad<'r>(
     if padding.left + padding.right == 0 {
         return Ok(str);
     }
-    vm.reserve(str.len() + (padding.left + padding.right) * fill.len())?;
+    vm.reserve(str.len() + (padding.left + padding.right).saturating_mul(fill.len()) * 2)?;
     let tag = fill.tag_at(vm.arena, 0);
     let fill = fill.flat(vm.arena);
     let mut out = StrBuilder::new(vm.arena);
@@ -140,7 +159,7 @@ pub(crate) fn slices<'r>(
     markup: bool,
     ranges: &[Range<usize>],
 ) -> Result<Value<'r>> {
-    vm.reserve(ranges.len() * 96)?;
+    vm.reserve(ranges.len() * BYTES_PER_SLICE)?;
     let parts: Vec<Value<'r>> = ranges
         .iter()
         .map(|range| wrap(markup, str.slice(vm.arena, range.clone())))
@@ -163,16 +182,14 @@ pub(crate) fn join<'r>(vm: &mut Vm<'r>, separator: Str<'r>, items: &[Str<'r>]) -
     let separators = separator
         .len()
         .saturating_mul(items.len().saturating_sub(1));
-    vm.reserve(separators.saturating_add(items.len() * 32))?;
+    vm.reserve(items.len() * 32)?;
+    meter::joined_len(separators, 0);
     let mut out = StrBuilder::new(vm.arena);
     for (at, item) in items.iter().enumerate() {
         if at > 0 {
             out.push_str(separator);
         }
         out.push_str(*item);
-        if at % 64 == 0 {
-            vm.reserve(out.copied())?;
-        }
     }
     Ok(out.finish())
 }

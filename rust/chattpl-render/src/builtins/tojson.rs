@@ -3,6 +3,7 @@
 //! Leaves keep their origin; punctuation is the template's.
 
 use crate::error::{type_error, value_error, Result};
+use crate::meter;
 use crate::origin::{is_data, Tag, UNUSED};
 use crate::pytext::{self, JsonCharset};
 use crate::value::build::StrBuilder;
@@ -86,8 +87,11 @@ fn separator_pair<'r>(vm: &mut Vm<'r>, pair: Value<'r>) -> Result<(Str<'r>, Str<
 struct Writer<'a, 'r> {
     vm: &'a mut Vm<'r>,
     layout: &'a Layout<'r>,
-    depth: usize,
+    depth: u32,
 }
+
+/// Most bytes that one byte becomes when it is escaped.
+const ESCAPED: usize = 6;
 
 const PUNCTUATION: Tag = Tag::COMPUTED;
 
@@ -111,7 +115,7 @@ impl<'r> Writer<'_, 'r> {
             Value::Bool(true, source) => out.push("true", leaf(source)),
             Value::Bool(false, source) => out.push("false", leaf(source)),
             Value::Int(value, source) => push_int(value, leaf(source), out),
-            Value::BigInt(value, source) => out.push(&value.to_string(), leaf(source)),
+            Value::BigInt(value, source) => out.push(&value.text(), leaf(source)),
             Value::Float(value, source) => out.push(&pytext::json_float(value), leaf(source)),
             Value::List(seq) | Value::Tuple(seq) => self.list(seq.items, out)?,
             Value::Dict(dict) => self.dict(dict.entries, out)?,
@@ -129,7 +133,7 @@ impl<'r> Writer<'_, 'r> {
         str.for_each_run(|run| {
             match pytext::json_clean_prefix(run.text, self.layout.charset) {
                 clean if clean == run.text.len() => out.push_run(run),
-                clean => out.push_with(run.tag, |out| {
+                clean => out.push_with(run.tag, clean + (run.text.len() - clean) * ESCAPED, |out| {
                     pytext::json_escape_into(run.text, clean, self.layout.charset, |piece| out.push_str(piece));
                 }),
             }
@@ -138,15 +142,12 @@ impl<'r> Writer<'_, 'r> {
     }
 
     fn open(&mut self, out: &mut StrBuilder<'r>, bracket: &str) -> Result<()> {
-        self.vm.enter()?;
-        self.depth += 1;
-        self.vm.reserve(out.copied() / 8)?;
+        self.depth = meter::deeper(self.depth);
         out.push(bracket, PUNCTUATION);
         Ok(())
     }
 
     fn close(&mut self, out: &mut StrBuilder<'r>, bracket: &str) -> Result<()> {
-        self.vm.leave();
         self.depth -= 1;
         self.newline(out)?;
         out.push(bracket, PUNCTUATION);
@@ -156,13 +157,10 @@ impl<'r> Writer<'_, 'r> {
     fn newline(&mut self, out: &mut StrBuilder<'r>) -> Result<()> {
         if let Some(indent) = self.layout.indent {
             let depth = self.depth;
-            out.push_with(PUNCTUATION, |out| {
+            out.push_with(PUNCTUATION, 1 + indent.len() * depth as usize, |out| {
                 out.push('\n');
                 (0..depth).for_each(|_| out.push_str(indent));
             });
-            if indent.len() * depth > 1024 {
-                self.vm.reserve(out.copied())?;
-            }
         }
         Ok(())
     }

@@ -303,8 +303,7 @@ impl Compiler<'_> {
         frame: Frame,
         with_caller: bool,
     ) -> Compiled {
-        let simple =
-            args.star.is_none() && args.double_star.is_none() && args.positional.len() < 250;
+        let simple = is_simple(args);
         if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller)
         {
             self.expr(object, frame)?;
@@ -361,11 +360,17 @@ impl Compiler<'_> {
         if names.is_empty() {
             return NO_KEYWORDS;
         }
-        if let Some(at) = self.keywords.iter().position(|list| **list == *names) {
-            return at as u16;
+        let names = names.into_boxed_slice();
+        if let Some(at) = self.keyword_ids.get(&names) {
+            return *at;
         }
-        self.keywords.push(names.into_boxed_slice());
-        self.keywords.len() as u16 - 1
+        let Ok(at) = u16::try_from(self.keywords.len()) else {
+            self.overflowed = true;
+            return NO_KEYWORDS;
+        };
+        self.keyword_ids.insert(names.clone(), at);
+        self.keywords.push(names);
+        at
     }
 
     /// Pushes positional list, `*` value, keyword mapping and `**` value (`none` where absent).
@@ -415,7 +420,7 @@ impl Compiler<'_> {
             Some(_) => None,
             None => Some(self.unknown("filter", name, frame)?),
         };
-        if args.star.is_some() || args.double_star.is_some() {
+        if !is_simple(args) {
             self.spread(args, span, frame, false)?;
             let instr = filter
                 .map(Instr::FilterSpread)
@@ -452,7 +457,7 @@ impl Compiler<'_> {
             Some(_) => None,
             None => Some(self.unknown("test", name, frame)?),
         };
-        if args.star.is_some() || args.double_star.is_some() {
+        if !is_simple(args) {
             self.spread(args, span, frame, false)?;
             let instr = test.map(Instr::TestSpread).or(unknown.map(Instr::Unknown));
             self.emit(instr.expect("known or unknown"), span);
@@ -482,6 +487,11 @@ impl Compiler<'_> {
         let message = format!("No {kind} named '{}' found.", name.text);
         Ok(self.delayed_error(ErrorClass::TemplateRuntimeError, message))
     }
+}
+
+/// Whether the arguments can be counted in the instruction itself.
+fn is_simple(args: &Args) -> bool {
+    args.star.is_none() && args.double_star.is_none() && args.positional.len() < 250
 }
 
 /// Whether evaluating the expression can neither fail nor change anything.

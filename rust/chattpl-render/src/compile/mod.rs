@@ -33,6 +33,7 @@ impl Program {
     pub fn from_parsed(parsed: Parsed, name: Option<&str>) -> Result<Program, Box<Diagnostic>> {
         let mut compiler = Compiler::new(&parsed, name);
         compiler.template(&parsed.template)?;
+        compiler.check_size()?;
         let Compiler {
             functions,
             constants,
@@ -124,6 +125,9 @@ struct Compiler<'a> {
     globals: Vec<u32>,
     global_ids: HashMap<Box<str>, u32>,
     keywords: Vec<Box<[u32]>>,
+    keyword_ids: HashMap<Box<[u32]>, u16>,
+    /// A number of the program did not fit its field.
+    overflowed: bool,
     places: Vec<Span>,
     errors: Vec<DelayedError>,
     has_blocks: Option<()>,
@@ -146,6 +150,8 @@ impl<'a> Compiler<'a> {
             globals: Vec::new(),
             global_ids: HashMap::new(),
             keywords: vec![Box::default()],
+            keyword_ids: HashMap::from([(Box::default(), 0)]),
+            overflowed: false,
             places: Vec::new(),
             errors: Vec::new(),
             has_blocks: contains_block(&parsed.template.body).then_some(()),
@@ -171,6 +177,26 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
+    /// Refuses a template that has more names than the bytecode can number.
+    fn check_size(&self) -> Compiled {
+        if !self.overflowed && !self.scopes.overflowed() {
+            return Ok(());
+        }
+        let span = Span::default();
+        Err(Box::new(Diagnostic {
+            code: chattpl_syntax::code::TOO_DEEP,
+            severity: Severity::Error,
+            jinja_message: None,
+            message: "template too large: it has too many variables, or keyword arguments"
+                .to_owned(),
+            error_class: SyntaxClass::TemplateSyntaxError,
+            lineno: self.line(span),
+            span,
+            hint: Some("keep data in the arguments of the render, not in the template".to_owned()),
+            name: self.name.map(Into::into),
+        }))
+    }
+
     // Functions and slots
 
     fn begin_function(&mut self, name: Option<&str>, base_level: u32) -> FunctionId {
@@ -192,6 +218,7 @@ impl<'a> Compiler<'a> {
     fn end_function(&mut self) {
         let state = self.stack.pop().expect("a function is being compiled");
         self.functions[state.id as usize].thread_jumps();
+        self.overflowed |= state.slots.len() > usize::from(u16::MAX);
         self.functions[state.id as usize].slots = state.slots.len() as u16;
     }
 

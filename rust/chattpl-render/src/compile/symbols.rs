@@ -18,6 +18,9 @@ pub(crate) enum Load {
     Undefined,
 }
 
+/// Names that may be copied for the branches of `if`s; the largest real template copies a few thousand.
+const MAX_COPIED: usize = 2_000_000;
+
 /// Index of a scope in a [`Scopes`].
 pub(crate) type ScopeId = usize;
 
@@ -28,6 +31,8 @@ pub(crate) struct Scope {
     pub level: u32,
     refs: HashMap<Box<str>, Ident>,
     pub loads: Vec<(Ident, Load)>,
+    /// Where each variable stands in `loads`.
+    positions: HashMap<Ident, usize>,
     pub stores: BTreeSet<Box<str>>,
 }
 
@@ -35,9 +40,16 @@ pub(crate) struct Scope {
 #[derive(Debug, Default)]
 pub(crate) struct Scopes {
     items: Vec<Scope>,
+    /// Names copied for the branches of `if`s so far.
+    copied: usize,
 }
 
 impl Scopes {
+    /// Whether the `if`s and names of the template are too many to be told apart.
+    pub fn overflowed(&self) -> bool {
+        self.copied > MAX_COPIED
+    }
+
     /// A scope inside `parent`.
     pub fn add(&mut self, parent: Option<ScopeId>) -> ScopeId {
         let level = parent.map_or(0, |parent| self.items[parent].level + 1);
@@ -46,6 +58,7 @@ impl Scopes {
             level,
             refs: HashMap::new(),
             loads: Vec::new(),
+            positions: HashMap::new(),
             stores: BTreeSet::new(),
         });
         self.items.len() - 1
@@ -73,8 +86,8 @@ impl Scopes {
         let mut next = Some(scope);
         while let Some(id) = next {
             let scope = &self.items[id];
-            if let Some((_, load)) = scope.loads.iter().rev().find(|(other, _)| other == ident) {
-                return Some(load);
+            if let Some(at) = scope.positions.get(ident) {
+                return Some(&scope.loads[*at].1);
             }
             next = scope.parent;
         }
@@ -88,10 +101,13 @@ impl Scopes {
     }
 
     fn set_load(&mut self, scope: ScopeId, ident: Ident, load: Load) {
-        let loads = &mut self.items[scope].loads;
-        match loads.iter_mut().find(|(other, _)| *other == ident) {
-            Some(entry) => entry.1 = load,
-            None => loads.push((ident, load)),
+        let scope = &mut self.items[scope];
+        match scope.positions.get(&ident) {
+            Some(at) => scope.loads[*at].1 = load,
+            None => {
+                scope.positions.insert(ident.clone(), scope.loads.len());
+                scope.loads.push((ident, load));
+            }
         }
     }
 
@@ -188,6 +204,16 @@ impl Scopes {
     fn visit_if(&mut self, scope: ScopeId, node: &If) {
         // Jinja2 nests an `elif` as an `If` of its own inside the list of `elif` nodes.
         self.visit_expr(scope, &node.branches[0].test);
+        let copies = 2 * node.branches.len() + 1;
+        self.copied += copies * self.items[scope].loads.len();
+        if self.overflowed() {
+            // The template will be refused; its names are declared all the same.
+            for branch in &node.branches {
+                self.visit_expr(scope, &branch.test);
+                self.visit_body(scope, &branch.body);
+            }
+            return self.visit_body(scope, &node.otherwise);
+        }
         let original = self.items[scope].clone();
         let mut branches = Vec::with_capacity(3);
         self.visit_body(scope, &node.branches[0].body);

@@ -53,7 +53,7 @@ impl FormatError {
     ///
     /// Python fails with `MemoryError` somewhere beyond; the limit here is fixed
     /// so that a template cannot exhaust memory with one width.
-    pub const MAX_PADDING: usize = 1 << 26;
+    pub const MAX_PADDING: usize = 1 << 24;
 
     pub(super) fn new(class: ErrorClass, message: impl Into<String>) -> Self {
         FormatError {

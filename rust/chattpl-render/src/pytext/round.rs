@@ -59,9 +59,7 @@ pub fn round_toward(value: &Number, places: i64, toward: Toward) -> Result<f64, 
         }
         return Ok(whole / scale);
     }
-    let places = u32::try_from(places)
-        .ok()
-        .filter(|places| *places <= 100_000);
+    let places = u32::try_from(places).ok().filter(|places| *places <= 5_000);
     let scale = BigInt::from(10).pow(places.ok_or_else(FormatError::memory)?);
     let whole = match value {
         Number::Float(float) => {

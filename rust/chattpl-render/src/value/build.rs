@@ -6,6 +6,7 @@ use bumpalo::collections::{String as BumpString, Vec as BumpVec};
 use bumpalo::Bump;
 
 use super::{Run, Str};
+use crate::meter;
 use crate::origin::Tag;
 
 /// Runs at least this long are borrowed instead of copied.
@@ -38,24 +39,44 @@ impl<'r> StrBuilder<'r> {
             return;
         }
         let start = self.text.len();
+        self.grow(text.len());
         self.text.push_str(text);
         match self.pieces.last_mut() {
             Some(Piece::Copied(range, last)) if *last == tag => range.end = self.text.len(),
-            _ => self.pieces.push(Piece::Copied(start..self.text.len(), tag)),
+            _ => self.push_piece(Piece::Copied(start..self.text.len(), tag)),
         }
     }
 
-    /// Adds what `write` appends.
+    /// Adds what `write` appends, `most` bytes or fewer.
     #[inline]
-    pub fn push_with(&mut self, tag: Tag, write: impl FnOnce(&mut BumpString<'r>)) {
+    pub fn push_with(&mut self, tag: Tag, most: usize, write: impl FnOnce(&mut BumpString<'r>)) {
         let start = self.text.len();
+        self.grow(most);
         write(&mut self.text);
         let end = self.text.len();
         match self.pieces.last_mut() {
             Some(Piece::Copied(range, last)) if *last == tag => range.end = end,
             _ if start == end => {}
-            _ => self.pieces.push(Piece::Copied(start..end, tag)),
+            _ => self.push_piece(Piece::Copied(start..end, tag)),
         }
+    }
+
+    /// Makes sure that `count` more bytes are allowed.
+    #[inline]
+    fn grow(&self, count: usize) {
+        let (len, capacity) = (self.text.len(), self.text.capacity());
+        if count > capacity - len {
+            // The buffer at least doubles, and the old text stays in the arena.
+            meter::write(self.arena, (capacity * 2).max(len + count));
+        }
+    }
+
+    fn push_piece(&mut self, piece: Piece<'r>) {
+        let capacity = self.pieces.capacity();
+        if self.pieces.len() == capacity {
+            meter::write(self.arena, capacity * 2 * std::mem::size_of::<Piece<'_>>());
+        }
+        self.pieces.push(piece);
     }
 
     /// Adds one character.
@@ -68,7 +89,7 @@ impl<'r> StrBuilder<'r> {
         if run.text.len() < BORROW_FROM && !run.text.is_empty() {
             self.push(run.text, run.tag);
         } else {
-            self.pieces.push(Piece::Borrowed(run));
+            self.push_piece(Piece::Borrowed(run));
         }
     }
 
@@ -82,11 +103,6 @@ impl<'r> StrBuilder<'r> {
         self.push_str(str.slice(self.arena, range));
     }
 
-    /// Bytes copied so far, for limits.
-    pub fn copied(&self) -> usize {
-        self.text.len()
-    }
-
     /// The finished string.
     pub fn finish(self) -> Str<'r> {
         let text: &'r str = self.text.into_bump_str();
@@ -98,6 +114,10 @@ impl<'r> StrBuilder<'r> {
                 });
             }
         }
+        meter::write(
+            self.arena,
+            self.pieces.len() * std::mem::size_of::<Run<'_>>(),
+        );
         let runs = self.pieces.iter().map(|piece| match piece {
             Piece::Copied(range, tag) => Run {
                 text: &text[range.clone()],

@@ -8,9 +8,10 @@ use num_traits::{FromPrimitive, ToPrimitive};
 
 use super::{Value, ViewKind};
 use crate::error::{type_error, Result};
+use crate::meter;
 
-/// Nesting beyond which two containers are taken as unequal; input cannot be deeper.
-const MAX_DEPTH: u32 = 600;
+/// Elements that are looked at in one step of work.
+const ITEMS_PER_STEP: usize = 8;
 
 /// `a == b`.
 pub(crate) fn equal<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>) -> bool {
@@ -18,34 +19,40 @@ pub(crate) fn equal<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>) -> bool {
 }
 
 fn equal_at<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>, depth: u32) -> bool {
-    if depth > MAX_DEPTH {
-        return false;
-    }
     match (a, b) {
         (Value::Undefined(_) | Value::Missing, Value::Undefined(_) | Value::Missing) => true,
         (Value::None(_), Value::None(_)) => true,
         (Value::Str(a) | Value::Markup(a), Value::Str(b) | Value::Markup(b)) => {
-            a.len() == b.len() && a.flat(arena) == b.flat(arena)
+            if a.len() != b.len() {
+                return false;
+            }
+            meter::read(a.len());
+            a.flat(arena) == b.flat(arena)
         }
         (Value::List(a), Value::List(b)) | (Value::Tuple(a), Value::Tuple(b)) => {
+            let depth = meter::deeper(depth);
             a.items.len() == b.items.len()
-                && a.items
-                    .iter()
-                    .zip(b.items)
-                    .all(|(a, b)| equal_at(arena, *a, *b, depth + 1))
+                && a.items.iter().zip(b.items).enumerate().all(|(at, (a, b))| {
+                    count_item(at);
+                    equal_at(arena, *a, *b, depth)
+                })
         }
         (Value::Dict(a), Value::Dict(b)) => {
+            let depth = meter::deeper(depth);
             a.entries.len() == b.entries.len()
                 && a.entries.iter().all(|(key, value)| {
+                    meter::steps(1);
                     b.get(arena, *key)
-                        .is_some_and(|other| equal_at(arena, *value, other, depth + 1))
+                        .is_some_and(|other| equal_at(arena, *value, other, depth))
                 })
         }
         (Value::View(a), Value::View(b)) if a.kind == b.kind && a.kind != ViewKind::Values => {
+            let depth = meter::deeper(depth);
             a.dict.entries.len() == b.dict.entries.len()
                 && a.dict.entries.iter().all(|(key, value)| {
+                    meter::steps(1);
                     b.dict.get(arena, *key).is_some_and(|other| {
-                        a.kind == ViewKind::Keys || equal_at(arena, *value, other, depth + 1)
+                        a.kind == ViewKind::Keys || equal_at(arena, *value, other, depth)
                     })
                 })
         }
@@ -61,9 +68,16 @@ fn equal_at<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>, depth: u32) -> bool
         (Value::Joiner(a), Value::Joiner(b)) => std::ptr::eq(a, b),
         (Value::Function(a), Value::Function(b)) => a == b,
         (Value::Method(a), Value::Method(b)) => {
-            a.method == b.method && equal_at(arena, a.object, b.object, depth + 1)
+            a.method == b.method && equal_at(arena, a.object, b.object, meter::deeper(depth))
         }
         _ => numbers(a, b).is_some_and(|order| order == Some(Ordering::Equal)),
+    }
+}
+
+/// Takes a step at the first of every few elements.
+fn count_item(at: usize) {
+    if at % ITEMS_PER_STEP == 0 {
+        meter::steps(1);
     }
 }
 
@@ -72,29 +86,29 @@ fn numbers(a: Value<'_>, b: Value<'_>) -> Option<Option<Ordering>> {
     match (number(a)?, number(b)?) {
         (Number::Int(a), Number::Int(b)) => Some(Some(a.cmp(&b))),
         (Number::Float(a), Number::Float(b)) => Some(a.partial_cmp(&b)),
-        (Number::Big(a), Number::Big(b)) => Some(Some(a.cmp(b))),
-        (Number::Int(a), Number::Big(b)) => Some(Some(BigInt::from(a).cmp(b))),
+        (Number::Big(a), Number::Big(b)) => Some(Some(a.cmp(&b))),
+        (Number::Int(a), Number::Big(b)) => Some(Some(BigInt::from(a).cmp(&b))),
         (Number::Big(a), Number::Int(b)) => Some(Some(a.cmp(&BigInt::from(b)))),
         (Number::Int(a), Number::Float(b)) => Some(int_float(&BigInt::from(a), b)),
         (Number::Float(a), Number::Int(b)) => {
             Some(int_float(&BigInt::from(b), a).map(Ordering::reverse))
         }
-        (Number::Big(a), Number::Float(b)) => Some(int_float(a, b)),
-        (Number::Float(a), Number::Big(b)) => Some(int_float(b, a).map(Ordering::reverse)),
+        (Number::Big(a), Number::Float(b)) => Some(int_float(&a, b)),
+        (Number::Float(a), Number::Big(b)) => Some(int_float(&b, a).map(Ordering::reverse)),
     }
 }
 
-enum Number<'a> {
+enum Number {
     Int(i64),
-    Big(&'a BigInt),
+    Big(BigInt),
     Float(f64),
 }
 
-fn number(value: Value<'_>) -> Option<Number<'_>> {
+fn number(value: Value<'_>) -> Option<Number> {
     match value {
         Value::Bool(value, _) => Some(Number::Int(value.into())),
         Value::Int(value, _) => Some(Number::Int(value)),
-        Value::BigInt(value, _) => Some(Number::Big(value)),
+        Value::BigInt(value, _) => Some(Number::Big(value.get())),
         Value::Float(value, _) => Some(Number::Float(value)),
         _ => None,
     }
@@ -127,17 +141,31 @@ pub(crate) fn compare<'r>(
     b: Value<'r>,
     symbol: &str,
 ) -> Result<Option<Ordering>> {
+    compare_at(arena, a, b, symbol, 0)
+}
+
+fn compare_at<'r>(
+    arena: &'r Bump,
+    a: Value<'r>,
+    b: Value<'r>,
+    symbol: &str,
+    depth: u32,
+) -> Result<Option<Ordering>> {
     if let (Some(a), Some(b)) = (a.as_str(), b.as_str()) {
-        return Ok(Some(a.flat(arena).chars().cmp(b.flat(arena).chars())));
+        meter::read(a.len().min(b.len()));
+        // UTF-8 sorts as its characters do.
+        return Ok(Some(a.flat(arena).cmp(b.flat(arena))));
     }
     if let Some(order) = numbers(a, b) {
         return Ok(order);
     }
     match (a, b) {
         (Value::List(x), Value::List(y)) | (Value::Tuple(x), Value::Tuple(y)) => {
-            for (a, b) in x.items.iter().zip(y.items) {
+            let depth = meter::deeper(depth);
+            for (at, (a, b)) in x.items.iter().zip(y.items).enumerate() {
+                count_item(at);
                 if !equal(arena, *a, *b) {
-                    return compare(arena, *a, *b, symbol);
+                    return compare_at(arena, *a, *b, symbol, depth);
                 }
             }
             Ok(Some(x.items.len().cmp(&y.items.len())))
@@ -166,7 +194,7 @@ pub(crate) fn as_float(value: Value<'_>) -> Option<f64> {
 pub(crate) fn as_big(value: Value<'_>) -> Option<BigInt> {
     match number(value)? {
         Number::Int(value) => Some(value.into()),
-        Number::Big(value) => Some(value.clone()),
+        Number::Big(value) => Some(value),
         Number::Float(_) => None,
     }
 }

@@ -7,7 +7,9 @@ use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 
 use super::cmp::equal;
+use super::key::HashKey;
 use super::{Str, Value};
+use crate::meter;
 
 /// Mappings up to this size are searched from the front.
 const LINEAR: usize = 8;
@@ -20,7 +22,7 @@ pub(crate) struct Dict<'r> {
     index: Cell<Option<&'r Index<'r>>>,
 }
 
-/// Positions of the string keys of a large mapping, by hash; `u32::MAX` marks a free slot.
+/// Positions of the keys of a large mapping, by hash; `u32::MAX` marks a free slot.
 #[derive(Debug)]
 struct Index<'r> {
     hasher: RandomState,
@@ -38,12 +40,12 @@ impl<'r> Dict<'r> {
 
     /// The value under a string key.
     pub fn get_str(&self, arena: &'r Bump, name: &str) -> Option<Value<'r>> {
-        self.find(arena, name).copied()
+        self.entry(arena, name).copied()
     }
 
     /// The value under a string key, where it stands.
     #[inline]
-    pub fn find(&self, arena: &'r Bump, name: &str) -> Option<&'r Value<'r>> {
+    pub fn entry(&self, arena: &'r Bump, name: &str) -> Option<&'r Value<'r>> {
         if self.entries.len() <= LINEAR {
             return self
                 .entries
@@ -51,12 +53,23 @@ impl<'r> Dict<'r> {
                 .find(|(key, _)| is_key(arena, *key, name))
                 .map(|(_, value)| value);
         }
+        meter::read(name.len());
+        self.look_up(arena, HashKey::Str(name), |key| is_key(arena, key, name))
+    }
+
+    /// Looks a hashed key up in the index.
+    fn look_up(
+        &self,
+        arena: &'r Bump,
+        hashed: HashKey<'_>,
+        is_key: impl Fn(Value<'r>) -> bool,
+    ) -> Option<&'r Value<'r>> {
         let index = self.index(arena);
         let mask = index.slots.len() - 1;
-        let mut slot = index.hasher.hash_one(name) as usize & mask;
+        let mut slot = index.hasher.hash_one(hashed) as usize & mask;
         while index.slots[slot] != u32::MAX {
             let (key, value) = &self.entries[index.slots[slot] as usize];
-            if is_key(arena, *key, name) {
+            if is_key(*key) {
                 return Some(value);
             }
             slot = (slot + 1) & mask;
@@ -66,13 +79,20 @@ impl<'r> Dict<'r> {
 
     /// The value under any key.
     pub fn get(&self, arena: &'r Bump, key: Value<'r>) -> Option<Value<'r>> {
-        match key {
-            Value::Str(str) | Value::Markup(str) => self.get_str(arena, str.flat(arena)),
-            _ => self
-                .entries
-                .iter()
-                .find(|(other, _)| equal(arena, *other, key))
-                .map(|(_, value)| *value),
+        if let Some(str) = key.as_str() {
+            return self.get_str(arena, str.flat(arena));
+        }
+        match HashKey::of(arena, key) {
+            Some(hashed) if self.entries.len() > LINEAR => {
+                self.look_up(arena, hashed, |other| equal(arena, other, key)).copied()
+            }
+            _ => {
+                meter::steps(self.entries.len() / LINEAR);
+                self.entries
+                    .iter()
+                    .find(|(other, _)| equal(arena, *other, key))
+                    .map(|(_, value)| *value)
+            }
         }
     }
 
@@ -81,11 +101,14 @@ impl<'r> Dict<'r> {
             return index;
         }
         let size = (self.entries.len() * 2).next_power_of_two();
+        meter::write(arena, size * 4);
         let slots = arena.alloc_slice_fill_copy(size, u32::MAX);
         let hasher = RandomState::new();
         for (position, (key, _)) in self.entries.iter().enumerate() {
-            let Some(str) = key.as_str() else { continue };
-            let mut slot = hasher.hash_one(str.flat(arena)) as usize & (size - 1);
+            let Some(hashed) = HashKey::of(arena, *key) else {
+                continue;
+            };
+            let mut slot = hasher.hash_one(hashed) as usize & (size - 1);
             while slots[slot] != u32::MAX {
                 slot = (slot + 1) & (size - 1);
             }
@@ -112,7 +135,7 @@ fn is_key<'r>(arena: &'r Bump, key: Value<'r>, name: &str) -> bool {
 pub(crate) struct DictBuilder<'r> {
     arena: &'r Bump,
     entries: BumpVec<'r, (Value<'r>, Value<'r>)>,
-    positions: Option<std::collections::HashMap<&'r str, usize>>,
+    positions: Option<std::collections::HashMap<HashKey<'r>, usize>>,
 }
 
 impl<'r> DictBuilder<'r> {
@@ -129,8 +152,16 @@ impl<'r> DictBuilder<'r> {
         match self.position(key) {
             Some(position) => self.entries[position].1 = value,
             None => {
-                if let (Some(positions), Some(str)) = (&mut self.positions, key.as_str()) {
-                    positions.insert(str.flat(self.arena), self.entries.len());
+                if let (Some(positions), Some(key)) =
+                    (&mut self.positions, HashKey::of(self.arena, key))
+                {
+                    positions.insert(key, self.entries.len());
+                }
+                if self.entries.len() == self.entries.capacity() {
+                    // The table of positions takes about as much again.
+                    let bytes =
+                        self.entries.len() * 4 * std::mem::size_of::<(Value<'_>, Value<'_>)>();
+                    meter::write(self.arena, bytes);
                 }
                 self.entries.push((key, value));
             }
@@ -138,26 +169,21 @@ impl<'r> DictBuilder<'r> {
     }
 
     fn position(&mut self, key: Value<'r>) -> Option<usize> {
-        let Some(str) = key.as_str() else {
-            return self
-                .entries
-                .iter()
-                .position(|(other, _)| equal(self.arena, *other, key));
-        };
-        let name = str.flat(self.arena);
-        if self.entries.len() <= LINEAR && self.positions.is_none() {
-            return self
-                .entries
-                .iter()
-                .position(|(other, _)| is_key(self.arena, *other, name));
-        }
         let (arena, entries) = (self.arena, &self.entries);
-        let positions = self.positions.get_or_insert_with(|| {
-            let keys = entries.iter().enumerate();
-            keys.filter_map(|(at, (key, _))| key.as_str().map(|str| (str.flat(arena), at)))
-                .collect()
-        });
-        positions.get(name).copied()
+        if let Some(hashed) = HashKey::of(arena, key) {
+            if entries.len() > LINEAR || self.positions.is_some() {
+                let positions = self.positions.get_or_insert_with(|| {
+                    let keys = entries.iter().enumerate();
+                    keys.filter_map(|(at, (key, _))| HashKey::of(arena, *key).map(|key| (key, at)))
+                        .collect()
+                });
+                return positions.get(&hashed).copied();
+            }
+        }
+        meter::steps(entries.len() / LINEAR);
+        entries
+            .iter()
+            .position(|(other, _)| equal(arena, *other, key))
     }
 
     /// The finished mapping.

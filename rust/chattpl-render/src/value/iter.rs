@@ -153,7 +153,10 @@ impl<'r> IterObject<'r> {
 
     fn next(&self, vm: &mut Vm<'r>) -> Result<Option<Value<'r>>> {
         let mut state = self.state.replace(Generator::Done);
+        // A generator may draw from a generator, and so on.
+        vm.enter()?;
         let item = state.next(vm)?;
+        vm.leave();
         if item.is_some() {
             self.state.replace(state);
         }

@@ -4,6 +4,7 @@ pub(crate) mod build;
 pub(crate) mod cmp;
 pub(crate) mod dict;
 pub(crate) mod iter;
+pub(crate) mod key;
 pub(crate) mod repr;
 pub(crate) mod string;
 
@@ -11,13 +12,16 @@ use std::cell::{Cell, RefCell};
 
 use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
-use num_bigint::BigInt;
-use num_traits::{ToPrimitive, Zero};
+use num_bigint::{BigInt, Sign};
+use num_traits::ToPrimitive;
 
 use crate::builtins::functions::Function;
 use crate::builtins::methods::Method;
 use crate::compile::program::FunctionId;
+use crate::error::{code, RenderError};
+use crate::meter;
 use crate::origin::COMPUTED;
+use crate::pytext;
 use crate::vm::frame::Activation;
 
 pub(crate) use dict::Dict;
@@ -36,7 +40,7 @@ pub(crate) enum Value<'r> {
     None(u32),
     Bool(bool, u32),
     Int(i64, u32),
-    BigInt(&'r BigInt, u32),
+    BigInt(Big<'r>, u32),
     Float(f64, u32),
     Str(Str<'r>),
     /// A string that `|safe` or `|escape` marked as markup.
@@ -54,6 +58,48 @@ pub(crate) enum Value<'r> {
     Function(Function),
     Cycler(&'r Cycler<'r>),
     Joiner(&'r Joiner<'r>),
+}
+
+/// An integer beyond 64 bits. Its digits lie in the arena, so that they are counted and freed with it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Big<'r> {
+    sign: Sign,
+    digits: &'r [u32],
+}
+
+impl<'r> Big<'r> {
+    fn new(arena: &'r Bump, value: &BigInt) -> Self {
+        let (sign, digits) = value.to_u32_digits();
+        Big {
+            sign,
+            digits: arena.alloc_slice_copy(&digits),
+        }
+    }
+
+    /// The integer itself.
+    pub fn get(self) -> BigInt {
+        meter::read(self.digits.len() * 4);
+        BigInt::from_slice(self.sign, self.digits)
+    }
+
+    /// `str(value)`; ends the render, as in Python, where that has more than 4300 digits.
+    pub fn text(self) -> String {
+        let value = self.get();
+        pytext::format_int(&pytext::PyInt::from(value))
+            .unwrap_or_else(|error| meter::fail(error.into()))
+    }
+}
+
+/// Bits beyond which an integer that the template computes is refused.
+pub(crate) const MAX_BITS: u64 = 1 << 16;
+
+/// The error of an integer of more than [`MAX_BITS`].
+pub(crate) fn integer_too_long() -> RenderError {
+    RenderError::own(
+        code::OUTPUT,
+        format!("an integer of more than {MAX_BITS} bits"),
+        "a chat template has no use for such a number",
+    )
 }
 
 /// A list or tuple.
@@ -87,17 +133,56 @@ pub(crate) struct Range {
 
 impl Range {
     pub fn len(&self) -> i64 {
-        if self.step > 0 && self.start < self.stop {
-            (self.stop - self.start - 1) / self.step + 1
-        } else if self.step < 0 && self.start > self.stop {
-            (self.start - self.stop - 1) / -self.step + 1
+        let (start, stop, step) = (
+            i128::from(self.start),
+            i128::from(self.stop),
+            i128::from(self.step),
+        );
+        let len = if step > 0 && start < stop {
+            (stop - start - 1) / step + 1
+        } else if step < 0 && start > stop {
+            (start - stop - 1) / -step + 1
         } else {
             0
-        }
+        };
+        i64::try_from(len).unwrap_or(i64::MAX)
     }
 
+    /// The element at `index`; the closest number there is for an index just outside.
     pub fn get(&self, index: i64) -> i64 {
-        self.start + index * self.step
+        let value = i128::from(self.start) + i128::from(index) * i128::from(self.step);
+        value.clamp(i64::MIN.into(), i64::MAX.into()) as i64
+    }
+
+    /// Where a number stands in the range.
+    pub fn position(&self, number: i64) -> Option<i64> {
+        let offset = i128::from(number) - i128::from(self.start);
+        let at = i64::try_from(offset / i128::from(self.step)).ok()?;
+        let on_step = offset % i128::from(self.step) == 0;
+        (on_step && (0..self.len()).contains(&at)).then_some(at)
+    }
+
+    /// Every `step`th element from index `from` up to `to`.
+    pub fn sliced(&self, from: i64, to: i64, step: i64) -> Range {
+        let indexes = Range {
+            start: from,
+            stop: to,
+            step,
+        };
+        let start = self.get(from);
+        match self.step.checked_mul(step) {
+            Some(step) => Range {
+                start,
+                stop: self.get(to),
+                step,
+            },
+            // So long a step leaves one element at most.
+            None => Range {
+                start,
+                stop: start.saturating_add(indexes.len().min(1)),
+                step: 1,
+            },
+        }
     }
 }
 
@@ -110,6 +195,7 @@ pub(crate) struct Namespace<'r> {
 impl<'r> Namespace<'r> {
     pub fn get(&self, arena: &'r Bump, name: &str) -> Option<Value<'r>> {
         let attrs = self.attrs.borrow();
+        meter::steps(attrs.len() / 8);
         let found = attrs.iter().find(|(key, _)| is_name(arena, *key, name));
         found.map(|(_, value)| *value)
     }
@@ -117,6 +203,7 @@ impl<'r> Namespace<'r> {
     pub fn set(&self, arena: &'r Bump, name: Str<'r>, value: Value<'r>) {
         let mut attrs = self.attrs.borrow_mut();
         let text = name.flat(arena);
+        meter::steps(attrs.len() / 8);
         match attrs.iter_mut().find(|(key, _)| key.flat(arena) == text) {
             Some(entry) => entry.1 = value,
             None => attrs.push((name, value)),
@@ -217,11 +304,19 @@ impl<'r> Value<'r> {
         Value::Tuple(arena.alloc(Seq { items, source }))
     }
 
-    /// An integer of any size.
+    /// An integer that the template computed; ends the render where it is too long.
     pub fn big(arena: &'r Bump, value: BigInt, source: u32) -> Self {
+        if value.bits() > MAX_BITS {
+            meter::fail(integer_too_long());
+        }
+        Value::input_big(arena, value, source)
+    }
+
+    /// An integer of any size.
+    pub fn input_big(arena: &'r Bump, value: BigInt, source: u32) -> Self {
         match value.to_i64() {
             Some(small) => Value::Int(small, source),
-            None => Value::BigInt(arena.alloc(value), source),
+            None => Value::BigInt(Big::new(arena, &value), source),
         }
     }
 
@@ -268,7 +363,7 @@ impl<'r> Value<'r> {
             Value::Missing | Value::Undefined(_) | Value::None(_) => false,
             Value::Bool(value, _) => value,
             Value::Int(value, _) => value != 0,
-            Value::BigInt(value, _) => !value.is_zero(),
+            Value::BigInt(..) => true,
             Value::Float(value, _) => value != 0.0,
             Value::Str(str) | Value::Markup(str) => !str.is_empty(),
             Value::List(seq) | Value::Tuple(seq) => !seq.items.is_empty(),

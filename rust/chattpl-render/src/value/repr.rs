@@ -3,8 +3,9 @@
 use bumpalo::Bump;
 
 use super::build::StrBuilder;
-use super::{Dict, Str, Undefined, Value, ViewKind};
+use super::{Dict, Namespace, Str, Undefined, Value, ViewKind};
 use crate::error::{ErrorClass, RenderError};
+use crate::meter;
 use crate::origin::{is_data, Tag, COMPUTED, UNUSED};
 use crate::pytext;
 
@@ -25,9 +26,13 @@ impl<'r> Value<'r> {
 
     /// `repr(value)`.
     pub fn to_repr(self, arena: &'r Bump) -> Str<'r> {
-        let mut out = StrBuilder::new(arena);
-        write_repr(arena, self, Tag::COMPUTED, &mut out);
-        out.finish()
+        let mut writer = Writer {
+            arena,
+            out: StrBuilder::new(arena),
+            depth: 0,
+        };
+        writer.value(self, Tag::COMPUTED);
+        writer.out.finish()
     }
 
     /// `repr(value)` as plain text, for messages.
@@ -60,102 +65,126 @@ fn bracket_tag(source: u32, around: Tag) -> Tag {
     scalar_tag(source, around)
 }
 
-fn write_repr<'r>(arena: &'r Bump, value: Value<'r>, around: Tag, out: &mut StrBuilder<'r>) {
-    match value {
-        Value::Str(str) => write_repr_str(arena, str, around, out),
-        Value::Markup(str) => {
-            out.push("Markup(", around);
-            write_repr_str(arena, str, around, out);
-            out.push(")", around);
-        }
-        Value::None(source) => out.push("None", scalar_tag(source, around)),
-        Value::Bool(value, source) => out.push(bool_name(value), scalar_tag(source, around)),
-        Value::Int(value, source) => out.push(&value.to_string(), scalar_tag(source, around)),
-        Value::BigInt(value, source) => out.push(&value.to_string(), scalar_tag(source, around)),
-        Value::Float(value, source) => {
-            out.push(&pytext::repr_float(value), scalar_tag(source, around));
-        }
-        Value::List(seq) => {
-            let tag = bracket_tag(seq.source, around);
-            write_items(arena, "[", seq.items.iter().copied(), "]", tag, out);
-        }
-        Value::Tuple(seq) => {
-            let tag = bracket_tag(seq.source, around);
-            let close = if seq.items.len() == 1 { ",)" } else { ")" };
-            write_items(arena, "(", seq.items.iter().copied(), close, tag, out);
-        }
-        Value::Dict(dict) => write_dict(arena, dict, bracket_tag(dict.source, around), out),
-        Value::View(view) => {
-            let tag = bracket_tag(view.dict.source, around);
-            write_view(arena, view.kind, view.dict, tag, out);
-        }
-        Value::Namespace(namespace) => {
-            out.push("<Namespace {", around);
-            for (at, (key, value)) in namespace.attrs.borrow().iter().enumerate() {
-                out.push(if at == 0 { "" } else { ", " }, around);
-                write_repr_str(arena, *key, around, out);
-                out.push(": ", around);
-                write_repr(arena, *value, around, out);
+/// Writes a value and what is in it.
+struct Writer<'r> {
+    arena: &'r Bump,
+    out: StrBuilder<'r>,
+    depth: u32,
+}
+
+impl<'r> Writer<'r> {
+    fn value(&mut self, value: Value<'r>, around: Tag) {
+        meter::steps(1);
+        match value {
+            Value::Str(str) => write_repr_str(self.arena, str, around, &mut self.out),
+            Value::Markup(str) => {
+                self.out.push("Markup(", around);
+                write_repr_str(self.arena, str, around, &mut self.out);
+                self.out.push(")", around);
             }
-            out.push("}>", around);
+            Value::None(source) => self.out.push("None", scalar_tag(source, around)),
+            Value::Bool(value, source) => {
+                self.out.push(bool_name(value), scalar_tag(source, around));
+            }
+            Value::Int(value, source) => {
+                self.out
+                    .push(&value.to_string(), scalar_tag(source, around));
+            }
+            Value::BigInt(value, source) => {
+                self.out.push(&value.text(), scalar_tag(source, around));
+            }
+            Value::Float(value, source) => {
+                let text = pytext::repr_float(value);
+                self.out.push(&text, scalar_tag(source, around));
+            }
+            Value::List(_)
+            | Value::Tuple(_)
+            | Value::Dict(_)
+            | Value::View(_)
+            | Value::Namespace(_) => {
+                let outer = self.depth;
+                self.depth = meter::deeper(outer);
+                self.container(value, around);
+                self.depth = outer;
+            }
+            other => self.out.push(&opaque_repr(other), around),
         }
-        other => out.push(&opaque_repr(other), around),
     }
-}
 
-fn write_items<'r>(
-    arena: &'r Bump,
-    open: &str,
-    items: impl Iterator<Item = Value<'r>>,
-    close: &str,
-    tag: Tag,
-    out: &mut StrBuilder<'r>,
-) {
-    out.push(open, tag);
-    for (at, item) in items.enumerate() {
-        if at > 0 {
-            out.push(", ", tag);
+    fn container(&mut self, value: Value<'r>, around: Tag) {
+        match value {
+            Value::List(seq) => {
+                let tag = bracket_tag(seq.source, around);
+                self.items("[", seq.items.iter().copied(), "]", tag);
+            }
+            Value::Tuple(seq) => {
+                let tag = bracket_tag(seq.source, around);
+                let close = if seq.items.len() == 1 { ",)" } else { ")" };
+                self.items("(", seq.items.iter().copied(), close, tag);
+            }
+            Value::Dict(dict) => self.dict(dict, bracket_tag(dict.source, around)),
+            Value::View(view) => {
+                let tag = bracket_tag(view.dict.source, around);
+                self.view(view.kind, view.dict, tag);
+            }
+            Value::Namespace(namespace) => self.namespace(namespace, around),
+            _ => unreachable!("called for containers"),
         }
-        write_repr(arena, item, tag, out);
     }
-    out.push(close, tag);
-}
 
-fn write_dict<'r>(arena: &'r Bump, dict: &Dict<'r>, tag: Tag, out: &mut StrBuilder<'r>) {
-    out.push("{", tag);
-    for (at, (key, value)) in dict.entries.iter().enumerate() {
-        if at > 0 {
-            out.push(", ", tag);
+    fn items(&mut self, open: &str, items: impl Iterator<Item = Value<'r>>, close: &str, tag: Tag) {
+        self.out.push(open, tag);
+        for (at, item) in items.enumerate() {
+            if at > 0 {
+                self.out.push(", ", tag);
+            }
+            self.value(item, tag);
         }
-        write_repr(arena, *key, tag, out);
-        out.push(": ", tag);
-        write_repr(arena, *value, tag, out);
+        self.out.push(close, tag);
     }
-    out.push("}", tag);
-}
 
-fn write_view<'r>(
-    arena: &'r Bump,
-    kind: ViewKind,
-    dict: &Dict<'r>,
-    tag: Tag,
-    out: &mut StrBuilder<'r>,
-) {
-    match kind {
-        ViewKind::Keys => {
-            let keys = dict.entries.iter().map(|(key, _)| *key);
-            write_items(arena, "dict_keys([", keys, "])", tag, out);
+    fn dict(&mut self, dict: &Dict<'r>, tag: Tag) {
+        self.out.push("{", tag);
+        for (at, (key, value)) in dict.entries.iter().enumerate() {
+            if at > 0 {
+                self.out.push(", ", tag);
+            }
+            self.value(*key, tag);
+            self.out.push(": ", tag);
+            self.value(*value, tag);
         }
-        ViewKind::Values => {
-            let values = dict.entries.iter().map(|(_, value)| *value);
-            write_items(arena, "dict_values([", values, "])", tag, out);
+        self.out.push("}", tag);
+    }
+
+    fn view(&mut self, kind: ViewKind, dict: &Dict<'r>, tag: Tag) {
+        let arena = self.arena;
+        match kind {
+            ViewKind::Keys => {
+                let keys = dict.entries.iter().map(|(key, _)| *key);
+                self.items("dict_keys([", keys, "])", tag);
+            }
+            ViewKind::Values => {
+                let values = dict.entries.iter().map(|(_, value)| *value);
+                self.items("dict_values([", values, "])", tag);
+            }
+            ViewKind::Items => {
+                let items = dict.entries.iter().map(|(key, value)| {
+                    Value::tuple(arena, arena.alloc_slice_copy(&[*key, *value]), dict.source)
+                });
+                self.items("dict_items([", items, "])", tag);
+            }
         }
-        ViewKind::Items => {
-            let items = dict.entries.iter().map(|(key, value)| {
-                Value::tuple(arena, arena.alloc_slice_copy(&[*key, *value]), dict.source)
-            });
-            write_items(arena, "dict_items([", items, "])", tag, out);
+    }
+
+    fn namespace(&mut self, namespace: &Namespace<'r>, around: Tag) {
+        self.out.push("<Namespace {", around);
+        for (at, (key, value)) in namespace.attrs.borrow().iter().enumerate() {
+            self.out.push(if at == 0 { "" } else { ", " }, around);
+            write_repr_str(self.arena, *key, around, &mut self.out);
+            self.out.push(": ", around);
+            self.value(*value, around);
         }
+        self.out.push("}>", around);
     }
 }
 

@@ -8,7 +8,11 @@ use std::ops::Range;
 use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 
+use crate::meter;
 use crate::origin::{Nodes, Tag, COMPUTED, GENERATION_END, GENERATION_START, UNUSED};
+
+/// Runs that are looked at in one step of work.
+const RUNS_PER_STEP: usize = 8;
 
 /// A stretch of text with one tag.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +39,8 @@ pub(crate) struct Rope<'r> {
     shape: Shape<'r>,
     runs: Cell<Option<&'r [Run<'r>]>>,
     flat: Cell<Option<&'r str>>,
+    /// Where each run starts, once that was asked for.
+    starts: Cell<Option<&'r [usize]>>,
 }
 
 /// Left nesting up to which a rope is walked by recursion.
@@ -46,6 +52,7 @@ fn visit_deep<'r>(rope: Str<'r>, visit: &mut dyn FnMut(Run<'r>)) {
     while let Some(next) = pending.pop() {
         match next {
             Str::Rope(Rope { shape: Shape::Pair(left, right), runs, .. }) if runs.get().is_none() => {
+                meter::steps(1);
                 pending.extend([*right, *left]);
             }
             other => other.visit_runs(visit),
@@ -57,6 +64,23 @@ fn visit_deep<'r>(rope: Str<'r>, visit: &mut dyn FnMut(Run<'r>)) {
 enum Shape<'r> {
     Pair(Str<'r>, Str<'r>),
     Runs,
+}
+
+impl<'r> Rope<'r> {
+    fn starts(&self, runs: &[Run<'r>], arena: &'r Bump) -> &'r [usize] {
+        if let Some(starts) = self.starts.get() {
+            return starts;
+        }
+        meter::write(arena, runs.len() * std::mem::size_of::<usize>());
+        let mut next = 0;
+        let starts: &'r [usize] = arena.alloc_slice_fill_iter(runs.iter().map(|run| {
+            let start = next;
+            next += run.text.len();
+            start
+        }));
+        self.starts.set(Some(starts));
+        starts
+    }
 }
 
 impl<'r> Str<'r> {
@@ -90,7 +114,9 @@ impl<'r> Str<'r> {
             0 => Str::computed(""),
             1 => Str::Run(runs[0]),
             _ => {
-                let len = runs.iter().map(|run| run.text.len()).sum();
+                let len = runs
+                    .iter()
+                    .fold(0, |len, run| meter::joined_len(len, run.text.len()));
                 let used = runs.iter().all(|run| run.tag.message != UNUSED);
                 let runs: &'r [Run<'r>] = runs.into_bump_slice();
                 Str::Rope(arena.alloc(Rope {
@@ -100,6 +126,7 @@ impl<'r> Str<'r> {
                     shape: Shape::Runs,
                     runs: Cell::new(Some(runs)),
                     flat: Cell::new(None),
+                    starts: Cell::new(None),
                 }))
             }
         }
@@ -127,12 +154,13 @@ impl<'r> Str<'r> {
             return other;
         }
         Str::Rope(arena.alloc(Rope {
-            len: self.len() + other.len(),
+            len: meter::joined_len(self.len(), other.len()),
             depth: self.depth() + 1,
             used: self.is_used() && other.is_used(),
             shape: Shape::Pair(self, other),
             runs: Cell::new(None),
             flat: Cell::new(None),
+            starts: Cell::new(None),
         }))
     }
 
@@ -159,7 +187,9 @@ impl<'r> Str<'r> {
             }
             Str::Rope(rope) if rope.used => self,
             Str::Rope(_) => {
-                let mut runs = BumpVec::from_iter_in(self.runs(arena).iter().copied(), arena);
+                let runs = self.runs(arena);
+                meter::write(arena, std::mem::size_of_val(runs));
+                let mut runs = BumpVec::from_iter_in(runs.iter().copied(), arena);
                 for run in &mut runs {
                     run.tag.message = nodes.message_of_use(run.tag, message);
                 }
@@ -176,6 +206,7 @@ impl<'r> Str<'r> {
                 if let Some(flat) = rope.flat.get() {
                     return flat;
                 }
+                meter::write(arena, rope.len);
                 let mut text = bumpalo::collections::String::with_capacity_in(rope.len, arena);
                 for run in self.runs(arena) {
                     text.push_str(run.text);
@@ -195,7 +226,10 @@ impl<'r> Str<'r> {
                 if let Some(runs) = rope.runs.get() {
                     return runs;
                 }
-                let mut runs = BumpVec::new_in(arena);
+                let mut count = 0usize;
+                self.for_each_run(|_| count += 1);
+                meter::write(arena, count * std::mem::size_of::<Run<'_>>());
+                let mut runs = BumpVec::with_capacity_in(count, arena);
                 self.for_each_run(|run| runs.push(run));
                 let runs: &'r [Run<'r>] = runs.into_bump_slice();
                 rope.runs.set(Some(runs));
@@ -217,8 +251,12 @@ impl<'r> Str<'r> {
                 Str::Rope(rope) => rope,
             };
             match (&rope.shape, rope.runs.get()) {
-                (_, Some(runs)) => return runs.iter().for_each(|run| visit(*run)),
+                (_, Some(runs)) => {
+                    meter::steps(runs.len() / RUNS_PER_STEP);
+                    return runs.iter().for_each(|run| visit(*run));
+                }
                 (Shape::Pair(left, right), None) if left.depth() < MAX_RECURSION => {
+                    meter::steps(1);
                     left.visit_runs(visit);
                     next = *right;
                 }
@@ -256,8 +294,8 @@ impl<'r> Str<'r> {
 
     /// Appends the runs of the bytes `range` to `out`.
     pub fn push_slice(self, arena: &'r Bump, range: Range<usize>, out: &mut BumpVec<'r, Run<'r>>) {
-        let mut offset = 0;
-        for run in self.runs(arena) {
+        let (first, mut offset) = self.run_at(arena, range.start);
+        for run in &self.runs(arena)[first..] {
             let end = offset + run.text.len();
             let from = range.start.max(offset);
             let to = range.end.min(end);
@@ -273,20 +311,26 @@ impl<'r> Str<'r> {
                 break;
             }
         }
+        meter::steps(out.len() / RUNS_PER_STEP);
     }
 
-    /// The tag of the byte at `offset`; the first tag when the string is empty.
+    /// The tag of the byte at `offset`; the last tag from the end on, the first when the string is empty.
     pub fn tag_at(self, arena: &'r Bump, offset: usize) -> Tag {
-        let mut start = 0;
-        let mut last = Tag::COMPUTED;
-        for run in self.runs(arena) {
-            last = run.tag;
-            if offset < start + run.text.len() {
-                return run.tag;
-            }
-            start += run.text.len();
-        }
-        last
+        let (first, _) = self.run_at(arena, offset);
+        self.runs(arena)
+            .get(first)
+            .map_or(Tag::COMPUTED, |run| run.tag)
+    }
+
+    /// The last run that starts at `offset` or before, and where it starts.
+    fn run_at(self, arena: &'r Bump, offset: usize) -> (usize, usize) {
+        let Str::Rope(rope) = self else {
+            return (0, 0);
+        };
+        let starts = rope.starts(self.runs(arena), arena);
+        let at = starts.partition_point(|start| *start <= offset);
+        let at = at.saturating_sub(1);
+        (at, starts.get(at).copied().unwrap_or(0))
     }
 
     /// The first source that is data, else [`COMPUTED`].
@@ -295,11 +339,12 @@ impl<'r> Str<'r> {
             Str::Run(run) if run.tag.is_data() => run.tag.source,
             Str::Run(_) => COMPUTED,
             Str::Rope(_) => {
-                let data = self
-                    .runs(arena)
+                let runs = self.runs(arena);
+                let data = runs
                     .iter()
-                    .find(|run| run.tag.is_data() && !run.text.is_empty());
-                data.map_or(COMPUTED, |run| run.tag.source)
+                    .position(|run| run.tag.is_data() && !run.text.is_empty());
+                meter::steps(data.unwrap_or(runs.len()) / RUNS_PER_STEP);
+                data.map_or(COMPUTED, |at| runs[at].tag.source)
             }
         }
     }

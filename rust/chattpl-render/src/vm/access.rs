@@ -5,6 +5,7 @@ use num_traits::ToPrimitive;
 use super::Vm;
 use crate::builtins::attributes;
 use crate::error::{type_error, value_error, Result};
+use crate::meter;
 use crate::origin::COMPUTED;
 use crate::value::cmp::as_big;
 use crate::value::{BoundMethod, Range, Str, Undefined, Value};
@@ -136,10 +137,16 @@ impl<'r> Vm<'r> {
 
     fn character(&mut self, str: Str<'r>, index: i64) -> Option<Str<'r>> {
         let text = str.flat(self.arena);
+        meter::read(text.len() / 16);
         if text.is_ascii() {
             let at = absolute(index, text.len() as i64)? as usize;
             return Some(str.slice(self.arena, at..at + 1));
         }
+        meter::read(
+            usize::try_from(index.unsigned_abs())
+                .unwrap_or(0)
+                .min(text.len()),
+        );
         let mut chars = text.char_indices();
         let (at, c) = if index < 0 {
             chars.rev().nth((-(index + 1)) as usize)?
@@ -192,12 +199,7 @@ impl<'r> Vm<'r> {
             Value::Markup(str) => Value::Markup(self.slice_str(str, start, stop, step)?),
             Value::Range(range) => {
                 let (from, to) = bounds(start, stop, step, range.len());
-                let sliced = Range {
-                    start: range.get(from),
-                    stop: range.get(to),
-                    step: range.step * step,
-                };
-                Value::Range(self.arena.alloc(sliced))
+                Value::Range(self.arena.alloc(range.sliced(from, to, step)))
             }
             _ => unreachable!("checked above"),
         })
@@ -237,6 +239,7 @@ impl<'r> Vm<'r> {
     ) -> Result<Str<'r>> {
         let text = str.flat(self.arena);
         let ascii = text.is_ascii();
+        meter::read(if ascii { text.len() / 16 } else { text.len() });
         let len = if ascii {
             text.len()
         } else {
@@ -259,7 +262,7 @@ impl<'r> Vm<'r> {
             stop: to,
             step,
         };
-        self.reserve(len as usize * 8 + range.len() as usize * 4)?;
+        self.reserve(len as usize * 16 + range.len() as usize * 4)?;
         let offsets: Vec<(usize, char)> = text.char_indices().collect();
         let mut out = crate::value::build::StrBuilder::new(self.arena);
         for at in 0..range.len() {
@@ -289,16 +292,7 @@ impl<'r> Vm<'r> {
 
     /// Checks that a value can be the key of a mapping.
     pub(crate) fn check_hashable(&self, key: Value<'r>) -> Result<()> {
-        match key {
-            Value::List(_) | Value::Dict(_) => {
-                type_error(format!("unhashable type: '{}'", key.type_name()))
-            }
-            Value::Tuple(seq) => seq
-                .items
-                .iter()
-                .try_for_each(|item| self.check_hashable(*item)),
-            _ => Ok(()),
-        }
+        check_hashable_at(key, 0)
     }
 
     /// A list of what a call computed from `source`.
@@ -309,6 +303,22 @@ impl<'r> Vm<'r> {
     /// A list made by the template.
     pub(crate) fn computed_list(&self, items: &[Value<'r>]) -> Value<'r> {
         self.list_from(items, COMPUTED)
+    }
+}
+
+fn check_hashable_at(key: Value<'_>, depth: u32) -> Result<()> {
+    match key {
+        Value::List(_) | Value::Dict(_) => {
+            type_error(format!("unhashable type: '{}'", key.type_name()))
+        }
+        Value::Tuple(seq) => {
+            let depth = meter::deeper(depth);
+            meter::steps(1 + seq.items.len());
+            seq.items
+                .iter()
+                .try_for_each(|item| check_hashable_at(*item, depth))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -264,6 +264,8 @@ impl<'r> Vm<'r> {
         function: FunctionId,
         parent: Option<&'r Activation<'r>>,
     ) -> &'r Activation<'r> {
+        let slots = self.program.functions[function as usize].slots;
+        crate::meter::steps(usize::from(slots) / 8);
         let spare = &mut self.spare[function as usize];
         // A variable frame belongs to one place in the chain of scopes; another parent needs another frame.
         let reusable = spare
@@ -278,10 +280,7 @@ impl<'r> Vm<'r> {
                 scope.reset();
                 scope
             }
-            None => {
-                let slots = self.program.functions[function as usize].slots as usize;
-                Activation::new(self.arena, slots, parent)
-            }
+            None => Activation::new(self.arena, slots.into(), parent),
         }
     }
 
@@ -394,6 +393,7 @@ impl<'r> Vm<'r> {
         depth0: i64,
     ) -> Result<Str<'r>> {
         let slots = self.program.functions[function as usize].slots as usize;
+        crate::meter::steps(slots / 8);
         let scope = Activation::new(self.arena, slots, Some(parent));
         self.stack
             .extend([Value::int(function.into()), Value::int(depth0), iterable]);

@@ -17,13 +17,17 @@ use self::output::Output;
 use crate::builtins::{filters, tests};
 use crate::builtins::filters::Filter;
 use crate::compile::program::{Constant, Function, FunctionId, Instr, LoopAttr, Program};
-use crate::error::{code, type_error, ErrorClass, RenderError, Result};
+use crate::error::{type_error, ErrorClass, RenderError, Result};
+use crate::meter;
 use crate::options::{Clock, Limits};
 use crate::origin::{Nodes, Tag, GENERATION_END, GENERATION_START, TEMPLATE_BIT, UNUSED};
 use crate::value::cmp::{compare, equal};
 use crate::value::dict::DictBuilder;
 use crate::value::iter::Generator;
 use crate::value::{IterObject, IterState, Loop, Macro, Run, Str, Undefined, Value};
+
+/// Instructions between two looks at the memory in use.
+const FUEL_SLICE: u64 = 1024;
 
 /// The state of one render.
 pub(crate) struct Vm<'r> {
@@ -42,7 +46,10 @@ pub(crate) struct Vm<'r> {
     autoescape: Vec<bool>,
     /// Variables of finished calls, by function, for reuse.
     spare: BumpVec<'r, BumpVec<'r, &'r Activation<'r>>>,
+    /// Instructions left before the memory is looked at again.
     fuel: u64,
+    /// Instructions left after those.
+    stored_fuel: u64,
     depth: u32,
     limits: Limits,
     max_arena_bytes: usize,
@@ -83,10 +90,11 @@ impl<'r> Vm<'r> {
             callers: Vec::new(),
             autoescape: Vec::new(),
             spare: BumpVec::from_iter_in(program.functions.iter().map(|_| BumpVec::new_in(arena)), arena),
-            fuel: limits.max_instructions,
+            fuel: 0,
+            stored_fuel: limits.max_instructions,
             depth: 0,
             limits,
-            max_arena_bytes: arena.allocated_bytes() + limits.max_memory_bytes,
+            max_arena_bytes: meter::used_bytes(arena) + limits.max_memory_bytes,
         }
     }
 
@@ -104,43 +112,40 @@ impl<'r> Vm<'r> {
                 self.fuel = left;
                 Ok(())
             }
-            None => Err(RenderError::own(
-                code::INSTRUCTIONS,
-                format!(
-                    "the template ran more than {} instructions",
-                    self.limits.max_instructions
-                ),
-                "raise `max_instructions` if the conversation really is that long",
-            )),
+            None => self.refuel(amount),
         }
+    }
+
+    /// Takes the next slice of the budget, having looked at what the values made so far take up.
+    #[cold]
+    fn refuel(&mut self, amount: u64) -> Result<()> {
+        let due = amount - self.fuel;
+        let Some(left) = self.stored_fuel.checked_sub(due) else {
+            return Err(meter::too_many_steps(self.limits.max_instructions));
+        };
+        self.fuel = left.min(FUEL_SLICE);
+        self.stored_fuel = left - self.fuel;
+        self.check_memory(0)
     }
 
     /// Checks that `bytes` more may be allocated, and charges for writing them.
     pub fn reserve(&mut self, bytes: usize) -> Result<()> {
-        let used = self.arena.allocated_bytes() + self.output.captured_bytes();
-        if used.saturating_add(bytes) > self.max_arena_bytes {
-            return Err(RenderError::own(
-                code::OUTPUT,
-                format!(
-                    "the template needs more than {} bytes of memory",
-                    self.limits.max_memory_bytes
-                ),
-                "raise `max_output_bytes` if the conversation really is that long",
-            ));
-        }
+        self.check_memory(bytes)?;
         self.charge(bytes as u64 / 64)
+    }
+
+    fn check_memory(&self, bytes: usize) -> Result<()> {
+        let used = meter::used_bytes(self.arena) + self.output.held_bytes();
+        if used.saturating_add(bytes) > self.max_arena_bytes {
+            return Err(meter::too_much_memory(self.limits.max_memory_bytes));
+        }
+        Ok(())
     }
 
     pub(crate) fn enter(&mut self) -> Result<()> {
         self.depth += 1;
         if self.depth > self.limits.max_depth {
-            let error = RenderError::new(
-                ErrorClass::RecursionError,
-                "maximum recursion depth exceeded",
-            );
-            return Err(error
-                .with_code(code::DEPTH)
-                .with_hint("a macro or loop calls itself without end"));
+            return Err(meter::too_deep());
         }
         self.reserve(0)
     }
@@ -508,7 +513,9 @@ impl<'r> Vm<'r> {
         let value = match &self.program.constants[id as usize] {
             Constant::Str { .. } => Value::Str(Str::Run(self.constant_run(id))),
             Constant::Int(value) => Value::int(*value),
-            Constant::BigInt(value) => Value::BigInt(value, crate::origin::COMPUTED),
+            Constant::BigInt(value) => {
+                Value::big(self.arena, value.clone(), crate::origin::COMPUTED)
+            }
             Constant::Float(value) => Value::Float(*value, crate::origin::COMPUTED),
         };
         self.stack.push(value);
@@ -686,7 +693,7 @@ impl<'r> Vm<'r> {
     fn push_entry(&mut self, scope: &'r Activation<'r>, slot: u16, name: u32) -> bool {
         let symbol = &self.program.symbols[name as usize];
         match scope.get(0, slot) {
-            Value::Dict(dict) if !symbol.of_dict => match dict.find(self.arena, &symbol.text) {
+            Value::Dict(dict) if !symbol.of_dict => match dict.entry(self.arena, &symbol.text) {
                 Some(value) => self.stack.push(*value),
                 None => return false,
             },

@@ -9,10 +9,7 @@ use crate::builtins::{filters, formatting};
 use crate::error::{type_error, value_error, ErrorClass, RenderError, Result};
 use crate::origin::derived;
 use crate::value::cmp::equal;
-use crate::value::{Value, ViewKind};
-
-/// Bits beyond which an integer is refused.
-const MAX_BITS: u64 = 1 << 20;
+use crate::value::{integer_too_long, Range, Str, Value, ViewKind, MAX_BITS};
 
 enum Numbers {
     Ints(i64, i64),
@@ -47,7 +44,7 @@ fn small(value: Value<'_>) -> Option<i64> {
 
 fn float(value: Value<'_>) -> Result<Option<f64>> {
     match value {
-        Value::BigInt(big, _) => match big.to_f64().filter(|float| float.is_finite()) {
+        Value::BigInt(big, _) => match big.get().to_f64().filter(|float| float.is_finite()) {
             Some(float) => Ok(Some(float)),
             None => Err(overflow("int too large to convert to float")),
         },
@@ -106,20 +103,21 @@ fn arithmetic<'r>(
         },
         Numbers::Bigs(a, b) => {
             check_bits(a.bits() + b.bits())?;
-            vm.charge((a.bits() / 64) * (b.bits() / 64) / 16)?;
+            charge_bigs(vm, &a, &b)?;
             Value::big(vm.arena, bigs(&a, &b), source)
         }
         Numbers::Floats(a, b) => Value::Float(floats(a, b), source),
     })
 }
 
+/// Charges for an operation that looks at every digit of `a` with every digit of `b`.
+fn charge_bigs(vm: &mut Vm<'_>, a: &BigInt, b: &BigInt) -> Result<()> {
+    vm.charge((1 + a.bits() / 64) * (1 + b.bits() / 64) / 16)
+}
+
 fn check_bits(bits: u64) -> Result<()> {
     if bits > MAX_BITS {
-        return Err(RenderError::own(
-            crate::error::code::OUTPUT,
-            format!("an integer of more than {MAX_BITS} bits"),
-            "a chat template has no use for such a number",
-        ));
+        return Err(integer_too_long());
     }
     Ok(())
 }
@@ -145,9 +143,9 @@ pub(crate) fn add<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
             Ok(Value::Markup(x.concat(vm.arena, y)))
         }
         (Value::List(x), Value::List(y)) | (Value::Tuple(x), Value::Tuple(y)) => {
-            let items = [x.items, y.items].concat();
-            vm.reserve(std::mem::size_of_val(items.as_slice()))?;
-            let items = vm.arena.alloc_slice_copy(&items);
+            vm.reserve(std::mem::size_of_val(x.items) + std::mem::size_of_val(y.items))?;
+            let items = x.items.iter().chain(y.items).copied();
+            let items = bumpalo::collections::Vec::from_iter_in(items, vm.arena).into_bump_slice();
             let source = derived(x.source, y.source);
             Ok(match a {
                 Value::List(_) => Value::list(vm.arena, items, source),
@@ -197,8 +195,9 @@ fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<
     let count = usize::try_from(count).unwrap_or(0);
     match sequence {
         Value::List(seq) | Value::Tuple(seq) => {
-            vm.reserve(seq.items.len().saturating_mul(count).saturating_mul(32))?;
-            let items = vm.arena.alloc_slice_copy(&seq.items.repeat(count));
+            vm.reserve(std::mem::size_of_val(seq.items).saturating_mul(count))?;
+            let items = (0..count).flat_map(|_| seq.items.iter().copied());
+            let items = bumpalo::collections::Vec::from_iter_in(items, vm.arena).into_bump_slice();
             Ok(match sequence {
                 Value::List(_) => Value::list(vm.arena, items, seq.source),
                 _ => Value::tuple(vm.arena, items, seq.source),
@@ -206,11 +205,7 @@ fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<
         }
         Value::Str(str) | Value::Markup(str) => {
             vm.reserve(str.len().saturating_mul(count))?;
-            let mut out = crate::value::build::StrBuilder::new(vm.arena);
-            if !str.is_empty() {
-                (0..count).for_each(|_| out.push_str(str));
-            }
-            let out = out.finish();
+            let out = repeat_str(vm, str, if str.is_empty() { 0 } else { count });
             Ok(if matches!(sequence, Value::Markup(_)) {
                 Value::Markup(out)
             } else {
@@ -219,6 +214,22 @@ fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<
         }
         _ => unreachable!("called for sequences"),
     }
+}
+
+fn repeat_str<'r>(vm: &Vm<'r>, str: Str<'r>, count: usize) -> Str<'r> {
+    if let Str::Run(run) = str {
+        let len = run.text.len() * count;
+        let mut text = bumpalo::collections::String::with_capacity_in(len, vm.arena);
+        // Long pieces are copied faster than single characters.
+        let piece = run.text.repeat(count.min(1 + 4096 / run.text.len().max(1)));
+        while text.len() < len {
+            text.push_str(&piece[..piece.len().min(len - text.len())]);
+        }
+        return Str::tagged(text.into_bump_str(), run.tag);
+    }
+    let mut out = crate::value::build::StrBuilder::new(vm.arena);
+    (0..count).for_each(|_| out.push_str(str));
+    out.finish()
 }
 
 pub(crate) fn div<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Value<'r>> {
@@ -234,7 +245,10 @@ pub(crate) fn div<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
         }
         Numbers::Ints(a, b) => true_div(&a.into(), &b.into())?,
         Numbers::Bigs(_, b) if b.is_zero() => return division_by_zero("division by zero"),
-        Numbers::Bigs(a, b) => true_div(&a, &b)?,
+        Numbers::Bigs(a, b) => {
+            charge_bigs(vm, &a, &b)?;
+            true_div(&a, &b)?
+        }
     };
     Ok(Value::Float(quotient, source_of(vm, a, b)))
 }
@@ -276,7 +290,10 @@ pub(crate) fn floor_div<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Resu
         Numbers::Bigs(_, b) if b.is_zero() => {
             division_by_zero("integer division or modulo by zero")
         }
-        Numbers::Bigs(a, b) => Ok(Value::big(vm.arena, a.div_floor(&b), source)),
+        Numbers::Bigs(a, b) => {
+            charge_bigs(vm, &a, &b)?;
+            Ok(Value::big(vm.arena, a.div_floor(&b), source))
+        }
     }
 }
 
@@ -320,7 +337,10 @@ pub(crate) fn modulo<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<
         Numbers::Ints(_, -1) => Ok(Value::Int(0, source)),
         Numbers::Ints(a, b) => Ok(Value::Int(a.mod_floor(&b), source)),
         Numbers::Bigs(_, b) if b.is_zero() => division_by_zero("integer modulo by zero"),
-        Numbers::Bigs(a, b) => Ok(Value::big(vm.arena, a.mod_floor(&b), source)),
+        Numbers::Bigs(a, b) => {
+            charge_bigs(vm, &a, &b)?;
+            Ok(Value::big(vm.arena, a.mod_floor(&b), source))
+        }
     }
 }
 
@@ -352,7 +372,8 @@ pub(crate) fn pow<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
     }
     let exponent = exponent.to_u32().unwrap_or(u32::MAX);
     check_bits(base.bits().saturating_mul(exponent.into()))?;
-    vm.charge(base.bits() * u64::from(exponent) / 64)?;
+    let limbs = base.bits() * u64::from(exponent) / 64;
+    vm.charge(limbs + limbs * limbs / 16)?;
     Ok(Value::big(vm.arena, base.pow(exponent), source))
 }
 
@@ -405,7 +426,7 @@ pub(crate) fn contains<'r>(vm: &mut Vm<'r>, container: Value<'r>, item: Value<'r
                 ));
             };
             let (text, wanted) = (str.flat(vm.arena), item_str.flat(vm.arena));
-            vm.charge(text.len() as u64 / 256)?;
+            vm.charge(text.len() as u64 / if wanted.len() > 64 { 16 } else { 256 })?;
             Ok(memchr::memmem::find(text.as_bytes(), wanted.as_bytes()).is_some())
         }
         Value::List(seq) | Value::Tuple(seq) => {
@@ -420,9 +441,7 @@ pub(crate) fn contains<'r>(vm: &mut Vm<'r>, container: Value<'r>, item: Value<'r
             vm.check_hashable(item)?;
             Ok(view.dict.get(vm.arena, item).is_some())
         }
-        Value::Range(range) => {
-            Ok((0..range.len()).any(|at| equal(vm.arena, Value::int(range.get(at)), item)))
-        }
+        Value::Range(range) => Ok(range_index(range, item).is_some()),
         Value::Undefined(_) => Ok(false),
         _ => {
             let Ok(mut iter) = container.iterate() else {
@@ -440,4 +459,13 @@ pub(crate) fn contains<'r>(vm: &mut Vm<'r>, container: Value<'r>, item: Value<'r
             Ok(false)
         }
     }
+}
+
+/// Where a value stands in a range.
+pub(crate) fn range_index(range: &Range, item: Value<'_>) -> Option<i64> {
+    let number = match item {
+        Value::Float(value, _) => Some(value as i64).filter(|number| *number as f64 == value),
+        _ => small(item),
+    };
+    range.position(number?)
 }

@@ -4,6 +4,7 @@ use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 
 use crate::error::{code, RenderError, Result};
+use crate::meter;
 use crate::origin::{Nodes, Tag, COMPUTED, GENERATION_END, GENERATION_START};
 use crate::value::{Run, Str};
 
@@ -60,6 +61,7 @@ impl<'r> Output<'r> {
             Str::Rope(_) => {
                 let mut done = Ok(());
                 str.for_each_run(|run| {
+                    meter::steps(1);
                     if done.is_ok() {
                         done = self.push_run(run, message, place);
                     }
@@ -76,7 +78,7 @@ impl<'r> Output<'r> {
         run.tag.message = self.nodes.message_of_use(run.tag, message);
         if !self.bases.is_empty() {
             if !run.text.is_empty() || is_marker(run) {
-                self.captured.push(run);
+                self.capture(run);
             }
             return Ok(());
         }
@@ -96,7 +98,12 @@ impl<'r> Output<'r> {
         let end = self.len as u32;
         match self.marks.last_mut() {
             Some(mark) if mark.tag == run.tag => mark.end = end,
-            _ => self.marks.push(Mark { end, tag: run.tag }),
+            _ => {
+                if self.marks.len() == self.marks.capacity() {
+                    meter::held(self.held_bytes() * 2);
+                }
+                self.marks.push(Mark { end, tag: run.tag });
+            }
         }
         Ok(())
     }
@@ -122,8 +129,16 @@ impl<'r> Output<'r> {
         if self.bases.is_empty() {
             self.mark_generation(source);
         } else {
-            self.captured.push(run);
+            self.capture(run);
         }
+    }
+
+    /// Keeps a run; each time the list of them would grow, memory is looked at.
+    fn capture(&mut self, run: Run<'r>) {
+        if self.captured.len() == self.captured.capacity() {
+            meter::held(self.held_bytes() * 2);
+        }
+        self.captured.push(run);
     }
 
     pub fn start_capture(&mut self) {
@@ -141,9 +156,11 @@ impl<'r> Output<'r> {
         self.captured.truncate(base);
     }
 
-    /// Bytes held by open captures.
-    pub fn captured_bytes(&self) -> usize {
+    /// Bytes held by open captures and by what is known about the text, the segments to be made of it included.
+    pub fn held_bytes(&self) -> usize {
         self.captured.len() * std::mem::size_of::<Run<'_>>()
+            + self.marks.len() * 2 * std::mem::size_of::<Mark>()
+            + self.generation.len() * 16
     }
 }
 
