@@ -40,7 +40,7 @@ fn note(program: &Program, instr: Instr) -> String {
             Constant::Float(value) => format!("  ; {value}"),
         },
         Instr::Slot { name, .. } | Instr::CallMethod { name, .. } => symbol(name),
-        Instr::SlotAttr { name, .. } | Instr::Attr(name) | Instr::ItemStr(name) | Instr::SetAttr(name) => symbol(name),
+        Instr::SlotAttr { name, .. } | Instr::SlotItem { name, .. } | Instr::Attr(name) | Instr::ItemStr(name) | Instr::SetAttr(name) => symbol(name),
         Instr::Global { global } | Instr::Resolve { global, .. } => {
             symbol(program.globals[global as usize])
         }

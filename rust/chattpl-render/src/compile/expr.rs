@@ -63,7 +63,7 @@ impl Compiler<'_> {
             ExprKind::Getattr(object, name) => {
                 self.expr(object, frame)?;
                 let name = self.symbol(&name.text, name.span);
-                self.attribute(name, span);
+                self.fused(name, span, |slot, name| Instr::SlotAttr { slot, name }, Instr::Attr);
             }
             ExprKind::Getitem(object, index) => self.item(object, index, span, frame)?,
             ExprKind::Slice { .. } => {
@@ -138,17 +138,17 @@ impl Compiler<'_> {
         );
     }
 
-    /// Reads an attribute of the top value, in one step with the variable it was just read from.
-    fn attribute(&mut self, name: u32, span: Span) {
+    /// Reads an attribute or element of the top value, in one step with the variable it was just read from.
+    fn fused(&mut self, name: u32, span: Span, of_slot: fn(u16, u32) -> Instr, of_top: fn(u32) -> Instr) {
         let function = self.function();
         if let (Some(Instr::Slot { depth: 0, slot, .. }), true) = (function.code.last().copied(), function.may_fuse()) {
             let last = function.code.len() - 1;
-            function.code[last] = Instr::SlotAttr { slot, name };
+            function.code[last] = of_slot(slot, name);
             let place = self.place(span);
             self.function().places[last] = place;
             return;
         }
-        self.emit(Instr::Attr(name), span);
+        self.emit(of_top(name), span);
     }
 
     /// Compiles a test whose value only matters as true or false.
@@ -276,7 +276,7 @@ impl Compiler<'_> {
         self.expr(object, frame)?;
         if let ExprKind::Const(Const::Str(text)) = &index.kind {
             let symbol = self.symbol(text, index.span);
-            self.emit(Instr::ItemStr(symbol), span);
+            self.fused(symbol, span, |slot, name| Instr::SlotItem { slot, name }, Instr::ItemStr);
             return Ok(());
         }
         if let ExprKind::Slice { start, stop, step } = &index.kind {

@@ -33,6 +33,11 @@ pub(crate) enum Instr {
         slot: u16,
         name: u32,
     },
+    /// `variable['name']`.
+    SlotItem {
+        slot: u16,
+        name: u32,
+    },
     Global {
         global: u32,
     },

@@ -222,6 +222,23 @@ impl<'r> Vm<'r> {
                         self.stack.push(value);
                     }
                 }
+                Instr::SlotItem { slot, name } => {
+                    let entry = match scope.get(0, slot) {
+                        Value::Dict(dict) => dict.entry(self.arena, &self.program.symbols[name as usize].text),
+                        _ => None,
+                    };
+                    match entry {
+                        Some(value) => self.stack.push(*value),
+                        None => {
+                            let object = match scope.get(0, slot) {
+                                Value::Missing => self.undefined_name(function.slot_names[slot as usize]),
+                                object => object,
+                            };
+                            let value = self.get_item_str(object, name)?;
+                            self.stack.push(value);
+                        }
+                    }
+                }
                 Instr::Global { global } => self.push_global(global),
                 Instr::Store { slot } => {
                     let value = self.pop();

@@ -59,6 +59,9 @@ impl<'r> Output<'r> {
         match str {
             Str::Run(run) => self.push_run(run, message, place),
             Str::Rope(_) => {
+                if self.bases.is_empty() && str.len() < LARGE_RUN {
+                    self.text.reserve(str.len());
+                }
                 let mut done = Ok(());
                 str.for_each_run(|run| {
                     meter::steps(1);
