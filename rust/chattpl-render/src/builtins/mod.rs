@@ -6,6 +6,8 @@ pub(crate) mod filters;
 pub(crate) mod formatting;
 pub(crate) mod functions;
 pub(crate) mod methods;
+pub(crate) mod order;
+pub(crate) mod signature;
 pub(crate) mod tests;
 pub(crate) mod text;
 pub(crate) mod tojson;
