@@ -52,7 +52,7 @@ pub(crate) fn range_tag<'r>(vm: &Vm<'r>, str: Str<'r>, range: Range<usize>) -> T
     );
     let runs = part.runs(vm.arena);
     let data = runs.iter().find(|run| run.tag.is_data());
-    data.or(runs.first())
+    data.or(runs.iter().find(|run| !run.is_marker()))
         .map_or_else(|| str.tag_at(vm.arena, range.start), |run| run.tag)
 }
 

@@ -21,6 +21,13 @@ pub(crate) struct Run<'r> {
     pub tag: Tag,
 }
 
+impl Run<'_> {
+    /// Whether the run marks the start or end of a generation block, and holds no text.
+    pub fn is_marker(&self) -> bool {
+        matches!(self.tag.source, GENERATION_START | GENERATION_END)
+    }
+}
+
 /// A string of the template language.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Str<'r> {
@@ -166,7 +173,7 @@ impl<'r> Str<'r> {
 
     fn is_marker(self) -> bool {
         match self {
-            Str::Run(run) => matches!(run.tag.source, GENERATION_START | GENERATION_END),
+            Str::Run(run) => run.is_marker(),
             Str::Rope(_) => true,
         }
     }
@@ -317,9 +324,10 @@ impl<'r> Str<'r> {
     /// The tag of the byte at `offset`; the last tag from the end on, the first when the string is empty.
     pub fn tag_at(self, arena: &'r Bump, offset: usize) -> Tag {
         let (first, _) = self.run_at(arena, offset);
-        self.runs(arena)
-            .get(first)
-            .map_or(Tag::COMPUTED, |run| run.tag)
+        let runs = self.runs(arena).get(..=first).unwrap_or_default();
+        // A marker at the end is no text that another could stem from.
+        let text = runs.iter().rev().find(|run| !run.is_marker());
+        text.map_or(Tag::COMPUTED, |run| run.tag)
     }
 
     /// The last run that starts at `offset` or before, and where it starts.

@@ -80,7 +80,7 @@ impl<'r> Output<'r> {
         }
         run.tag.message = self.nodes.message_of_use(run.tag, message);
         if !self.bases.is_empty() {
-            if !run.text.is_empty() || is_marker(run) {
+            if !run.text.is_empty() || run.is_marker() {
                 self.capture(run);
             }
             return Ok(());
@@ -165,10 +165,6 @@ impl<'r> Output<'r> {
             + self.marks.len() * 2 * std::mem::size_of::<Mark>()
             + self.generation.len() * 16
     }
-}
-
-fn is_marker(run: Run<'_>) -> bool {
-    matches!(run.tag.source, GENERATION_START | GENERATION_END)
 }
 
 pub(crate) fn too_long(max_bytes: usize) -> RenderError {
