@@ -55,8 +55,11 @@ class TemplateWriter:
         if depth <= 0 and kind in PLAIN or kind not in MADE:
             return self.one(PLAIN[kind])
         rule = self.one(MADE[kind]) if not self.rarely(60) else self.one(WRONG)
+        if "<slice>" in rule:
+            # Jinja2 folds constants, and says something else about a bad slice of one.
+            rule = rule.replace(f"<{kind}>", self.one(self.scope.get(kind) or PLAIN[kind]))
         made = HOLE.sub(lambda hole: self.operand(hole[1], depth - 1), rule)
-        return made if self.loops or not re.search(r"\bloop\b", rule) or self.rarely(10) else "1"
+        return made if self.loops or not re.search(r"\bloop\b", rule) or self.rarely(10) else "n"
 
     def operand(self, kind: str, depth: int) -> str:
         made = self.expression(kind, depth)

@@ -145,7 +145,7 @@ pub(crate) fn apply<'r>(
         Filter::XmlAttr => xmlattr(vm, input, args),
         Filter::PPrint => {
             let [] = args.bind("do_pprint", [], 0, 1)?;
-            Ok(Value::Str(input.to_repr(vm.arena)))
+            super::pprint::pprint(vm, input).map(Value::Str)
         }
         Filter::FileSizeFormat => filesizeformat(vm, input, args),
         Filter::Int => int(vm, input, args),

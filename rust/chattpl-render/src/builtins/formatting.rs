@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::filters::{escape_str, float_message, html_text};
+use super::functions::Function;
 use super::text::ADDED;
 use crate::error::{type_error, value_error, ErrorClass, RenderError, Result};
 use crate::meter;
@@ -211,7 +212,11 @@ impl<'r> PercentArgs for PercentValues<'_, 'r> {
     fn is_mapping(&self) -> bool {
         matches!(
             self.operand,
-            Value::Dict(_) | Value::List(_) | Value::Undefined(_) | Value::Range(_)
+            Value::Dict(_)
+                | Value::List(_)
+                | Value::Undefined(_)
+                | Value::Range(_)
+                | Value::Function(Function::SelfReference)
         )
     }
 

@@ -7,6 +7,7 @@ pub(crate) mod formatting;
 pub(crate) mod functions;
 pub(crate) mod methods;
 pub(crate) mod order;
+pub(crate) mod pprint;
 pub(crate) mod signature;
 pub(crate) mod tests;
 pub(crate) mod text;

@@ -25,84 +25,112 @@ pub(crate) fn sort_by_key<'r, T: Copy>(
     if reverse {
         items.reverse();
     }
-    sort(vm, items)?;
+    sort_with(vm, items, less)?;
     if reverse {
         items.reverse();
     }
     Ok(())
 }
 
-fn less<'r, T>(vm: &Vm<'r>, a: &Keyed<'r, T>, b: &Keyed<'r, T>) -> Result<bool> {
-    let order = compare(vm.arena, a.0, b.0, "<")?;
+/// Tells whether the first key goes before the second.
+type Less<'r> = fn(&Vm<'r>, Value<'r>, Value<'r>) -> Result<bool>;
+
+/// `a < b`.
+pub(crate) fn less<'r>(vm: &Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<bool> {
+    let order = compare(vm.arena, a, b, "<")?;
     Ok(order == Some(std::cmp::Ordering::Less))
 }
 
-fn sort<'r, T: Copy>(vm: &Vm<'r>, items: &mut Vec<Keyed<'r, T>>) -> Result<()> {
-    let sorted = first_run(vm, items)?;
-    if items.len() < SHORT {
-        return insert_rest(vm, items, sorted);
-    }
-    if sorted == items.len() {
-        return Ok(());
-    }
-    let mut right = items.split_off(items.len() / 2);
-    sort(vm, items)?;
-    sort(vm, &mut right)?;
-    *items = merge(vm, items, &right)?;
-    Ok(())
+struct Sorter<'a, 'r> {
+    vm: &'a Vm<'r>,
+    less: Less<'r>,
 }
 
-/// Finds the ascending or strictly descending run at the front, makes it ascending, and returns its length.
-fn first_run<'r, T>(vm: &Vm<'r>, items: &mut [Keyed<'r, T>]) -> Result<usize> {
-    if items.len() < 2 {
-        return Ok(items.len());
-    }
-    let descending = less(vm, &items[1], &items[0])?;
-    let mut length = 2;
-    while length < items.len() && less(vm, &items[length], &items[length - 1])? == descending {
-        length += 1;
-    }
-    if descending {
-        items[..length].reverse();
-    }
-    Ok(length)
+/// Sorts by keys in an order of one's own, stably.
+///
+/// # Errors
+/// What `less` raises.
+pub(crate) fn sort_with<'r, T: Copy>(
+    vm: &Vm<'r>,
+    items: &mut Vec<Keyed<'r, T>>,
+    less: Less<'r>,
+) -> Result<()> {
+    Sorter { vm, less }.sort(items)
 }
 
-fn insert_rest<'r, T: Copy>(vm: &Vm<'r>, items: &mut [Keyed<'r, T>], sorted: usize) -> Result<()> {
-    for at in sorted..items.len() {
-        let pivot = items[at];
-        let (mut left, mut right) = (0, at);
-        while left < right {
-            let middle = left + (right - left) / 2;
-            if less(vm, &pivot, &items[middle])? {
-                right = middle;
+impl<'r> Sorter<'_, 'r> {
+    fn before<T>(&self, a: &Keyed<'r, T>, b: &Keyed<'r, T>) -> Result<bool> {
+        (self.less)(self.vm, a.0, b.0)
+    }
+
+    fn sort<T: Copy>(&self, items: &mut Vec<Keyed<'r, T>>) -> Result<()> {
+        let sorted = self.first_run(items)?;
+        if items.len() < SHORT {
+            return self.insert_rest(items, sorted);
+        }
+        if sorted == items.len() {
+            return Ok(());
+        }
+        let mut right = items.split_off(items.len() / 2);
+        self.sort(items)?;
+        self.sort(&mut right)?;
+        *items = self.merge(items, &right)?;
+        Ok(())
+    }
+
+    /// Finds the ascending or strictly descending run at the front, makes it ascending, and returns its length.
+    fn first_run<T>(&self, items: &mut [Keyed<'r, T>]) -> Result<usize> {
+        if items.len() < 2 {
+            return Ok(items.len());
+        }
+        let descending = self.before(&items[1], &items[0])?;
+        let mut length = 2;
+        while length < items.len() && self.before(&items[length], &items[length - 1])? == descending
+        {
+            length += 1;
+        }
+        if descending {
+            items[..length].reverse();
+        }
+        Ok(length)
+    }
+
+    fn insert_rest<T: Copy>(&self, items: &mut [Keyed<'r, T>], sorted: usize) -> Result<()> {
+        for at in sorted..items.len() {
+            let pivot = items[at];
+            let (mut left, mut right) = (0, at);
+            while left < right {
+                let middle = left + (right - left) / 2;
+                if self.before(&pivot, &items[middle])? {
+                    right = middle;
+                } else {
+                    left = middle + 1;
+                }
+            }
+            items.copy_within(left..at, left + 1);
+            items[left] = pivot;
+        }
+        Ok(())
+    }
+
+    fn merge<T: Copy>(
+        &self,
+        left: &[Keyed<'r, T>],
+        right: &[Keyed<'r, T>],
+    ) -> Result<Vec<Keyed<'r, T>>> {
+        let mut merged = Vec::with_capacity(left.len() + right.len());
+        let (mut l, mut r) = (0, 0);
+        while l < left.len() && r < right.len() {
+            if self.before(&right[r], &left[l])? {
+                merged.push(right[r]);
+                r += 1;
             } else {
-                left = middle + 1;
+                merged.push(left[l]);
+                l += 1;
             }
         }
-        items.copy_within(left..at, left + 1);
-        items[left] = pivot;
+        merged.extend_from_slice(&left[l..]);
+        merged.extend_from_slice(&right[r..]);
+        Ok(merged)
     }
-    Ok(())
-}
-
-fn merge<'r, T: Copy>(
-    vm: &Vm<'r>,
-    left: &[Keyed<'r, T>],
-    right: &[Keyed<'r, T>],
-) -> Result<Vec<Keyed<'r, T>>> {
-    let mut merged = Vec::with_capacity(left.len() + right.len());
-    let (mut l, mut r) = (0, 0);
-    while l < left.len() && r < right.len() {
-        if less(vm, &right[r], &left[l])? {
-            merged.push(right[r]);
-            r += 1;
-        } else {
-            merged.push(left[l]);
-            l += 1;
-        }
-    }
-    merged.extend_from_slice(&left[l..]);
-    merged.extend_from_slice(&right[r..]);
-    Ok(merged)
 }

@@ -303,8 +303,14 @@ impl Compiler<'_> {
         frame: Frame,
         with_caller: bool,
     ) -> Compiled {
+<<<<<<< ours
         self.check_keywords(args, with_caller, span)?;
         let simple = is_simple(args);
+=======
+        self.check_keywords(args, with_caller, span);
+        let simple =
+            args.star.is_none() && args.double_star.is_none() && args.positional.len() < 250;
+>>>>>>> theirs
         if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller)
         {
             self.expr(object, frame)?;
@@ -343,18 +349,14 @@ impl Compiler<'_> {
     }
 
     /// Refuses a keyword that is given twice, as Python's own compiler does.
-    fn check_keywords(&self, args: &Args, with_caller: bool, span: Span) -> Compiled {
+    fn check_keywords(&mut self, args: &Args, with_caller: bool, span: Span) {
         let names: Vec<&str> = args.keywords.iter().map(|(name, _)| &*name.text).collect();
         let repeated = names
             .iter()
             .enumerate()
             .find(|(at, name)| names[..*at].contains(*name) || with_caller && **name == "caller");
-        match repeated {
-            Some((_, name)) => {
-                let message = format!("keyword argument repeated: {name}");
-                self.fail(SyntaxClass::SyntaxError, message, span)
-            }
-            None => Ok(()),
+        if let Some((_, name)) = repeated {
+            self.fail_late(format!("keyword argument repeated: {name}"), span);
         }
     }
 
@@ -429,7 +431,7 @@ impl Compiler<'_> {
         span: Span,
         frame: Frame,
     ) -> Compiled {
-        self.check_keywords(args, false, span)?;
+        self.check_keywords(args, false, span);
         let filter = Filter::by_name(&name.text);
         let unknown = match filter {
             Some(_) => None,
@@ -469,7 +471,7 @@ impl Compiler<'_> {
         span: Span,
         frame: Frame,
     ) -> Compiled {
-        self.check_keywords(args, false, span)?;
+        self.check_keywords(args, false, span);
         let test = Test::by_name(&name.text);
         let unknown = match test {
             Some(_) => None,

@@ -199,17 +199,8 @@ impl Compiler<'_> {
                 );
             }
         }
-        self.chain_link(filter, frame)
-    }
-
-    fn chain_link(&mut self, filter: &Expr, frame: Frame) -> Compiled {
-        let ExprKind::Filter { input, name, args } = &filter.kind else {
-            unreachable!("the parser puts only filters here")
-        };
-        if let Some(input) = input {
-            self.chain_link(input, frame)?;
-        }
-        self.filter(None, name, args, filter.span, frame)
+        // The innermost filter has no input of its own: it works on the value on the stack.
+        self.expr(filter, frame)
     }
 
     fn with(&mut self, node: &With, span: Span, frame: Frame) -> Compiled {
@@ -374,7 +365,8 @@ impl Compiler<'_> {
                 "break" => "'break' outside loop".to_owned(),
                 _ => "'continue' not properly in loop".to_owned(),
             };
-            return self.fail(SyntaxClass::SyntaxError, message, span);
+            self.fail_late(message, span);
+            return Ok(());
         };
         let top = this.top;
         let open: Vec<Open> = state.open[this.open..].to_vec();

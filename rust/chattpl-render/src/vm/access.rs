@@ -127,6 +127,7 @@ impl<'r> Vm<'r> {
         let message = match object {
             Value::Dict(dict) => return Ok(dict.get_str(self.arena, name)),
             Value::Undefined(undefined) => return Err(undefined.error(self.arena)),
+            Value::Function(Function::SelfReference) => return Ok(None),
             Value::Str(_) | Value::Markup(_) => {
                 "string indices must be integers, not 'str'".to_owned()
             }

@@ -168,6 +168,7 @@ impl<'r> Vm<'r> {
         for source in [keywords, double_star] {
             match source {
                 Value::Missing => {}
+                Value::Undefined(undefined) => return Err(undefined.error(self.arena)),
                 Value::Dict(dict) => {
                     for (key, value) in dict.entries {
                         let Some(key) = key.as_str() else {
@@ -361,10 +362,9 @@ impl<'r> Vm<'r> {
                 "macro {name} was invoked with two values for the special caller argument. This is most likely a bug."
             ));
         } else if let Some((keyword, _)) = left().next() {
+            let keyword = crate::pytext::repr_str(keyword);
             let name = name();
-            return type_error(format!(
-                "macro {name} takes no keyword argument '{keyword}'"
-            ));
+            return type_error(format!("macro {name} takes no keyword argument {keyword}"));
         }
         let extra = args.positional.get(function.params.len()..).unwrap_or(&[]);
         if let Some(slot) = function.varargs {

@@ -601,11 +601,20 @@ impl<'r> Vm<'r> {
     /// Prints the top value.
     fn print(&mut self, place: u32) -> Result<()> {
         let value = self.pop();
+        self.settle(value)?;
         let mut str = value.to_str(self.arena);
         if self.escaping() && !matches!(value, Value::Markup(_)) {
             str = filters::escape_str(self, str);
         }
         self.output.push(str, self.message, TEMPLATE_BIT | place)
+    }
+
+    /// Counts the elements of a loop that is about to be printed, which shows their number.
+    fn settle(&mut self, value: Value<'r>) -> Result<()> {
+        match value {
+            Value::Loop(this) => this.len(self).map(drop),
+            _ => Ok(()),
+        }
     }
 
     fn keep_or_pop(&mut self, wanted: bool, target: u32, next: &mut usize) {
@@ -694,6 +703,7 @@ impl<'r> Vm<'r> {
         let escaping = self.escaping() && items.iter().any(|item| matches!(item, Value::Markup(_)));
         let mut out = Str::computed("");
         for item in items {
+            self.settle(*item)?;
             let mut str = item.to_str(self.arena);
             if escaping && !matches!(item, Value::Markup(_)) {
                 str = filters::escape_str(self, str);
