@@ -3,7 +3,8 @@
 use chattpl_syntax::ast::CompareOp;
 use num_integer::Integer;
 
-use super::filters::Filter;
+use super::filters::{self, Filter};
+use super::functions::Function;
 use crate::error::Result;
 use crate::pytext;
 use crate::value::cmp::as_big;
@@ -89,10 +90,30 @@ pub(crate) fn apply<'r>(
             let [num] = args.bind("test_divisibleby", ["num"], 1, 1)?;
             remainder_is(vm, input, num.expect("required"), 0)
         }
-        _ => {
-            let [] = args.bind(&format!("test_{}", name(test)), [], 0, 1)?;
+        Test::Callable => {
+            filters::c_function("callable", args)?;
             plain(vm, test, input)
         }
+        _ => {
+            let looked_up = matches!(test, Test::Filter | Test::Test);
+            let skipped = if looked_up { 2 } else { 1 };
+            let [] = args.bind(&format!("test_{}", name(test)), [], 0, skipped)?;
+            if looked_up {
+                vm.check_hashable(input)?;
+            }
+            plain(vm, test, input)
+        }
+    }
+}
+
+/// The function behind a test, as Python names it where `**` is given no mapping.
+pub(crate) fn function_name(test: Test) -> String {
+    match test {
+        Test::Callable => "callable()".to_owned(),
+        Test::Eq | Test::Ne | Test::Gt | Test::Ge | Test::Lt | Test::Le => {
+            format!("_operator.{}()", name(test))
+        }
+        _ => format!("jinja2.tests.test_{}()", name(test)),
     }
 }
 
@@ -146,16 +167,24 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
                     | Value::Range(_)
             ) || input.is_undefined()
         }
-        Test::Iterable => matches!(input, Value::Loop(_)) || input.iterate().is_ok(),
-        Test::Callable => matches!(
-            input,
-            Value::Macro(_)
-                | Value::Function(_)
-                | Value::Method(_)
-                | Value::Loop(_)
-                | Value::Joiner(_)
-                | Value::Undefined(_)
-        ),
+        Test::Iterable => {
+            matches!(
+                input,
+                Value::Loop(_) | Value::Function(Function::SelfReference)
+            ) || input.iterate().is_ok()
+        }
+        Test::Callable => {
+            !matches!(input, Value::Function(Function::SelfReference))
+                && matches!(
+                    input,
+                    Value::Macro(_)
+                        | Value::Function(_)
+                        | Value::Method(_)
+                        | Value::Loop(_)
+                        | Value::Joiner(_)
+                        | Value::Undefined(_)
+                )
+        }
         Test::Escaped => matches!(input, Value::Markup(_)),
         Test::Lower => pytext::islower(input.to_str(vm.arena).flat(vm.arena)),
         Test::Upper => pytext::isupper(input.to_str(vm.arena).flat(vm.arena)),

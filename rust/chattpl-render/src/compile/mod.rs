@@ -42,8 +42,12 @@ impl Program {
             places,
             errors,
             has_blocks,
+            late_error,
             ..
         } = compiler;
+        if let Some(error) = late_error {
+            return Err(error);
+        }
         let has_blocks = has_blocks.is_some();
         Ok(Program {
             source: parsed.source,
@@ -127,6 +131,8 @@ struct Compiler<'a> {
     places: Vec<Span>,
     errors: Vec<DelayedError>,
     has_blocks: Option<()>,
+    /// What Python refuses once Jinja2 has compiled the whole template.
+    late_error: Option<Box<Diagnostic>>,
 }
 
 impl<'a> Compiler<'a> {
@@ -147,6 +153,7 @@ impl<'a> Compiler<'a> {
             places: Vec::new(),
             errors: Vec::new(),
             has_blocks: contains_block(&parsed.template.body).then_some(()),
+            late_error: None,
         }
     }
 
@@ -381,7 +388,18 @@ impl<'a> Compiler<'a> {
     }
 
     fn fail<T>(&self, class: SyntaxClass, message: String, span: Span) -> Compiled<T> {
-        Err(Box::new(Diagnostic {
+        Err(self.diagnostic(class, message, span))
+    }
+
+    /// Notes an error that Python's compiler finds in the code Jinja2 makes.
+    fn fail_late(&mut self, message: String, span: Span) {
+        if self.late_error.is_none() {
+            self.late_error = Some(self.diagnostic(SyntaxClass::SyntaxError, message, span));
+        }
+    }
+
+    fn diagnostic(&self, class: SyntaxClass, message: String, span: Span) -> Box<Diagnostic> {
+        Box::new(Diagnostic {
             code: chattpl_syntax::code::NAME,
             severity: Severity::Error,
             jinja_message: Some(message.clone()),
@@ -391,7 +409,7 @@ impl<'a> Compiler<'a> {
             span,
             hint: None,
             name: self.name.map(Into::into),
-        }))
+        })
     }
 }
 

@@ -45,7 +45,11 @@ fn visit_deep<'r>(rope: Str<'r>, visit: &mut dyn FnMut(Run<'r>)) {
     let mut pending = vec![rope];
     while let Some(next) = pending.pop() {
         match next {
-            Str::Rope(Rope { shape: Shape::Pair(left, right), runs, .. }) if runs.get().is_none() => {
+            Str::Rope(Rope {
+                shape: Shape::Pair(left, right),
+                runs,
+                ..
+            }) if runs.get().is_none() => {
                 pending.extend([*right, *left]);
             }
             other => other.visit_runs(visit),
