@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use chattpl_render::{
-    dump_bytecode, read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits,
-    Options, Program, Rendered,
-};
+use chattpl_render::{Buffers, Bump, Clock, DateTime, Input, Limits, Options, Program, Rendered, Segments, dump_bytecode, read_conversation, render};
 use chattpl_syntax::Source;
 
 /// Small, so that many executions run into them.
@@ -107,12 +104,27 @@ pub fn check_render(template: &str, conversation: &str) -> Result<Reached, Strin
     }
 }
 
+/// A render that no longer borrows its input.
+#[derive(Debug)]
+struct Printed {
+    text: String,
+    segments: Segments,
+    generation: Vec<(u32, u32)>,
+}
+
+impl From<Rendered<'_>> for Printed {
+    fn from(rendered: Rendered<'_>) -> Self {
+        let (text, segments, generation) = rendered.into_parts();
+        Printed { text, segments, generation }
+    }
+}
+
 /// What a render came to: text with segments, or code, message and place of the error.
 fn outcome(
     program: &Arc<Program>,
     conversation: &str,
     buffers: &mut Buffers,
-) -> Result<Result<Rendered, String>, String> {
+) -> Result<Result<Printed, String>, String> {
     let now = DateTime {
         year: 2024,
         month: 2,
@@ -130,7 +142,8 @@ fn outcome(
     let arena = Bump::new();
     let mut input = Input::new(&arena);
     let done = read_conversation(&mut input, conversation.as_bytes())
-        .and_then(|()| render(program, input, &options, buffers));
+        .and_then(|()| render(program, input, &options, buffers))
+        .map(Printed::from);
     if arena.allocated_bytes() > 4 * LIMITS.max_memory_bytes {
         return Err(format!("values take up {} bytes", arena.allocated_bytes()));
     }
@@ -144,7 +157,7 @@ fn outcome(
     }))
 }
 
-fn check_segments(rendered: &Rendered) -> Law {
+fn check_segments(rendered: &Printed) -> Law {
     let mut at = 0;
     for index in 0..rendered.segments.len() {
         let segment = rendered.segments.get(index);

@@ -303,14 +303,8 @@ impl Compiler<'_> {
         frame: Frame,
         with_caller: bool,
     ) -> Compiled {
-<<<<<<< ours
-        self.check_keywords(args, with_caller, span)?;
-        let simple = is_simple(args);
-=======
         self.check_keywords(args, with_caller, span);
-        let simple =
-            args.star.is_none() && args.double_star.is_none() && args.positional.len() < 250;
->>>>>>> theirs
+        let simple = is_simple(args);
         if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller)
         {
             self.expr(object, frame)?;

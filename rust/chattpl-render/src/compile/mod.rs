@@ -135,13 +135,10 @@ struct Compiler<'a> {
     places: Vec<Span>,
     errors: Vec<DelayedError>,
     has_blocks: Option<()>,
-<<<<<<< ours
     /// Something makes markup, so that printing early could miss an escape.
     makes_markup: bool,
-=======
     /// What Python refuses once Jinja2 has compiled the whole template.
     late_error: Option<Box<Diagnostic>>,
->>>>>>> theirs
 }
 
 impl<'a> Compiler<'a> {
@@ -164,11 +161,8 @@ impl<'a> Compiler<'a> {
             places: Vec::new(),
             errors: Vec::new(),
             has_blocks: contains_block(&parsed.template.body).then_some(()),
-<<<<<<< ours
             makes_markup: makes_markup(&parsed.source.text),
-=======
             late_error: None,
->>>>>>> theirs
         }
     }
 
