@@ -215,8 +215,7 @@ impl<'r> Input<'r> {
     /// Checks tools and documents as `transformers` does before it renders.
     pub(crate) fn check_tools_and_documents(&mut self) -> Result<()> {
         if !self.tools.is_none() {
-            let tools =
-                elements(self.arena, self.tools).map_err(|error| error.with_code(code::SHAPE))?;
+            let tools = elements(self.arena, self.tools, "tools")?;
             for (at, tool) in tools.iter().enumerate() {
                 if !matches!(tool, Value::Dict(_)) {
                     let message = "Tools should either be a JSON schema, or a callable function with type hints \
@@ -231,8 +230,7 @@ impl<'r> Input<'r> {
             self.tools = Value::List(self.arena.alloc(Seq::new(tools, TOOLS_ROOT)));
         }
         if !self.documents.is_none() {
-            let documents = elements(self.arena, self.documents)
-                .map_err(|error| error.with_code(code::SHAPE))?;
+            let documents = elements(self.arena, self.documents, "documents")?;
             for (at, document) in documents.iter().enumerate() {
                 if !matches!(document, Value::Dict(_)) {
                     return type_error::<()>(
@@ -251,8 +249,7 @@ impl<'r> Input<'r> {
 
     /// Checks that messages are mappings, and copies reasoning to the names that templates read.
     pub(crate) fn prepare_messages(&mut self) -> Result<&'r [Value<'r>]> {
-        let messages =
-            elements(self.arena, self.messages).map_err(|error| error.with_code(code::SHAPE))?;
+        let messages = elements(self.arena, self.messages, "messages")?;
         let mut aliased = None;
         for (at, message) in messages.iter().enumerate() {
             let Value::Dict(dict) = message else {
@@ -297,8 +294,8 @@ impl<'r> Input<'r> {
     }
 }
 
-/// What a `for` loop over an input value yields.
-fn elements<'r>(arena: &'r Bump, value: Value<'r>) -> Result<&'r [Value<'r>]> {
+/// What a `for` loop over the input value at `place` yields.
+fn elements<'r>(arena: &'r Bump, value: Value<'r>, place: &str) -> Result<&'r [Value<'r>]> {
     match value {
         Value::List(seq) | Value::Tuple(seq) => Ok(seq.items),
         Value::Dict(dict) => {
@@ -314,6 +311,9 @@ fn elements<'r>(arena: &'r Bump, value: Value<'r>) -> Result<&'r [Value<'r>]> {
             };
             Ok(arena.alloc_slice_copy(&items))
         }
-        other => type_error(format!("'{}' object is not iterable", other.type_name())),
+        other => {
+            let message = format!("'{}' object is not iterable", other.type_name());
+            type_error(message).map_err(|error| error.with_code(code::SHAPE).at_input(place))
+        }
     }
 }

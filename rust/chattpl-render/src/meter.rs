@@ -53,9 +53,15 @@ pub(crate) fn guard<T>(
         max_memory_bytes: limits.max_memory_bytes,
         max_arena_bytes: used_bytes(arena).saturating_add(limits.max_memory_bytes),
     });
-    let done = catch_unwind(AssertUnwindSafe(work));
+    let done = catch(work);
     STEPS.set(u64::MAX);
     ALLOWED.set(Allowed::ANYTHING);
+    done
+}
+
+/// Runs `work`, and turns a limit reached in it into the error that it returns, so that a place can be put to it.
+pub(crate) fn catch<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(work));
     done.unwrap_or_else(|payload| match payload.downcast::<RenderError>() {
         Ok(error) => Err(*error),
         Err(payload) => resume_unwind(payload),

@@ -192,7 +192,8 @@ impl<'r> Vm<'r> {
         let function = &self.program.functions[id as usize];
         self.charge(function.code.len() as u64)?;
         let mut next = 0;
-        self.execute(function, scope, &mut next).map_err(|error| {
+        let done = meter::catch(|| self.execute(function, scope, &mut next));
+        done.map_err(|error| {
             let place = function.places[next - 1];
             error.at(self.program.places[place as usize])
         })
