@@ -26,7 +26,7 @@ struct Layout<'r> {
 pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let params = ["ensure_ascii", "indent", "separators", "sort_keys"];
     let [ensure_ascii, indent, separators, sort_keys] =
-        args.bind(&local("tojson"), params, 0, 1)?;
+        if args.is_empty() { [None; 4] } else { args.bind(&local("tojson"), params, 0, 1)? };
     let charset = match ensure_ascii {
         Some(flag) if flag.truthy() => JsonCharset::Ascii,
         _ => JsonCharset::Unicode,

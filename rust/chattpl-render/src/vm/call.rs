@@ -24,6 +24,10 @@ impl<'r> Args<'r> {
         values: &[],
     };
 
+    pub fn is_empty(&self) -> bool {
+        self.positional.is_empty() && self.values.is_empty()
+    }
+
     /// Keyword arguments in order.
     pub fn keywords(&self) -> impl Iterator<Item = (&'r str, Value<'r>)> {
         self.names.iter().copied().zip(self.values.iter().copied())

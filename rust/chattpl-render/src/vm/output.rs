@@ -64,7 +64,6 @@ impl<'r> Output<'r> {
                 }
                 let mut done = Ok(());
                 str.for_each_run(|run| {
-                    meter::steps(1);
                     if done.is_ok() {
                         done = self.push_run(run, message, place);
                     }
