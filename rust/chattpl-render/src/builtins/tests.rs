@@ -98,7 +98,9 @@ pub(crate) fn apply<'r>(
         _ => {
             let looked_up = matches!(test, Test::Filter | Test::Known);
             let skipped = if looked_up { 2 } else { 1 };
-            let [] = args.bind(&format!("test_{}", name(test)), [], 0, skipped)?;
+            if !args.is_empty() {
+                let [] = args.bind(&format!("test_{}", name(test)), [], 0, skipped)?;
+            }
             if looked_up {
                 vm.check_hashable(input)?;
             }

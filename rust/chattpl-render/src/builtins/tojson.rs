@@ -9,7 +9,7 @@ use crate::meter;
 use crate::origin::{is_data, Tag, UNUSED};
 use crate::pytext::{self, JsonCharset};
 use crate::value::build::StrBuilder;
-use crate::value::{Str, Value};
+use crate::value::{Run, Str, Value};
 use crate::vm::call::Args;
 use crate::vm::{ops, Vm};
 
@@ -24,6 +24,56 @@ struct Layout<'r> {
 
 /// `value|tojson(ensure_ascii, indent, separators, sort_keys)`.
 pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
+    let mut out = StrBuilder::new(vm.arena);
+    write(vm, value, args, &mut out)?;
+    Ok(Value::Str(out.finish()))
+}
+
+/// Where JSON text goes.
+pub(crate) trait Sink<'r> {
+    /// Adds text.
+    fn push(&mut self, text: &str, tag: Tag);
+    /// Adds a run.
+    fn push_run(&mut self, run: Run<'r>);
+    /// Adds a run with its characters escaped; the first `clean` bytes need no escape.
+    fn push_escaped(&mut self, run: Run<'r>, clean: usize, charset: JsonCharset);
+    /// Adds a line break and an indent.
+    fn push_newline(&mut self, indent: &str, depth: u32);
+
+    /// Adds a string.
+    fn push_str(&mut self, str: Str<'r>) {
+        match str {
+            Str::Run(run) => self.push_run(run),
+            Str::Rope(_) => str.for_each_run(|run| self.push_run(run)),
+        }
+    }
+}
+
+impl<'r> Sink<'r> for StrBuilder<'r> {
+    fn push(&mut self, text: &str, tag: Tag) {
+        StrBuilder::push(self, text, tag);
+    }
+
+    fn push_run(&mut self, run: Run<'r>) {
+        StrBuilder::push_run(self, run);
+    }
+
+    fn push_escaped(&mut self, run: Run<'r>, clean: usize, charset: JsonCharset) {
+        self.push_with(run.tag, clean + (run.text.len() - clean) * ESCAPED, |out| {
+            pytext::json_escape_into(run.text, clean, charset, |piece| out.push_str(piece));
+        });
+    }
+
+    fn push_newline(&mut self, indent: &str, depth: u32) {
+        self.push_with(PUNCTUATION, 1 + indent.len() * depth as usize, |out| {
+            out.push('\n');
+            (0..depth).for_each(|_| out.push_str(indent));
+        });
+    }
+}
+
+/// Writes what `tojson` gives.
+pub(crate) fn write<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>, out: &mut dyn Sink<'r>) -> Result<()> {
     let params = ["ensure_ascii", "indent", "separators", "sort_keys"];
     let [ensure_ascii, indent, separators, sort_keys] =
         if args.is_empty() { [None; 4] } else { args.bind(&local("tojson"), params, 0, 1)? };
@@ -56,14 +106,7 @@ pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> R
         (layout.item_separator, layout.key_separator) =
             separator_pair(vm, pair, value.as_str().is_some(), indent.is_some())?;
     }
-    let mut out = StrBuilder::new(vm.arena);
-    Writer {
-        vm,
-        layout: &layout,
-        depth: 0,
-    }
-    .value(value, &mut out)?;
-    Ok(Value::Str(out.finish()))
+    Writer { vm, layout: &layout, depth: 0 }.value(value, out)
 }
 
 fn spaces<'r>(vm: &mut Vm<'r>, width: i64) -> Result<&'r str> {
@@ -132,7 +175,7 @@ fn leaf(source: u32) -> Tag {
 }
 
 impl<'r> Writer<'_, 'r> {
-    fn value(&mut self, value: Value<'r>, out: &mut StrBuilder<'r>) -> Result<()> {
+    fn value(&mut self, value: Value<'r>, out: &mut dyn Sink<'r>) -> Result<()> {
         self.vm.charge(2)?;
         match value {
             Value::Str(str) | Value::Markup(str) => self.string(str, out),
@@ -153,44 +196,38 @@ impl<'r> Writer<'_, 'r> {
     }
 
     /// A quoted string; the quotes are punctuation.
-    fn string(&mut self, str: Str<'r>, out: &mut StrBuilder<'r>) {
+    fn string(&mut self, str: Str<'r>, out: &mut dyn Sink<'r>) {
         out.push("\"", PUNCTUATION);
-        str.for_each_run(|run| {
+        str.for_each_run(|run: Run<'r>| {
             match pytext::json_clean_prefix(run.text, self.layout.charset) {
                 clean if clean == run.text.len() => out.push_run(run),
-                clean => out.push_with(run.tag, clean + (run.text.len() - clean) * ESCAPED, |out| {
-                    pytext::json_escape_into(run.text, clean, self.layout.charset, |piece| out.push_str(piece));
-                }),
+                clean => out.push_escaped(run, clean, self.layout.charset),
             }
         });
         out.push("\"", PUNCTUATION);
     }
 
-    fn open(&mut self, out: &mut StrBuilder<'r>, bracket: &str) -> Result<()> {
+    fn open(&mut self, out: &mut dyn Sink<'r>, bracket: &str) -> Result<()> {
         self.depth = meter::deeper(self.depth);
         out.push(bracket, PUNCTUATION);
         Ok(())
     }
 
-    fn close(&mut self, out: &mut StrBuilder<'r>, bracket: &str) -> Result<()> {
+    fn close(&mut self, out: &mut dyn Sink<'r>, bracket: &str) -> Result<()> {
         self.depth -= 1;
         self.newline(out)?;
         out.push(bracket, PUNCTUATION);
         Ok(())
     }
 
-    fn newline(&mut self, out: &mut StrBuilder<'r>) -> Result<()> {
+    fn newline(&mut self, out: &mut dyn Sink<'r>) -> Result<()> {
         if let Some(indent) = self.layout.indent {
-            let depth = self.depth;
-            out.push_with(PUNCTUATION, 1 + indent.len() * depth as usize, |out| {
-                out.push('\n');
-                (0..depth).for_each(|_| out.push_str(indent));
-            });
+            out.push_newline(indent, self.depth);
         }
         Ok(())
     }
 
-    fn list(&mut self, items: &'r [Value<'r>], out: &mut StrBuilder<'r>) -> Result<()> {
+    fn list(&mut self, items: &'r [Value<'r>], out: &mut dyn Sink<'r>) -> Result<()> {
         if items.is_empty() {
             out.push("[]", PUNCTUATION);
             return Ok(());
@@ -209,7 +246,7 @@ impl<'r> Writer<'_, 'r> {
     fn dict(
         &mut self,
         entries: &'r [(Value<'r>, Value<'r>)],
-        out: &mut StrBuilder<'r>,
+        out: &mut dyn Sink<'r>,
     ) -> Result<()> {
         if entries.is_empty() {
             out.push("{}", PUNCTUATION);
@@ -242,7 +279,7 @@ impl<'r> Writer<'_, 'r> {
         Ok(sorted)
     }
 
-    fn key(&mut self, key: Value<'r>, out: &mut StrBuilder<'r>) -> Result<()> {
+    fn key(&mut self, key: Value<'r>, out: &mut dyn Sink<'r>) -> Result<()> {
         match key {
             Value::Str(str) | Value::Markup(str) => self.string(str, out),
             Value::None(_)
@@ -265,6 +302,6 @@ impl<'r> Writer<'_, 'r> {
     }
 }
 
-fn push_int(value: i64, tag: Tag, out: &mut StrBuilder<'_>) {
+fn push_int(value: i64, tag: Tag, out: &mut dyn Sink<'_>) {
     out.push(&value.to_string(), tag);
 }

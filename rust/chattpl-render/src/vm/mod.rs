@@ -13,8 +13,8 @@ use bumpalo::Bump;
 use chattpl_syntax::ast::CompareOp;
 
 use self::frame::Activation;
-use self::output::Output;
-use crate::builtins::{filters, tests};
+use self::output::{JsonOutput, Output};
+use crate::builtins::{filters, tests, tojson};
 use crate::builtins::filters::Filter;
 use crate::compile::program::{Constant, Function, FunctionId, Instr, LoopAttr, Program};
 use crate::error::{type_error, ErrorClass, RenderError, Result};
@@ -212,6 +212,10 @@ impl<'r> Vm<'r> {
                 Instr::Text(id) => self.print_constant(id)?,
                 Instr::Emit(place) => self.print(place)?,
                 Instr::EmitText(place) => self.print_text(place)?,
+                Instr::EmitJson { argc, keywords } => {
+                    let args = self.arguments(argc, keywords);
+                    self.print_json(args, function.places[*next - 1])?;
+                }
                 Instr::Const(id) => self.push_constant(id),
                 Instr::Int(value) => self.stack.push(Value::int(value.into())),
                 Instr::True => self.stack.push(Value::bool(true)),
@@ -616,6 +620,28 @@ impl<'r> Vm<'r> {
             Value::Loop(this) => this.len(self).map(drop),
             _ => Ok(()),
         }
+    }
+
+    /// Prints the top value as JSON, straight into the text where that is where it goes.
+    fn print_json(&mut self, args: call::Args<'r>, place: u32) -> Result<()> {
+        let value = self.pop();
+        if self.output.is_capturing() || self.escaping() {
+            let json = filters::apply(self, Filter::ToJson, value, args)?;
+            self.stack.push(json);
+            return self.print(place);
+        }
+        self.charge(2)?;
+        let mut output = std::mem::replace(&mut self.output, Output::new(Default::default(), 0, self.nodes));
+        let mut sink = JsonOutput {
+            output: &mut output,
+            message: self.message,
+            place: TEMPLATE_BIT | place,
+            failed: None,
+        };
+        let done = tojson::write(self, value, args, &mut sink);
+        let failed = sink.failed;
+        self.output = output;
+        failed.map_or(done, Err)
     }
 
     fn keep_or_pop(&mut self, wanted: bool, target: u32, next: &mut usize) {

@@ -3,13 +3,72 @@
 use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 
+use crate::builtins::tojson::Sink;
 use crate::error::{code, RenderError, Result};
 use crate::meter;
 use crate::origin::{Nodes, Tag, COMPUTED, GENERATION_END, GENERATION_START};
+use crate::pytext::{self, JsonCharset};
 use crate::value::{Run, Str};
 
 /// Runs from this length on are not copied into the output: whoever asks for the text may have them already.
 pub const LARGE_RUN: usize = 64 << 10;
+
+/// Prints JSON text as it is written, for the expression at `place`.
+pub(crate) struct JsonOutput<'a, 'r> {
+    pub output: &'a mut Output<'r>,
+    pub message: u32,
+    pub place: u32,
+    /// The first error; nothing is written after it.
+    pub failed: Option<RenderError>,
+}
+
+impl<'r> JsonOutput<'_, 'r> {
+    /// Marks what `write` appends to the text.
+    fn append(&mut self, tag: Tag, write: impl FnOnce(&mut String)) {
+        if self.failed.is_some() {
+            return;
+        }
+        let start = self.output.text.len();
+        write(&mut self.output.text);
+        let added = self.output.text.len() - start;
+        let tag = self.output.tag_of_use(tag, self.message, self.place);
+        let done = self.output.mark(added, tag);
+        if let Err(error) = done {
+            self.failed.get_or_insert(error);
+        }
+    }
+}
+
+impl<'r> Sink<'r> for JsonOutput<'_, 'r> {
+    fn push(&mut self, text: &str, tag: Tag) {
+        self.append(tag, |out| out.push_str(text));
+    }
+
+    fn push_run(&mut self, run: Run<'r>) {
+        if self.failed.is_some() {
+            return;
+        }
+        if let Err(error) = self.output.push_run(run, self.message, self.place) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn push_escaped(&mut self, run: Run<'r>, clean: usize, charset: JsonCharset) {
+        meter::read(run.text.len());
+        self.append(run.tag, |out| {
+            pytext::json_escape_into(run.text, clean, charset, |piece| out.push_str(piece));
+        });
+    }
+
+    fn push_newline(&mut self, indent: &str, depth: u32) {
+        let bytes = indent.len().saturating_mul(depth as usize);
+        meter::held(self.output.text.len().saturating_add(bytes));
+        self.append(Tag::COMPUTED, |out| {
+            out.push('\n');
+            (0..depth).for_each(|_| out.push_str(indent));
+        });
+    }
+}
 
 /// The end of a stretch of output (in bytes) and its tag; it begins where the one before ends.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,10 +133,7 @@ impl<'r> Output<'r> {
     }
 
     pub fn push_run(&mut self, mut run: Run<'r>, message: u32, place: u32) -> Result<()> {
-        if run.tag.source == COMPUTED {
-            run.tag.source = place;
-        }
-        run.tag.message = self.nodes.message_of_use(run.tag, message);
+        run.tag = self.tag_of_use(run.tag, message, place);
         if !self.bases.is_empty() {
             if !run.text.is_empty() || run.is_marker() {
                 self.capture(run);
@@ -88,26 +144,43 @@ impl<'r> Output<'r> {
             self.mark_generation(run.tag.source);
             return Ok(());
         }
-        self.len += run.text.len();
-        if self.len > self.max_bytes {
-            return Err(too_long(self.max_bytes));
-        }
         if run.text.len() < LARGE_RUN {
             self.text.push_str(run.text);
         } else {
             self.large.push((self.text.len(), run.text));
         }
+        self.mark(run.text.len(), run.tag)
+    }
+
+    /// The tag of text once it is printed: computed text stands for `place`, unused text belongs to `message`.
+    fn tag_of_use(&self, tag: Tag, message: u32, place: u32) -> Tag {
+        let source = if tag.source == COMPUTED { place } else { tag.source };
+        Tag { source, message: self.nodes.message_of_use(Tag { source, ..tag }, message) }
+    }
+
+    /// Marks the last `added` bytes of the output.
+    fn mark(&mut self, added: usize, tag: Tag) -> Result<()> {
+        self.len += added;
+        if self.len > self.max_bytes {
+            return Err(too_long(self.max_bytes));
+        }
         let end = self.len as u32;
         match self.marks.last_mut() {
-            Some(mark) if mark.tag == run.tag => mark.end = end,
+            Some(mark) if mark.tag == tag => mark.end = end,
+            _ if added == 0 => {}
             _ => {
                 if self.marks.len() == self.marks.capacity() {
                     meter::held(self.held_bytes() * 2);
                 }
-                self.marks.push(Mark { end, tag: run.tag });
+                self.marks.push(Mark { end, tag });
             }
         }
         Ok(())
+    }
+
+    /// Whether what is printed goes to a capture.
+    pub fn is_capturing(&self) -> bool {
+        !self.bases.is_empty()
     }
 
     fn mark_generation(&mut self, source: u32) {
