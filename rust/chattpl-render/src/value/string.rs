@@ -212,11 +212,13 @@ impl<'r> Str<'r> {
                 if let Some(runs) = rope.runs.get() {
                     return runs;
                 }
-                let mut count = 0usize;
-                self.for_each_run(|_| count += 1);
-                meter::write(arena, count * std::mem::size_of::<Run<'_>>());
-                let mut runs = BumpVec::with_capacity_in(count, arena);
-                self.for_each_run(|run| runs.push(run));
+                let mut runs = BumpVec::new_in(arena);
+                self.for_each_run(|run| {
+                    if runs.len() == runs.capacity() {
+                        meter::write(arena, runs.len() * 2 * std::mem::size_of::<Run<'_>>());
+                    }
+                    runs.push(run);
+                });
                 let runs: &'r [Run<'r>] = runs.into_bump_slice();
                 rope.runs.set(Some(runs));
                 runs
@@ -228,6 +230,7 @@ impl<'r> Str<'r> {
     pub fn for_each_run(self, mut visit: impl FnMut(Run<'r>)) {
         let mut pending: Vec<Str<'r>> = Vec::new();
         let mut next = self;
+        let mut seen = 0;
         loop {
             match next {
                 Str::Run(run) => visit(run),
@@ -237,7 +240,7 @@ impl<'r> Str<'r> {
                         runs.iter().copied().for_each(&mut visit);
                     }
                     (Shape::Pair(left, right), None) => {
-                        meter::steps(1);
+                        meter::visit(&mut seen);
                         pending.push(*right);
                         next = *left;
                         continue;

@@ -197,6 +197,7 @@ impl<'r> Vm<'r> {
         })
     }
 
+    #[inline(never)]
     fn execute(
         &mut self,
         function: &'r Function,

@@ -50,8 +50,9 @@ impl<'r> Output<'r> {
             Str::Run(run) => self.push_run(run, message, place),
             Str::Rope(_) => {
                 let mut done = Ok(());
+                let mut seen = 0;
                 str.for_each_run(|run| {
-                    meter::steps(1);
+                    meter::visit(&mut seen);
                     if done.is_ok() {
                         done = self.push_run(run, message, place);
                     }
