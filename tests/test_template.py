@@ -145,3 +145,16 @@ def test_runaway_template_is_stopped(source: str, code: str | None) -> None:
     with pytest.raises(ChatTemplateError) as raised:
         Template(source).render(MESSAGES)
     assert code is None or raised.value.code == code
+
+
+@pytest.mark.parametrize(
+    "filter_", ["upper", "center(9)", "replace('a', 'b')", "trim", "tojson", "indent(1, true)", "wordcount"]
+)
+def test_generation_mark_is_no_source_of_text(filter_: str) -> None:
+    body = "{% generation %}12{% endgeneration %}"
+    for source in (
+        f"{{% filter {filter_} %}}{body}{{% endfilter %}}",
+        f"{{% filter {filter_} %}}{{% generation %}}{{% endgeneration %}}{{% endfilter %}}",
+    ):
+        rendered = Template(source).render([])
+        assert "".join(rendered.text[s.start : s.end] for s in rendered.segments) == rendered.text
