@@ -100,7 +100,9 @@ class TemplateWriter:
     def fresh(self, *kinds: str) -> str:
         """A new name, or at times one that is taken, bound to a value of these kinds."""
         self.names += 1
-        name = self.one(["s", "m", "x", "loop"]) if self.rarely(20) else f"v{self.names}"
+        name = self.one(["s", "m", "x"]) if self.rarely(20) else f"v{self.names}"
+        if self.rarely(150):
+            return "loop"
         for kind in kinds:
             self.scope[kind] = [*self.scope.get(kind, []), name]
         return name

@@ -169,3 +169,16 @@ def test_runaway_template_is_stopped(source: str) -> None:
     )
     assert done.stderr == ""
     assert done.stdout.startswith("CT")
+
+
+@pytest.mark.parametrize(
+    "filter_", ["upper", "center(9)", "replace('a', 'b')", "trim", "tojson", "indent(1, true)", "wordcount"]
+)
+def test_generation_mark_is_no_source_of_text(filter_: str) -> None:
+    body = "{% generation %}12{% endgeneration %}"
+    for source in (
+        f"{{% filter {filter_} %}}{body}{{% endfilter %}}",
+        f"{{% filter {filter_} %}}{{% generation %}}{{% endgeneration %}}{{% endfilter %}}",
+    ):
+        rendered = Template(source).render([])
+        assert "".join(rendered.text[s.start : s.end] for s in rendered.segments) == rendered.text

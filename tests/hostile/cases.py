@@ -36,7 +36,9 @@ _CHAIN = "{% set ns = namespace(v=[]) %}" + _LOOP + "{% set ns.v = [ns.v] %}" + 
 
 
 def _grow(start: str, step: str, times: int = 60) -> str:
-    return f"{{% set ns = namespace(v={start}) %}}{{% for i in range({times}) %}}{{% set ns.v = {step} %}}{{% endfor %}}"
+    return (
+        f"{{% set ns = namespace(v={start}) %}}{{% for i in range({times}) %}}{{% set ns.v = {step} %}}{{% endfor %}}"
+    )
 
 
 ESCAPES = [
@@ -50,15 +52,24 @@ ESCAPES = [
     Hostile("class-of-tuple", "walk from a tuple to every class", "{{ (1, 2)." + _WALK + " }}", SECURITY),
     Hostile("class-of-float", "walk from a float to every class", "{{ (1.5)." + _WALK + " }}", SECURITY),
     Hostile("class-by-item", "the same by subscript", "{{ ''['__class__']['__mro__'] }}", SECURITY),
-    Hostile("class-by-filter", "the same by the attr filter", "{{ ''|attr('__class__')|attr('__mro__') }}", "renders", ""),
+    Hostile(
+        "class-by-filter", "the same by the attr filter", "{{ ''|attr('__class__')|attr('__mro__') }}", "renders", ""
+    ),
     Hostile(
         "class-by-joined-name",
         "the name is put together at run time",
         "{{ ''|attr('__cl' ~ 'ass__')|attr('__mro__') }}",
-        "renders", "",
+        "renders",
+        "",
     ),
     Hostile("class-by-map", "map(attribute=)", "{{ ['']|map(attribute='__class__.__mro__')|list }}", SECURITY),
-    Hostile("class-by-map-attr", "map('attr')", "{{ ['']|map('attr', '__class__')|map('attr', '__mro__')|list }}", "renders", "[Undefined]"),
+    Hostile(
+        "class-by-map-attr",
+        "map('attr')",
+        "{{ ['']|map('attr', '__class__')|map('attr', '__mro__')|list }}",
+        "renders",
+        "[Undefined]",
+    ),
     Hostile("class-by-selectattr", "selectattr", "{{ ['']|selectattr('__class__.__mro__')|list }}", SECURITY),
     Hostile("class-by-groupby", "groupby", "{{ ['']|groupby('__class__.__mro__') }}", SECURITY),
     Hostile("class-by-sort", "sort(attribute=)", "{{ ['', '']|sort(attribute='__class__.__mro__') }}", SECURITY),
@@ -91,12 +102,19 @@ ESCAPES = [
         SECURITY,
     ),
     Hostile("percent-field", "an attribute in a %-format key", "{{ '%(x.__class__)s' % {'x': 1} }}", "CT010 KeyError"),
-    Hostile("format-filter", "an attribute in a key of the format filter", "{{ '%(x.__class__)s'|format(x=1) }}", "CT010 KeyError"),
+    Hostile(
+        "format-filter",
+        "an attribute in a key of the format filter",
+        "{{ '%(x.__class__)s'|format(x=1) }}",
+        "CT010 KeyError",
+    ),
     Hostile("cycler-globals", "globals of a cycler's methods", "{{ cycler('a').next.__globals__ }}", "renders", ""),
     Hostile("cycler-init", "globals of the cycler class", "{{ cycler.__init__.__globals__ }}", SECURITY),
     Hostile("joiner-init", "globals of the joiner class", "{{ joiner.__init__.__globals__ }}", SECURITY),
     Hostile("namespace-init", "globals of the namespace class", "{{ namespace.__init__.__globals__ }}", SECURITY),
-    Hostile("namespace-attrs", "the dictionary behind a namespace", "{{ namespace(a=1)._Namespace__attrs }}", "renders", ""),
+    Hostile(
+        "namespace-attrs", "the dictionary behind a namespace", "{{ namespace(a=1)._Namespace__attrs }}", "renders", ""
+    ),
     Hostile(
         "namespace-override",
         "an underscored attribute on a namespace",
@@ -104,14 +122,24 @@ ESCAPES = [
         SECURITY,
     ),
     Hostile("namespace-override-call", "the same by keyword", "{{ namespace(__class__=1) }}", SECURITY),
-    Hostile("macro-internals", "the function behind a macro", "{% macro m() %}{% endmacro %}{{ m._func.__globals__ }}", SECURITY),
+    Hostile(
+        "macro-internals",
+        "the function behind a macro",
+        "{% macro m() %}{% endmacro %}{{ m._func.__globals__ }}",
+        SECURITY,
+    ),
     Hostile(
         "macro-environment",
         "the environment behind a macro",
         "{% macro m() %}{% endmacro %}{{ m._environment.globals }}",
         SECURITY,
     ),
-    Hostile("loop-internals", "the iterator behind a loop", "{% for m in messages %}{{ loop._iterator.gi_frame }}{% endfor %}", SECURITY),
+    Hostile(
+        "loop-internals",
+        "the iterator behind a loop",
+        "{% for m in messages %}{{ loop._iterator.gi_frame }}{% endfor %}",
+        SECURITY,
+    ),
     Hostile(
         "generator-frame",
         "the frame of a generator",
@@ -153,31 +181,72 @@ MUTATIONS = [
     Hostile("update", "change a message", "{{ messages[0].update({'role': 'system'}) }}", SECURITY),
     Hostile("setdefault", "add to a message", "{{ messages[0].setdefault('x', 1) }}", SECURITY),
     Hostile("popitem", "take from a message", "{{ messages[0].popitem() }}", SECURITY),
-    Hostile("map-attr-clear", "empty every message", "{{ messages|map('attr', 'clear')|map('string')|list }}", "renders"),
-    Hostile("map-attribute-pop", "the same by attribute", "{% for f in messages|map(attribute='pop') %}{{ f('role') }}{% endfor %}", SECURITY),
+    Hostile(
+        "map-attr-clear", "empty every message", "{{ messages|map('attr', 'clear')|map('string')|list }}", "renders"
+    ),
+    Hostile(
+        "map-attribute-pop",
+        "the same by attribute",
+        "{% for f in messages|map(attribute='pop') %}{{ f('role') }}{% endfor %}",
+        SECURITY,
+    ),
     Hostile("setitem", "call the dunder", "{{ messages[0].__setitem__('role', 'x') }}", SECURITY),
     Hostile("set-attribute", "assign to a message", "{% set messages[0].role = 'x' %}", "CT001 TemplateSyntaxError"),
-    Hostile("set-on-message", "assign to a message as if a namespace", "{% set m = messages[0] %}{% set m.role = 'x' %}", "CT010 TemplateRuntimeError"),
+    Hostile(
+        "set-on-message",
+        "assign to a message as if a namespace",
+        "{% set m = messages[0] %}{% set m.role = 'x' %}",
+        "CT010 TemplateRuntimeError",
+    ),
 ]
 
 BOMBS = [
     Hostile("huge-range", "range(10**12)", "{% for i in range(10**12) %}{% endfor %}", "CT010 OverflowError"),
     Hostile("nested-ranges", "loops inside loops", _LOOP * 3 + "x" + _END * 3, STEPS),
     Hostile("nested-empty-ranges", "loops that do nothing", _LOOP * 3 + _END * 3, STEPS),
-    Hostile("nested-list-ranges", "lists in lists in loops", _LOOP * 2 + "{% set x = [[i], [i], [i]] %}" + _END * 2, MEMORY),
-    Hostile("nested-dict-ranges", "mappings in loops", _LOOP * 2 + "{% set x = {'a': i, 'b': [i]} %}" + _END * 2, MEMORY),
+    Hostile(
+        "nested-list-ranges", "lists in lists in loops", _LOOP * 2 + "{% set x = [[i], [i], [i]] %}" + _END * 2, MEMORY
+    ),
+    Hostile(
+        "nested-dict-ranges", "mappings in loops", _LOOP * 2 + "{% set x = {'a': i, 'b': [i]} %}" + _END * 2, MEMORY
+    ),
     Hostile("nested-ropes", "strings in loops", _LOOP * 2 + "{% set x = 'a' ~ i ~ 'b' %}" + _END * 2, MEMORY),
     Hostile("nested-namespaces", "namespaces in loops", _LOOP * 2 + "{% set x = namespace(a=i) %}" + _END * 2, MEMORY),
-    Hostile("nested-macro-calls", "macro calls in loops", "{% macro m(a, b=[]) %}{{ a }}{% endmacro %}" + _LOOP * 2 + "{% set x = m(i) %}" + _END * 2, STEPS),
+    Hostile(
+        "nested-macro-calls",
+        "macro calls in loops",
+        "{% macro m(a, b=[]) %}{{ a }}{% endmacro %}" + _LOOP * 2 + "{% set x = m(i) %}" + _END * 2,
+        STEPS,
+    ),
     Hostile("nested-output", "print without end", _LOOP * 2 + "{{ i }}" + _END * 2, STEPS),
     Hostile("long-output", "print long text without end", _LOOP * 2 + "x" * 2000 + _END * 2, MEMORY),
-    Hostile("speckled-output", "many tiny stretches of output", _LOOP * 2 + "{{ messages[0].role }}{{ messages[1].role }}" + _END * 2, STEPS),
-    Hostile("generation-marks", "empty generation blocks without end", _LOOP * 2 + "{% generation %}{% endgeneration %}" + _END * 2, STEPS),
+    Hostile(
+        "speckled-output",
+        "many tiny stretches of output",
+        _LOOP * 2 + "{{ messages[0].role }}{{ messages[1].role }}" + _END * 2,
+        STEPS,
+    ),
+    Hostile(
+        "generation-marks",
+        "empty generation blocks without end",
+        _LOOP * 2 + "{% generation %}{% endgeneration %}" + _END * 2,
+        STEPS,
+    ),
     Hostile("doubling", "ns.v ~ ns.v", _grow("'x'", "ns.v ~ ns.v"), MEMORY),
     Hostile("doubling-plus", "ns.v + ns.v", _grow("'x'", "ns.v + ns.v", 100), MEMORY),
     Hostile("doubling-printed", "ns.v ~ ns.v, printed", _grow("'x'", "ns.v ~ ns.v", 28) + "{{ ns.v }}", MEMORY),
-    Hostile("doubling-flattened", "ns.v ~ ns.v, looked at", _grow("'x'", "ns.v ~ ns.v", 27) + _LOOP + "{{ (ns.v ~ i)|length }}" + _END, MEMORY),
-    Hostile("doubling-in-message-loop", "the same where text gets its message", "{% for m in messages %}" + _grow("m.role", "ns.v ~ ns.v") + "{% endfor %}", MEMORY),
+    Hostile(
+        "doubling-flattened",
+        "ns.v ~ ns.v, looked at",
+        _grow("'x'", "ns.v ~ ns.v", 27) + _LOOP + "{{ (ns.v ~ i)|length }}" + _END,
+        MEMORY,
+    ),
+    Hostile(
+        "doubling-in-message-loop",
+        "the same where text gets its message",
+        "{% for m in messages %}" + _grow("m.role", "ns.v ~ ns.v") + "{% endfor %}",
+        MEMORY,
+    ),
     Hostile("doubling-list", "ns.v + ns.v", _grow("[1]", "ns.v + ns.v"), MEMORY),
     Hostile("doubling-tuple", "ns.v + ns.v", _grow("(1,)", "ns.v + ns.v"), MEMORY),
     Hostile("doubling-nested-list", "[ns.v, ns.v], printed", _grow("[]", "[ns.v, ns.v]") + "{{ ns.v }}", MEMORY),
@@ -195,11 +264,18 @@ BOMBS = [
         _grow("[]", "[ns.v, ns.v]") + "{% set a = ns.v %}" + _grow("[]", "[ns.v, ns.v]") + "{{ a < ns.v }}",
         STEPS,
     ),
-    Hostile("doubling-tuple-key", "a nested tuple as a key", _grow("()", "(ns.v, ns.v)") + "{{ {ns.v: 1}|length }}", STEPS),
+    Hostile(
+        "doubling-tuple-key", "a nested tuple as a key", _grow("()", "(ns.v, ns.v)") + "{{ {ns.v: 1}|length }}", STEPS
+    ),
     Hostile("doubling-json-text", "JSON text of JSON text", _grow("'\"'", "ns.v|tojson", 200), MEMORY),
     Hostile("doubling-repr", "repr of repr", _grow("['\\\\']", "[ns.v|string]", 200), MEMORY),
     Hostile("doubling-escape", "& escaped again and again", _grow("'&'", "ns.v|string|forceescape * 2", 200), MEMORY),
-    Hostile("doubling-set-block", "a set block that prints itself twice", "{% set v = 'lol' %}" + "{% set v %}{{ v }}{{ v }}{% endset %}" * 60, MEMORY),
+    Hostile(
+        "doubling-set-block",
+        "a set block that prints itself twice",
+        "{% set v = 'lol' %}" + "{% set v %}{{ v }}{{ v }}{% endset %}" * 60,
+        MEMORY,
+    ),
     Hostile(
         "billion-laughs",
         "set blocks, each ten times the one before",
@@ -212,12 +288,19 @@ BOMBS = [
         "billion-laughs-macros",
         "macros, each ten times the one before",
         "{% macro m0() %}lol{% endmacro %}"
-        + "".join("{% macro m" + str(i + 1) + "() %}" + ("{{ m" + str(i) + "() }}") * 10 + "{% endmacro %}" for i in range(12))
+        + "".join(
+            "{% macro m" + str(i + 1) + "() %}" + ("{{ m" + str(i) + "() }}") * 10 + "{% endmacro %}" for i in range(12)
+        )
         + "{{ m12() }}",
         MEMORY,
     ),
     Hostile("repeat-string", "'a' * 10**10", "{{ 'a' * 10**10 }}", MEMORY),
-    Hostile("repeat-string-just-under", "'a' * 10**8, kept ten times", "{% set x = ['a' * 10**8, 'b' * 10**8, 'c' * 10**8, 'd' * 10**8] %}", MEMORY),
+    Hostile(
+        "repeat-string-just-under",
+        "'a' * 10**8, kept ten times",
+        "{% set x = ['a' * 10**8, 'b' * 10**8, 'c' * 10**8, 'd' * 10**8] %}",
+        MEMORY,
+    ),
     Hostile("repeat-big-int", "'a' * 10**30", "{{ 'a' * 10**30 }}", "CT010 OverflowError"),
     Hostile("repeat-list", "[1] * 10**10", "{{ [1] * 10**10 }}", MEMORY),
     Hostile("repeat-empty", "[] * 10**18", "{{ [] * 10**18 }}", "renders", "[]"),
@@ -238,16 +321,29 @@ BOMBS = [
     Hostile("format-precision", "a precision of 10**9", "{{ '{:.1000000000f}'.format(1.5) }}", MEMORY),
     Hostile("format-nested-width", "a width from the arguments", "{{ '{:{}}'.format(1, 10**9) }}", MEMORY),
     Hostile("format-many", "1,000 fields of a million", "{{ ('{0:1000000}' * 1000).format('a') }}", MEMORY),
-    Hostile("format-repr-many", "one long list written 100,000 times", "{{ ('{0!r}' * 100000).format([1] * 100000) }}", STEPS),
+    Hostile(
+        "format-repr-many",
+        "one long list written 100,000 times",
+        "{{ ('{0!r}' * 100000).format([1] * 100000) }}",
+        STEPS,
+    ),
     Hostile("format-zero-width", "zero padding with commas", "{{ '{:0>1000000000,}'.format(1) }}", MEMORY),
-    Hostile("replace", "every character replaced by a long text", "{{ ('a' * 1000000)|replace('a', 'b' * 1000) }}", MEMORY),
-    Hostile("replace-empty", "a long text between all characters", "{{ ('a' * 1000000).replace('', 'b' * 1000) }}", MEMORY),
+    Hostile(
+        "replace", "every character replaced by a long text", "{{ ('a' * 1000000)|replace('a', 'b' * 1000) }}", MEMORY
+    ),
+    Hostile(
+        "replace-empty", "a long text between all characters", "{{ ('a' * 1000000).replace('', 'b' * 1000) }}", MEMORY
+    ),
     Hostile("replace-chain", "replace in a loop", _grow("'a'", "ns.v|replace('a', 'aaaaaaaaaa')", 30), MEMORY),
     Hostile("join", "a long separator", "{{ range(100000)|join('x' * 100000) }}", MEMORY),
     Hostile("join-method", "join in a loop", _grow("'ab'", "ns.v.join(ns.v)", 30), MEMORY),
     Hostile("tojson-indent", "tojson(indent=10**8)", "{{ messages|tojson(indent=10**8) }}", MEMORY),
-    Hostile("tojson-indent-text", "an indent of long text", "{{ ([[[[1] * 1000]]])|tojson(indent='x' * 100000) }}", MEMORY),
-    Hostile("tojson-separators", "long separators", "{{ ([1] * 100000)|tojson(separators=('x' * 100000, ':')) }}", MEMORY),
+    Hostile(
+        "tojson-indent-text", "an indent of long text", "{{ ([[[[1] * 1000]]])|tojson(indent='x' * 100000) }}", MEMORY
+    ),
+    Hostile(
+        "tojson-separators", "long separators", "{{ ([1] * 100000)|tojson(separators=('x' * 100000, ':')) }}", MEMORY
+    ),
     Hostile("batch-fill", "batch(10**9, fill)", "{{ [1]|batch(10**9, 'x')|list }}", MEMORY),
     Hostile("slice-fill", "slice(10**9, fill)", "{{ [1]|slice(10**9, 'x')|list }}", MEMORY),
     Hostile("slice-negative", "slice(-1)", "{{ [1]|slice(-1)|list }}", "renders", "[]"),
@@ -258,35 +354,140 @@ BOMBS = [
     Hostile("long-integer-json", "the same to JSON", "{{ (10 ** 10000)|tojson }}", "CT010 ValueError"),
     Hostile("long-integer-format", "the same formatted", "{{ '%d' % (10 ** 10000) }}", "CT010 ValueError"),
     Hostile("long-integer-text", "100,000 digits as text", "{{ ('9' * 100000)|int }}", "renders", "0"),
-    Hostile("long-integers-kept", "long integers in a loop", "{% set x = 10 ** 10000 %}" + _LOOP + "{% set y = x + i %}" + _END, MEMORY),
-    Hostile("long-integers-divided", "long integers divided in a loop", "{% set x = 10 ** 15000 %}" + _LOOP + "{% set y = x // (10 ** 7000) %}" + _END, STEPS),
-    Hostile("round-places", "round to 10**9 places", "{{ 1.5|round(10**9) }}{{ 5|round(-(10**9)) }}", "renders", "1.50"),
+    Hostile(
+        "long-integers-kept",
+        "long integers in a loop",
+        "{% set x = 10 ** 10000 %}" + _LOOP + "{% set y = x + i %}" + _END,
+        MEMORY,
+    ),
+    Hostile(
+        "long-integers-divided",
+        "long integers divided in a loop",
+        "{% set x = 10 ** 15000 %}" + _LOOP + "{% set y = x // (10 ** 7000) %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "round-places", "round to 10**9 places", "{{ 1.5|round(10**9) }}{{ 5|round(-(10**9)) }}", "renders", "1.50"
+    ),
     Hostile("round-up-places", "round up to 10**9 places", "{{ 5|round(10**9, 'ceil') }}", MEMORY),
-    Hostile("round-up-loop", "round up to many places in a loop", _LOOP + "{% set x = 5|round(5000, 'ceil') %}" + _END, STEPS),
+    Hostile(
+        "round-up-loop",
+        "round up to many places in a loop",
+        _LOOP + "{% set x = 5|round(5000, 'ceil') %}" + _END,
+        STEPS,
+    ),
     Hostile("int-of-bits", "an integer of a million bits as text", "{{ ('1' * 1000000)|int(base=2) is odd }}", MEMORY),
-    Hostile("range-edge", "ranges at the edge of 64 bits", "{{ range(-2**63, 2**63 - 1, 2**62)[::4]|list }}", "renders", "[-9223372036854775808]"),
+    Hostile(
+        "range-edge",
+        "ranges at the edge of 64 bits",
+        "{{ range(-2**63, 2**63 - 1, 2**62)[::4]|list }}",
+        "renders",
+        "[-9223372036854775808]",
+    ),
     Hostile("macro-recursion", "a macro that calls itself", "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}", DEPTH),
-    Hostile("macro-tree", "a macro that calls itself twice", "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}", STEPS),
-    Hostile("mutual-recursion", "macros that call each other", "{% macro f() %}{{ g() }}{% endmacro %}{% macro g() %}{{ f() }}{% endmacro %}{{ f() }}", DEPTH),
-    Hostile("call-block-recursion", "call blocks without end", "{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}", DEPTH),
-    Hostile("caller-recursion", "a caller that calls itself", "{% macro f() %}{{ caller() }}{% endmacro %}{% macro g() %}{% call f() %}{{ g() }}{% endcall %}{% endmacro %}{{ g() }}", DEPTH),
-    Hostile("loop-recursion", "a recursive loop without end", "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}", DEPTH),
+    Hostile(
+        "macro-tree",
+        "a macro that calls itself twice",
+        "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}",
+        STEPS,
+    ),
+    Hostile(
+        "mutual-recursion",
+        "macros that call each other",
+        "{% macro f() %}{{ g() }}{% endmacro %}{% macro g() %}{{ f() }}{% endmacro %}{{ f() }}",
+        DEPTH,
+    ),
+    Hostile(
+        "call-block-recursion",
+        "call blocks without end",
+        "{% macro f() %}{% call f() %}{{ caller() }}{% endcall %}{% endmacro %}{{ f() }}",
+        DEPTH,
+    ),
+    Hostile(
+        "caller-recursion",
+        "a caller that calls itself",
+        "{% macro f() %}{{ caller() }}{% endmacro %}{% macro g() %}{% call f() %}{{ g() }}{% endcall %}{% endmacro %}{{ g() }}",
+        DEPTH,
+    ),
+    Hostile(
+        "loop-recursion",
+        "a recursive loop without end",
+        "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+        DEPTH,
+    ),
     Hostile("nested-list", "a list 100,000 deep, printed", _CHAIN + "{{ ns.v }}", DEPTH),
     Hostile("nested-list-json", "the same to JSON", _CHAIN + "{{ ns.v|tojson }}", DEPTH),
-    Hostile("nested-list-key", "a tuple 100,000 deep as a key", _grow("()", "(ns.v,)", 100000) + "{{ {ns.v: 1}|length }}", DEPTH),
-    Hostile("nested-list-order", "two lists 100,000 deep put in order", _CHAIN + "{% set a = ns.v %}" + _CHAIN + "{{ a < ns.v }}", DEPTH),
-    Hostile("nested-list-equal", "two lists 100,000 deep compared", _CHAIN + "{% set a = ns.v %}" + _CHAIN + "{{ a == ns.v }}", DEPTH),
-    Hostile("nested-generators", "map of map, 100,000 deep", _grow("'ab'", "ns.v|map('upper')", 100000) + "{{ ns.v|list }}", DEPTH),
-    Hostile("nested-filters", "select of select, 100,000 deep", _grow("'ab'", "ns.v|select", 100000) + "{{ ns.v|list }}", DEPTH),
-    Hostile("nested-loop-filters", "loops with a test inside each other", "{% macro f(x, n) %}{% for i in x if f([1], n + 1) %}{% endfor %}1{% endmacro %}{{ f([1], 0) }}", DEPTH),
-    Hostile("namespace-in-itself", "a namespace that holds itself", "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}", DEPTH),
-    Hostile("namespace-in-itself-json", "the same to JSON", "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a|tojson }}", "CT010 TypeError"),
-    Hostile("deep-parentheses", "source nested 100,000 deep", "{{ " + "(" * 100000 + "1" + ")" * 100000 + " }}", "CT005 TemplateSyntaxError"),
-    Hostile("deep-lists", "list literals nested 100,000 deep", "{{ " + "[" * 100000 + "]" * 100000 + " }}", "CT005 TemplateSyntaxError"),
+    Hostile(
+        "nested-list-key",
+        "a tuple 100,000 deep as a key",
+        _grow("()", "(ns.v,)", 100000) + "{{ {ns.v: 1}|length }}",
+        DEPTH,
+    ),
+    Hostile(
+        "nested-list-order",
+        "two lists 100,000 deep put in order",
+        _CHAIN + "{% set a = ns.v %}" + _CHAIN + "{{ a < ns.v }}",
+        DEPTH,
+    ),
+    Hostile(
+        "nested-list-equal",
+        "two lists 100,000 deep compared",
+        _CHAIN + "{% set a = ns.v %}" + _CHAIN + "{{ a == ns.v }}",
+        DEPTH,
+    ),
+    Hostile(
+        "nested-generators",
+        "map of map, 100,000 deep",
+        _grow("'ab'", "ns.v|map('upper')", 100000) + "{{ ns.v|list }}",
+        DEPTH,
+    ),
+    Hostile(
+        "nested-filters",
+        "select of select, 100,000 deep",
+        _grow("'ab'", "ns.v|select", 100000) + "{{ ns.v|list }}",
+        DEPTH,
+    ),
+    Hostile(
+        "nested-loop-filters",
+        "loops with a test inside each other",
+        "{% macro f(x, n) %}{% for i in x if f([1], n + 1) %}{% endfor %}1{% endmacro %}{{ f([1], 0) }}",
+        DEPTH,
+    ),
+    Hostile(
+        "namespace-in-itself",
+        "a namespace that holds itself",
+        "{% set ns = namespace() %}{% set ns.a = ns %}{{ ns }}",
+        DEPTH,
+    ),
+    Hostile(
+        "namespace-in-itself-json",
+        "the same to JSON",
+        "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a|tojson }}",
+        "CT010 TypeError",
+    ),
+    Hostile(
+        "deep-parentheses",
+        "source nested 100,000 deep",
+        "{{ " + "(" * 100000 + "1" + ")" * 100000 + " }}",
+        "CT005 TemplateSyntaxError",
+    ),
+    Hostile(
+        "deep-lists",
+        "list literals nested 100,000 deep",
+        "{{ " + "[" * 100000 + "]" * 100000 + " }}",
+        "CT005 TemplateSyntaxError",
+    ),
     Hostile("deep-not", "100,000 times `not`", "{{ " + "not " * 100000 + "1 }}", "CT005 TemplateSyntaxError"),
-    Hostile("deep-attributes", "100,000 attributes in a row", "{{ a" + ".a" * 100000 + " }}", "CT005 TemplateSyntaxError"),
+    Hostile(
+        "deep-attributes", "100,000 attributes in a row", "{{ a" + ".a" * 100000 + " }}", "CT005 TemplateSyntaxError"
+    ),
     Hostile("deep-filters", "100,000 filters in a row", "{{ a" + "|e" * 100000 + " }}", "CT005 TemplateSyntaxError"),
-    Hostile("deep-blocks", "100,000 ifs inside each other", "{% if 1 %}" * 100000 + "{% endif %}" * 100000, "CT005 TemplateSyntaxError"),
+    Hostile(
+        "deep-blocks",
+        "100,000 ifs inside each other",
+        "{% if 1 %}" * 100000 + "{% endif %}" * 100000,
+        "CT005 TemplateSyntaxError",
+    ),
     Hostile("deep-sums", "a sum of 100,000 terms", "{{ 1" + "+1" * 100000 + " }}", "CT005 TemplateSyntaxError"),
     Hostile("long-concatenation", "~ between 100,000 terms", "{{ 1" + "~1" * 100000 + " }}", "renders"),
     Hostile("long-elif", "100,000 elifs", "{% if 0 %}" + "{% elif 0 %}" * 100000 + "{% endif %}", "renders", ""),
@@ -295,11 +496,33 @@ BOMBS = [
     Hostile("long-comments", "5 MB of comments", "{##}" * 1_250_000, "renders", ""),
     Hostile("long-unclosed-tags", "5 MB of unclosed tags", "{% raw %}" * 555_555, "CT003 TemplateSyntaxError"),
     Hostile("long-prints", "5 MB of prints", "{{ a }}" * 700_000, "renders", ""),
-    Hostile("long-names", "300,000 variables", "".join(f"{{% set v{i} = 0 %}}" for i in range(300_000)), "CT005 TemplateSyntaxError"),
-    Hostile("long-arguments", "300 arguments", "{% macro m() %}{{ varargs|length }}{% endmacro %}{{ m(" + "1," * 300 + ") }}", "renders", "300"),
-    Hostile("long-keywords", "70,000 calls with other keywords", "".join(f"{{{{ dict(k{i}=0)|length }}}}" for i in range(70_000)), "CT005 TemplateSyntaxError"),
+    Hostile(
+        "long-names",
+        "300,000 variables",
+        "".join(f"{{% set v{i} = 0 %}}" for i in range(300_000)),
+        "CT005 TemplateSyntaxError",
+    ),
+    Hostile(
+        "long-arguments",
+        "300 arguments",
+        "{% macro m() %}{{ varargs|length }}{% endmacro %}{{ m(" + "1," * 300 + ") }}",
+        "renders",
+        "300",
+    ),
+    Hostile(
+        "long-keywords",
+        "70,000 calls with other keywords",
+        "".join(f"{{{{ dict(k{i}=0)|length }}}}" for i in range(70_000)),
+        "CT005 TemplateSyntaxError",
+    ),
     Hostile("long-list", "a list of 1,000,000 numbers", "{% set x = [" + "1," * 1_000_000 + "] %}", "renders", ""),
-    Hostile("long-dict", "a mapping of 300,000 entries", "{% set x = {" + "".join(f"{i}:1," for i in range(300_000)) + "} %}", "renders", ""),
+    Hostile(
+        "long-dict",
+        "a mapping of 300,000 entries",
+        "{% set x = {" + "".join(f"{i}:1," for i in range(300_000)) + "} %}",
+        "renders",
+        "",
+    ),
     Hostile("long-string", "a string of 5 MB", "{{ '" + "\\n" * 2_500_000 + "'|length }}", "renders", "2500000"),
     Hostile(
         "many-branches",
@@ -307,70 +530,277 @@ BOMBS = [
         "".join(f"{{% set v{i} = 0 %}}" for i in range(5_000)) + "{% if v1 %}{% endif %}" * 50_000,
         "CT005 TemplateSyntaxError",
     ),
-    Hostile("many-filter-arguments", "300 arguments of a filter", "{{ 1|list(" + "1," * 300 + ") }}", "CT010 TypeError"),
-    Hostile("long-loop-nest", "150 loops inside each other", "{% for i in range(9) %}" * 150 + "x" + "{% endfor %}" * 150, MEMORY),
+    Hostile(
+        "many-filter-arguments", "300 arguments of a filter", "{{ 1|list(" + "1," * 300 + ") }}", "CT010 TypeError"
+    ),
+    Hostile(
+        "long-loop-nest",
+        "150 loops inside each other",
+        "{% for i in range(9) %}" * 150 + "x" + "{% endfor %}" * 150,
+        MEMORY,
+    ),
 ]
 
 QUADRATIC = [
     Hostile("wordwrap", "a long text wrapped at 1", _BIG + "{{ big|wordwrap(1)|length }}", MEMORY),
     Hostile("wordwrap-100000", "100,000 words wrapped at 1", "{{ ('word ' * 100000)|wordwrap(1)|length }}", "renders"),
     Hostile("wordwrap-long-word", "one long word", "{{ ('a-' * 1000000)|wordwrap(1)|length }}", MEMORY),
-    Hostile("wordwrap-wrapstring", "a long text between the lines", _BIG + "{{ big|wordwrap(1, wrapstring='x' * 100000)|length }}", MEMORY),
+    Hostile(
+        "wordwrap-wrapstring",
+        "a long text between the lines",
+        _BIG + "{{ big|wordwrap(1, wrapstring='x' * 100000)|length }}",
+        MEMORY,
+    ),
     Hostile("truncate", "truncate in a loop", _BIG + _LOOP + "{{ big|truncate(4000000) is string }}" + _END, STEPS),
     Hostile("urlize", "a text full of addresses", "{{ ('www.a.org ' * 100000)|urlize|length }}", "renders"),
-    Hostile("urlize-brackets", "brackets around nothing", "{{ ('(' * 1000000 ~ 'www.a.org' ~ ')' * 1000000)|urlize|length }}", "renders"),
-    Hostile("urlize-rel", "a long rel for every address", "{{ ('www.a.org ' * 10000)|urlize(rel='x' * 1000000)|length }}", MEMORY),
-    Hostile("urlize-schemes", "many schemes for every word", "{{ ('word ' * 100000)|urlize(extra_schemes=['tel:'] * 10000)|length }}", STEPS),
+    Hostile(
+        "urlize-brackets",
+        "brackets around nothing",
+        "{{ ('(' * 1000000 ~ 'www.a.org' ~ ')' * 1000000)|urlize|length }}",
+        "renders",
+    ),
+    Hostile(
+        "urlize-rel",
+        "a long rel for every address",
+        "{{ ('www.a.org ' * 10000)|urlize(rel='x' * 1000000)|length }}",
+        MEMORY,
+    ),
+    Hostile(
+        "urlize-schemes",
+        "many schemes for every word",
+        "{{ ('word ' * 100000)|urlize(extra_schemes=['tel:'] * 10000)|length }}",
+        STEPS,
+    ),
     Hostile("striptags", "a text full of tags", "{{ ('<' * 1000000)|striptags|length }}", "renders"),
     Hostile("striptags-comments", "a text full of comments", "{{ ('<!--' * 500000)|striptags|length }}", "renders"),
-    Hostile("unescape", "a text full of ampersands", "{{ ('&' * 1000000 ~ '&#x' * 100000)|safe.unescape()|length }}", "CT006 TemplateAssertionError"),
-    Hostile("unescape-markup", "a text full of ampersands", "{{ (('&' * 1000000 ~ '&#x' * 100000)|safe).unescape()|length }}", "renders"),
+    Hostile(
+        "unescape",
+        "a text full of ampersands",
+        "{{ ('&' * 1000000 ~ '&#x' * 100000)|safe.unescape()|length }}",
+        "CT006 TemplateAssertionError",
+    ),
+    Hostile(
+        "unescape-markup",
+        "a text full of ampersands",
+        "{{ (('&' * 1000000 ~ '&#x' * 100000)|safe).unescape()|length }}",
+        "renders",
+    ),
     Hostile("escape", "escape in a loop", _BIG + _LOOP + "{% set x = ('<' ~ big)|e %}" + _END, MEMORY),
-    Hostile("sort-loop", "sort in a loop", "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x|sort %}" + _END, MEMORY),
-    Hostile("sort-long-strings", "sort of long equal strings", "{% set x = ['a' * 1000000] * 10000 %}{{ x|sort|length }}", MEMORY),
-    Hostile("sort-nested", "sort of nested lists", "{% set x = [[[[1] * 1000] * 100] * 10] * 1000 %}{{ x|sort|length }}", STEPS),
+    Hostile(
+        "sort-loop",
+        "sort in a loop",
+        "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x|sort %}" + _END,
+        MEMORY,
+    ),
+    Hostile(
+        "sort-long-strings",
+        "sort of long equal strings",
+        "{% set x = ['a' * 1000000] * 10000 %}{{ x|sort|length }}",
+        MEMORY,
+    ),
+    Hostile(
+        "sort-nested",
+        "sort of nested lists",
+        "{% set x = [[[[1] * 1000] * 100] * 10] * 1000 %}{{ x|sort|length }}",
+        STEPS,
+    ),
     Hostile("unique", "unique over 100,000 numbers", "{{ range(100000)|unique|list|length }}", STEPS),
     Hostile("unique-lists", "unique over tuples", "{{ range(100000)|batch(1)|map('join')|unique|list|length }}", STEPS),
-    Hostile("groupby", "groupby over 100,000 numbers", "{{ range(100000)|groupby('real')|length }}", "renders", "100000"),
+    Hostile(
+        "groupby", "groupby over 100,000 numbers", "{{ range(100000)|groupby('real')|length }}", "renders", "100000"
+    ),
     Hostile("dictsort", "a large mapping", "{{ dict.fromkeys(range(100000))|dictsort|length }}", "renders", "100000"),
-    Hostile("dict-of-tuples", "a mapping keyed by tuples", "{{ dict(range(100000)|batch(2)|map('list'))|length }}", "renders", "50000"),
-    Hostile("dict-of-floats", "a mapping keyed by floats", "{{ dict.fromkeys(range(100000)|map('float'))|length }}", "renders", "100000"),
-    Hostile("dict-of-pairs", "a mapping keyed by tuples", "{{ dict.fromkeys({'a': 1}.items()|list * 50000)|length }}{{ dict.fromkeys(dict.fromkeys(range(100000)).items())|length }}", STEPS),
-    Hostile("dict-get", "look-ups by number", "{% set d = dict.fromkeys(range(100000)) %}" + _LOOP + "{% set x = d[i] %}" + _END, "renders", ""),
-    Hostile("in-list", "`in` a long list", "{% set x = range(100000)|list %}" + _LOOP + "{% set y = -1 in x %}" + _END, STEPS),
-    Hostile("in-range", "`in` a long range", "{% set x = range(100000) %}" + _LOOP + "{% set y = 'a' in x %}" + _END, "renders", ""),
+    Hostile(
+        "dict-of-tuples",
+        "a mapping keyed by tuples",
+        "{{ dict(range(100000)|batch(2)|map('list'))|length }}",
+        "renders",
+        "50000",
+    ),
+    Hostile(
+        "dict-of-floats",
+        "a mapping keyed by floats",
+        "{{ dict.fromkeys(range(100000)|map('float'))|length }}",
+        "renders",
+        "100000",
+    ),
+    Hostile(
+        "dict-of-pairs",
+        "a mapping keyed by tuples",
+        "{{ dict.fromkeys({'a': 1}.items()|list * 50000)|length }}{{ dict.fromkeys(dict.fromkeys(range(100000)).items())|length }}",
+        STEPS,
+    ),
+    Hostile(
+        "dict-get",
+        "look-ups by number",
+        "{% set d = dict.fromkeys(range(100000)) %}" + _LOOP + "{% set x = d[i] %}" + _END,
+        "renders",
+        "",
+    ),
+    Hostile(
+        "in-list",
+        "`in` a long list",
+        "{% set x = range(100000)|list %}" + _LOOP + "{% set y = -1 in x %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "in-range",
+        "`in` a long range",
+        "{% set x = range(100000) %}" + _LOOP + "{% set y = 'a' in x %}" + _END,
+        "renders",
+        "",
+    ),
     Hostile("in-string", "`in` a long string", _BIG + _LOOP + "{% set y = 'zz' in big %}" + _END, STEPS),
-    Hostile("in-values", "`in` the values of a mapping", "{% set d = dict.fromkeys(range(100000)) %}" + _LOOP + "{% set y = 1 in d.values() %}" + _END, STEPS),
-    Hostile("count-list", "count in a list", "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x.count(-1) %}" + _END, STEPS),
-    Hostile("index-list", "index in a list", "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x.index(99999) %}" + _END, STEPS),
-    Hostile("index-range", "index in a range", "{% set x = range(100000) %}" + _LOOP + "{% set y = x.index(99999) %}" + _END, "renders", ""),
-    Hostile("slice-list", "x[::1] in a loop", "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x[::1] %}" + _END, "renders", ""),
-    Hostile("slice-list-step", "x[::-1] in a loop", "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x[::-1] %}" + _END, MEMORY),
-    Hostile("slice-string", "characters of a long string", _BIG + "{% set wide = big ~ 'é' %}" + _LOOP + "{% set y = wide[4000000] %}" + _END, STEPS),
-    Hostile("slice-rope", "characters of a string in many pieces", _grow("''", "ns.v ~ messages[i % 2].role", 50000) + _LOOP + "{% set y = ns.v[200000] %}" + _END, STEPS),
-    Hostile("iterate-rope", "every character of a string in many pieces", _grow("''", "ns.v ~ messages[i % 2].role", 50000) + "{% for c in ns.v %}{% endfor %}", "renders", ""),
-    Hostile("split-rope", "a string in many pieces split", _grow("''", "ns.v ~ messages[i % 2].role ~ ','", 50000) + "{{ ns.v.split(',')|length }}", "renders"),
-    Hostile("strip-loop", "strip in a loop", "{% set big = ' ' * 5000000 %}" + _LOOP + "{% set y = big.strip() %}" + _END, STEPS),
-    Hostile("strip-chars", "strip with many characters", "{{ ('a' * 1000000).strip('b' * 1000000 ~ 'a')|length }}", STEPS),
+    Hostile(
+        "in-values",
+        "`in` the values of a mapping",
+        "{% set d = dict.fromkeys(range(100000)) %}" + _LOOP + "{% set y = 1 in d.values() %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "count-list",
+        "count in a list",
+        "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x.count(-1) %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "index-list",
+        "index in a list",
+        "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x.index(99999) %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "index-range",
+        "index in a range",
+        "{% set x = range(100000) %}" + _LOOP + "{% set y = x.index(99999) %}" + _END,
+        "renders",
+        "",
+    ),
+    Hostile(
+        "slice-list",
+        "x[::1] in a loop",
+        "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x[::1] %}" + _END,
+        "renders",
+        "",
+    ),
+    Hostile(
+        "slice-list-step",
+        "x[::-1] in a loop",
+        "{% set x = range(100000)|list %}" + _LOOP + "{% set y = x[::-1] %}" + _END,
+        MEMORY,
+    ),
+    Hostile(
+        "slice-string",
+        "characters of a long string",
+        _BIG + "{% set wide = big ~ 'é' %}" + _LOOP + "{% set y = wide[4000000] %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "slice-rope",
+        "characters of a string in many pieces",
+        _grow("''", "ns.v ~ messages[i % 2].role", 50000) + _LOOP + "{% set y = ns.v[200000] %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "iterate-rope",
+        "every character of a string in many pieces",
+        _grow("''", "ns.v ~ messages[i % 2].role", 50000) + "{% for c in ns.v %}{% endfor %}",
+        "renders",
+        "",
+    ),
+    Hostile(
+        "split-rope",
+        "a string in many pieces split",
+        _grow("''", "ns.v ~ messages[i % 2].role ~ ','", 50000) + "{{ ns.v.split(',')|length }}",
+        "renders",
+    ),
+    Hostile(
+        "strip-loop",
+        "strip in a loop",
+        "{% set big = ' ' * 5000000 %}" + _LOOP + "{% set y = big.strip() %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "strip-chars", "strip with many characters", "{{ ('a' * 1000000).strip('b' * 1000000 ~ 'a')|length }}", STEPS
+    ),
     Hostile("split-loop", "split in a loop", _BIG + _LOOP + "{% set y = big.split() %}" + _END, MEMORY),
     Hostile("case-loop", "upper in a loop", _BIG + _LOOP + "{% set y = big.upper() %}" + _END, MEMORY),
-    Hostile("find-worst", "find with a bad needle", "{% set h = 'a' * 1000000 %}{% set n = 'a' * 500000 ~ 'b' %}" + _LOOP + "{{ h.find(n) }}" + _END, STEPS),
-    Hostile("startswith-loop", "startswith in a loop", "{% set h = 'a' * 5000000 %}{% set n = 'a' * 4999999 %}" + _LOOP + "{% set x = h.startswith(n ~ '') %}" + _END, STEPS),
-    Hostile("startswith-tuple", "startswith with many prefixes", "{% set p = ('a' * 1000 ~ 'b',) * 100000 %}" + _LOOP + "{% set x = ('a' * 2000).startswith(p) %}" + _END, STEPS),
-    Hostile("equal-strings", "long equal strings compared", "{% set a = 'a' * 5000000 %}{% set b = 'a' * 5000000 %}" + _LOOP + "{% set x = a == b %}" + _END, STEPS),
-    Hostile("order-strings", "long equal strings put in order", "{% set a = 'a' * 5000000 %}{% set b = 'a' * 5000000 %}" + _LOOP + "{% set x = a < b %}" + _END, STEPS),
-    Hostile("loop-changed", "loop.changed with long lists", "{% set a = range(100000)|list %}" + _LOOP + "{% set x = loop.changed(a ~ '') %}" + _END, MEMORY),
-    Hostile("loop-changed-lists", "loop.changed with equal lists", "{% set a = range(100000)|list %}" + _LOOP + "{% set x = loop.changed(a) %}" + _END, STEPS),
-    Hostile("loop-length", "loop.length of a generator", _LOOP + "{% for j in range(100000)|map('string') %}{% set x = loop.length %}{% break %}{% endfor %}" + _END, MEMORY),
+    Hostile(
+        "find-worst",
+        "find with a bad needle",
+        "{% set h = 'a' * 1000000 %}{% set n = 'a' * 500000 ~ 'b' %}" + _LOOP + "{{ h.find(n) }}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "startswith-loop",
+        "startswith in a loop",
+        "{% set h = 'a' * 5000000 %}{% set n = 'a' * 4999999 %}" + _LOOP + "{% set x = h.startswith(n ~ '') %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "startswith-tuple",
+        "startswith with many prefixes",
+        "{% set p = ('a' * 1000 ~ 'b',) * 100000 %}" + _LOOP + "{% set x = ('a' * 2000).startswith(p) %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "equal-strings",
+        "long equal strings compared",
+        "{% set a = 'a' * 5000000 %}{% set b = 'a' * 5000000 %}" + _LOOP + "{% set x = a == b %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "order-strings",
+        "long equal strings put in order",
+        "{% set a = 'a' * 5000000 %}{% set b = 'a' * 5000000 %}" + _LOOP + "{% set x = a < b %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "loop-changed",
+        "loop.changed with long lists",
+        "{% set a = range(100000)|list %}" + _LOOP + "{% set x = loop.changed(a ~ '') %}" + _END,
+        MEMORY,
+    ),
+    Hostile(
+        "loop-changed-lists",
+        "loop.changed with equal lists",
+        "{% set a = range(100000)|list %}" + _LOOP + "{% set x = loop.changed(a) %}" + _END,
+        STEPS,
+    ),
+    Hostile(
+        "loop-length",
+        "loop.length of a generator",
+        _LOOP + "{% for j in range(100000)|map('string') %}{% set x = loop.length %}{% break %}{% endfor %}" + _END,
+        MEMORY,
+    ),
     Hostile("is-lower", "a test on a long string", _BIG + _LOOP + "{% set x = big is lower %}" + _END, STEPS),
-    Hostile("namespace-wide", "a namespace with 100,000 attributes", "{% set d = dict.fromkeys(range(100000)|map('string')) %}{% set ns = namespace(d) %}" + _LOOP + "{% set x = ns.zz %}" + _END, STEPS),
-    Hostile("map-chain", "a long chain of filters in a loop", _LOOP + "{% set x = range(100)" + "|map('string')" * 50 + "|list %}" + _END, STEPS),
+    Hostile(
+        "namespace-wide",
+        "a namespace with 100,000 attributes",
+        "{% set d = dict.fromkeys(range(100000)|map('string')) %}{% set ns = namespace(d) %}"
+        + _LOOP
+        + "{% set x = ns.zz %}"
+        + _END,
+        STEPS,
+    ),
+    Hostile(
+        "map-chain",
+        "a long chain of filters in a loop",
+        _LOOP + "{% set x = range(100)" + "|map('string')" * 50 + "|list %}" + _END,
+        STEPS,
+    ),
     Hostile("sum-lists", "sum of lists", "{% set x = [[1] * 1000] * 1000 %}{{ x|sum(start=[])|length }}", MEMORY),
-    Hostile("first-of-sorted", "min in a loop", "{% set x = range(100000)|list %}" + _LOOP + "{{ x|min }}" + _END, STEPS),
+    Hostile(
+        "first-of-sorted", "min in a loop", "{% set x = range(100000)|list %}" + _LOOP + "{{ x|min }}" + _END, STEPS
+    ),
     Hostile("strftime", "a long time format", "{{ strftime_now('%c' * 1000000)|length }}", "renders"),
-    Hostile("raise-long", "a long message of an exception", "{{ raise_exception('x' * 100000000) }}", "CT010 TemplateError"),
+    Hostile(
+        "raise-long", "a long message of an exception", "{{ raise_exception('x' * 100000000) }}", "CT010 TemplateError"
+    ),
     Hostile("undefined-long", "an undefined value with a long name", "{{ messages['x' * 50000000].y }}", MEMORY),
-    Hostile("print-message-often", "one long message printed again and again", _BIG + _LOOP + "{{ big }}" + _END, MEMORY),
+    Hostile(
+        "print-message-often", "one long message printed again and again", _BIG + _LOOP + "{{ big }}" + _END, MEMORY
+    ),
 ]
 
 CASES = [*ESCAPES, *MUTATIONS, *BOMBS, *QUADRATIC]

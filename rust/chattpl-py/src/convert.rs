@@ -135,9 +135,19 @@ impl<'r> Converter<'r> {
         self.open(input, dict.as_any(), place)?;
         let mut entries = Vec::with_capacity(dict.len());
         let mut plain_keys = true;
-        // Reading a value can run Python code that changes the dict, which an iterator does not survive.
-        let items: Vec<_> = dict.iter().collect();
-        for (key, value) in items {
+        let mut items = dict.iter();
+        let mut held: Option<std::vec::IntoIter<_>> = None;
+        while let Some((key, value)) = match &mut held {
+            Some(held) => held.next(),
+            None => items.next(),
+        } {
+            // Reading anything but a plain string can run Python code that changes the dict, which its iterator does
+            // not survive.
+            let plain =
+                key.is_exact_instance_of::<PyString>() && value.is_exact_instance_of::<PyString>();
+            if held.is_none() && !plain {
+                held = Some(items.by_ref().collect::<Vec<_>>().into_iter());
+            }
             let name = match key.cast::<PyString>() {
                 Ok(name) => {
                     plain_keys &= key.is_exact_instance_of::<PyString>();

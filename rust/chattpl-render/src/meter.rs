@@ -17,6 +17,15 @@ pub(crate) const MAX_VALUE_DEPTH: u32 = 600;
 /// Bytes that one step reads or writes.
 const BYTES_PER_STEP: usize = 64;
 
+/// Writes of fewer bytes are left to the machine, which looks at the memory every so many instructions.
+const SMALL: usize = 128;
+
+/// Strings up to this length are not looked at: every limit is higher, and holding them is what is counted.
+const ALWAYS_ALLOWED: usize = 4096;
+
+/// Things that are visited before a step is taken for them.
+pub(crate) const PER_STEP: usize = 16;
+
 thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(u64::MAX) };
     static ALLOWED: Cell<Allowed> = const { Cell::new(Allowed::ANYTHING) };
@@ -80,9 +89,20 @@ pub(crate) fn fail(error: RenderError) -> ! {
 
 /// Takes `count` steps of work.
 pub(crate) fn steps(count: usize) {
+    if count == 0 {
+        return;
+    }
     match STEPS.get().checked_sub(count as u64) {
         Some(left) => STEPS.set(left),
         None => fail(too_many_steps(ALLOWED.get().max_steps)),
+    }
+}
+
+/// Counts one of many visits in `seen`; every so often that takes steps.
+pub(crate) fn visit(seen: &mut usize) {
+    *seen += 1;
+    if *seen % PER_STEP == 0 {
+        steps(PER_STEP);
     }
 }
 
@@ -95,6 +115,9 @@ pub(crate) fn read(count: usize) {
 
 /// Checks that `arena` may grow by `count` bytes, and takes the steps to write them.
 pub(crate) fn write(arena: &Bump, count: usize) {
+    if count < SMALL {
+        return;
+    }
     let allowed = ALLOWED.get();
     if used_bytes(arena).saturating_add(count) > allowed.max_arena_bytes {
         fail(too_much_memory(allowed.max_memory_bytes));
@@ -112,10 +135,12 @@ pub(crate) fn held(count: usize) {
 
 /// The sum of two lengths; a string longer than all memory cannot be made even as a rope.
 pub(crate) fn joined_len(a: usize, b: usize) -> usize {
-    let max_memory_bytes = ALLOWED.get().max_memory_bytes;
     match a.checked_add(b) {
-        Some(len) if len <= max_memory_bytes => len,
-        _ => fail(too_much_memory(max_memory_bytes)),
+        Some(len) if len <= ALWAYS_ALLOWED => len,
+        len => {
+            held(len.unwrap_or(usize::MAX));
+            a + b
+        }
     }
 }
 

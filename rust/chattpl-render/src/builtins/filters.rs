@@ -866,6 +866,8 @@ fn round_toward<'r>(
 ) -> Result<Value<'r>> {
     let source = input.source(vm.arena);
     if let (Some(value), Ok(precision)) = (number(input), index(precision)) {
+        // It works with 10 to the power of the precision.
+        vm.charge(precision.unsigned_abs().saturating_mul(2).min(1 << 20))?;
         let rounded = pytext::round_toward(&value, precision, toward)?;
         return Ok(Value::Float(rounded, source));
     }

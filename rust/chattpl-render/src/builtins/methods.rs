@@ -569,7 +569,8 @@ fn split_lines<'r>(
         Some(value) => c_int(value)? != 0,
     };
     let flat = str.flat(vm.arena);
-    vm.reserve(flat.len() / 8)?;
+    let breaks = flat.chars().filter(|c| pytext::is_linebreak(*c)).count();
+    vm.reserve(flat.len() + breaks * text::BYTES_PER_SLICE)?;
     let ranges = pytext::splitlines(flat, keepends);
     text::slices(vm, str, markup, &ranges)
 }

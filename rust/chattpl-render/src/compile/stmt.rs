@@ -238,13 +238,6 @@ impl Compiler<'_> {
     // Loops
 
     fn for_loop(&mut self, node: &For, span: Span, frame: Frame) -> Compiled {
-        if assigns_loop(&node.target)
-            || body_assigns_loop(&node.body)
-            || body_assigns_loop(&node.otherwise)
-        {
-            let message = "Can't assign to special loop variable in for-loop target".to_owned();
-            return self.fail(SyntaxClass::TemplateAssertionError, message, span);
-        }
         let scope = self.scopes.add(Some(frame.scope));
         let extended = node.recursive || reads(&node.body, "loop") || has_scoped_block(&node.body);
         if extended {
@@ -255,6 +248,13 @@ impl Compiler<'_> {
             Some(filter) => Some(self.loop_filter(node, filter, frame)?),
             None => None,
         };
+        if assigns_loop(&node.target)
+            || body_assigns_loop(&node.body)
+            || body_assigns_loop(&node.otherwise)
+        {
+            let message = "Can't assign to special loop variable in for-loop target".to_owned();
+            return self.fail(SyntaxClass::TemplateAssertionError, message, span);
+        }
         if !node.recursive {
             self.expr(&node.iter, frame)?;
             return self.loop_code(node, scope, extended, filter, span, frame);

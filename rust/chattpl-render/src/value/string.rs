@@ -233,11 +233,13 @@ impl<'r> Str<'r> {
                 if let Some(runs) = rope.runs.get() {
                     return runs;
                 }
-                let mut count = 0usize;
-                self.for_each_run(|_| count += 1);
-                meter::write(arena, count * std::mem::size_of::<Run<'_>>());
-                let mut runs = BumpVec::with_capacity_in(count, arena);
-                self.for_each_run(|run| runs.push(run));
+                let mut runs = BumpVec::new_in(arena);
+                self.for_each_run(|run| {
+                    if runs.len() == runs.capacity() {
+                        meter::write(arena, runs.len() * 2 * std::mem::size_of::<Run<'_>>());
+                    }
+                    runs.push(run);
+                });
                 let runs: &'r [Run<'r>] = runs.into_bump_slice();
                 rope.runs.set(Some(runs));
                 runs

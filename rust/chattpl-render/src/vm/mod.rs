@@ -199,6 +199,7 @@ impl<'r> Vm<'r> {
         })
     }
 
+    #[inline(never)]
     fn execute(
         &mut self,
         function: &'r Function,
