@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 from hypothesis import strategies as st
 
 from paths import CONFORMANCE
+from template_writer import TemplateWriter
+from value_writer import ValueWriter
 
 
 class Probe(NamedTuple):
@@ -121,3 +123,23 @@ messages = st.fixed_dictionaries(
 )
 
 conversations = st.lists(messages, max_size=5)
+
+
+class Case(NamedTuple):
+    """A generated template, with a conversation and arguments to render it with."""
+
+    source: str
+    messages: list[Any]
+    options: dict[str, Any]
+
+
+@st.composite
+def cases(draw: st.DrawFn) -> Case:
+    """Templates in the whole dialect with odd conversations and arguments."""
+
+    def pick(below: int) -> int:
+        return draw(st.integers(0, below - 1))
+
+    source = TemplateWriter(pick).template()
+    values = ValueWriter(pick)
+    return Case(source, values.messages(), values.options())

@@ -72,10 +72,7 @@ impl<'r> Input<'r> {
         Input {
             arena,
             nodes: arena.alloc(Nodes::new(arena)),
-            messages: Value::List(arena.alloc(Seq {
-                items: &[],
-                source: MESSAGES_ROOT,
-            })),
+            messages: Value::List(arena.alloc(Seq::new(&[], MESSAGES_ROOT))),
             tools: Value::None(TOOLS_ROOT),
             documents: Value::None(DOCUMENTS_ROOT),
             arguments: Vec::new(),
@@ -149,10 +146,7 @@ impl<'r> Input<'r> {
         let items = self
             .arena
             .alloc_slice_fill_iter(items.iter().map(|item| item.0));
-        self.arena.alloc(Seq {
-            items,
-            source: place.source,
-        })
+        self.arena.alloc(Seq::new(items, place.source))
     }
 
     /// A mapping whose keys are known to differ.
@@ -234,10 +228,7 @@ impl<'r> Input<'r> {
                     });
                 }
             }
-            self.tools = Value::List(self.arena.alloc(Seq {
-                items: tools,
-                source: TOOLS_ROOT,
-            }));
+            self.tools = Value::List(self.arena.alloc(Seq::new(tools, TOOLS_ROOT)));
         }
         if !self.documents.is_none() {
             let documents = elements(self.arena, self.documents)

@@ -12,7 +12,7 @@ use crate::origin::{Tag, MESSAGES_ROOT};
 use crate::pytext;
 use crate::segment::Segments;
 use crate::value::dict::DictBuilder;
-use crate::value::{Run, Seq, Str, Value};
+use crate::value::{Dict, Run, Seq, Str, Value};
 use crate::vm::output::{Mark, Output};
 use crate::vm::{ops, Vm};
 
@@ -92,10 +92,7 @@ fn render_guarded<'r>(
     let messages = continued
         .as_ref()
         .map_or(messages, |continued| continued.messages);
-    let messages = Value::List(input.arena.alloc(Seq {
-        items: messages,
-        source: MESSAGES_ROOT,
-    }));
+    let messages = Value::List(input.arena.alloc(Seq::new(messages, MESSAGES_ROOT)));
     let mut output = run(program, &input, messages, options, buffers)?;
     if let Some(continued) = continued {
         join_large(&mut output);
@@ -265,15 +262,7 @@ fn tag_last_part<'r>(
     whole: Value<'r>,
 ) -> Result<(Value<'r>, Value<'r>)> {
     let arena = input.arena;
-    let found = parts
-        .iter()
-        .enumerate()
-        .rev()
-        .find_map(|(at, part)| match part {
-            Value::Dict(dict) => dict.get_str(arena, "text").map(|text| (at, *dict, text)),
-            _ => None,
-        });
-    let Some((at, dict, text)) = found else {
+    let Some((at, dict, text)) = last_text_part(vm, parts)? else {
         return value_error("continue_final_message is set but we could not find any text to continue in the final message!");
     };
     let tag_of = |value: Value<'r>| {
@@ -290,16 +279,29 @@ fn tag_last_part<'r>(
     let mut parts = parts.to_vec();
     parts[at] = Value::Dict(copy.finish(dict.source));
     let items = arena.alloc_slice_copy(&parts);
-    let seq = arena.alloc(Seq {
-        items,
-        source: whole.source(arena),
-    });
+    let seq = arena.alloc(Seq::new(items, whole.source(arena)));
     let list = if matches!(whole, Value::Tuple(_)) {
         Value::Tuple(seq)
     } else {
         Value::List(seq)
     };
     Ok((list, text))
+}
+
+/// The last part with a text: its index, the part and the text.
+fn last_text_part<'r>(
+    vm: &mut Vm<'r>,
+    parts: &[Value<'r>],
+) -> Result<Option<(usize, &'r Dict<'r>, Value<'r>)>> {
+    for (at, part) in parts.iter().enumerate().rev() {
+        if !ops::contains(vm, *part, Value::str("text"))? {
+            continue;
+        }
+        if let (Value::Dict(dict), Some(text)) = (*part, vm.subscript(*part, "text")?) {
+            return Ok(Some((at, dict, text)));
+        }
+    }
+    Ok(None)
 }
 
 impl Rendered<'_> {

@@ -2,7 +2,7 @@
 
 use super::functions::Function;
 use crate::error::Result;
-use crate::value::{Undefined, Value};
+use crate::value::{Undefined, Value, ViewKind};
 use crate::vm::Vm;
 
 /// Attributes of every Python object.
@@ -40,6 +40,9 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
     if !name.starts_with('_') {
         return matches!(object, Value::Iter(iter) if iter.type_name == "generator")
             && matches!(name, "gi_frame" | "gi_code");
+    }
+    if matches!(object, Value::Namespace(_)) {
+        return matches!(name, "__class__" | "_Namespace__attrs");
     }
     if OBJECT.contains(&name) {
         let own = matches!(name, "__module__" | "__dict__");
@@ -104,38 +107,42 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
                 | "__ror__"
                 | "__setitem__"
         ),
-        Value::Int(..) | Value::Bool(..) | Value::BigInt(..) | Value::Float(..) => {
-            is_number_dunder(name)
+        Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => {
+            is_number_dunder(name) || is_int_dunder(name)
         }
+        Value::Float(..) => is_number_dunder(name) || name == "__getformat__",
         Value::None(_) => name == "__bool__",
         Value::Iter(_) => matches!(
             name,
             "__iter__" | "__next__" | "__del__" | "__name__" | "__qualname__"
         ),
-        Value::Range(_) | Value::View(_) => {
-            matches!(
-                name,
-                "__contains__" | "__iter__" | "__len__" | "__reversed__" | "__getitem__"
-            )
+        Value::Range(_) => matches!(
+            name,
+            "__bool__" | "__contains__" | "__getitem__" | "__iter__" | "__len__" | "__reversed__"
+        ),
+        Value::View(view) => {
+            matches!(name, "__iter__" | "__len__" | "__reversed__")
+                || view.kind != ViewKind::Values && is_set_dunder(name)
         }
-        Value::Function(_) | Value::Method(_) => {
-            matches!(
-                name,
-                "__call__"
-                    | "__globals__"
-                    | "__code__"
-                    | "__closure__"
-                    | "__defaults__"
-                    | "__kwdefaults__"
-                    | "__name__"
-                    | "__qualname__"
-                    | "__get__"
-                    | "__self__"
-                    | "__wrapped__"
-                    | "__annotations__"
-                    | "__builtins__"
-            )
+        Value::Function(Function::SelfReference) => matches!(
+            name,
+            "__getitem__" | "__weakref__" | "_TemplateReference__context"
+        ),
+        Value::Function(Function::Cycler) => matches!(name, "__next__" | "__weakref__"),
+        Value::Function(Function::Dict) => matches!(name, "__call__" | "__weakref__"),
+        Value::Method(bound) if bound.type_name() == "builtin_function_or_method" => matches!(
+            name,
+            "__call__"
+                | "__module__"
+                | "__name__"
+                | "__qualname__"
+                | "__self__"
+                | "__text_signature__"
+        ),
+        Value::Method(bound) if bound.type_name() == "method" => {
+            is_function_dunder(name) || matches!(name, "__func__" | "__self__")
         }
+        Value::Function(_) | Value::Method(_) => is_function_dunder(name),
         Value::Macro(_) => matches!(
             name,
             "__call__"
@@ -165,7 +172,9 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
                 | "_to_iterator"
         ),
         Value::Undefined(_) | Value::Missing => is_undefined_dunder(name),
-        Value::Namespace(_) | Value::Cycler(_) | Value::Joiner(_) => false,
+        Value::Cycler(_) => matches!(name, "__next__" | "__weakref__"),
+        Value::Joiner(_) => matches!(name, "__call__" | "__weakref__"),
+        Value::Namespace(_) => false,
     }
 }
 
@@ -173,6 +182,41 @@ fn has_instance_dict(object: Value<'_>) -> bool {
     matches!(
         object,
         Value::Loop(_) | Value::Macro(_) | Value::Function(_) | Value::Cycler(_) | Value::Joiner(_)
+    )
+}
+
+fn is_set_dunder(name: &str) -> bool {
+    matches!(
+        name,
+        "__and__"
+            | "__contains__"
+            | "__or__"
+            | "__rand__"
+            | "__ror__"
+            | "__rsub__"
+            | "__rxor__"
+            | "__sub__"
+            | "__xor__"
+    )
+}
+
+fn is_function_dunder(name: &str) -> bool {
+    matches!(
+        name,
+        "__annotations__"
+            | "__builtins__"
+            | "__call__"
+            | "__closure__"
+            | "__code__"
+            | "__defaults__"
+            | "__dict__"
+            | "__get__"
+            | "__globals__"
+            | "__kwdefaults__"
+            | "__module__"
+            | "__name__"
+            | "__qualname__"
+            | "__wrapped__"
     )
 }
 
@@ -206,13 +250,24 @@ fn is_number_dunder(name: &str) -> bool {
             | "__sub__"
             | "__truediv__"
             | "__trunc__"
+    )
+}
+
+fn is_int_dunder(name: &str) -> bool {
+    matches!(
+        name,
+        "__and__"
             | "__index__"
-            | "__and__"
-            | "__or__"
-            | "__xor__"
             | "__invert__"
             | "__lshift__"
+            | "__or__"
+            | "__rand__"
+            | "__rlshift__"
+            | "__ror__"
+            | "__rrshift__"
             | "__rshift__"
+            | "__rxor__"
+            | "__xor__"
     )
 }
 
@@ -303,12 +358,24 @@ pub(crate) fn get<'r>(vm: &mut Vm<'r>, object: Value<'r>, name: &str) -> Result<
         },
         Value::Cycler(this) => match name {
             "current" => Some(this.items[this.position.get()]),
+            "items" => Some(Value::tuple(vm.arena, this.items, crate::origin::COMPUTED)),
+            "pos" => Some(Value::int(this.position.get() as i64)),
+            _ => None,
+        },
+        Value::Joiner(this) => match name {
+            "sep" => Some(this.separator),
+            "used" => Some(Value::bool(this.used.get())),
             _ => None,
         },
         Value::Range(range) => match name {
             "start" => Some(Value::int(range.start)),
             "stop" => Some(Value::int(range.stop)),
             "step" => Some(Value::int(range.step)),
+            _ => None,
+        },
+        Value::Tuple(seq) if seq.grouped => match name {
+            "grouper" => Some(seq.items[0]),
+            "list" => Some(seq.items[1]),
             _ => None,
         },
         Value::Function(Function::Dict) if name == "fromkeys" => {

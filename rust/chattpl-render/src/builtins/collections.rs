@@ -1,6 +1,11 @@
 //! Filters over sequences and mappings.
 
+use chattpl_syntax::ast::CompareOp;
+
 use super::filters::{self, filter_argument_error, Filter};
+use super::functions::Function;
+use super::methods::c_int;
+use super::order::sort_by_key;
 use super::tests::{self, Test};
 use super::text::{self, wrap};
 use crate::error::{type_error, ErrorClass, RenderError, Result};
@@ -8,7 +13,7 @@ use crate::origin::COMPUTED;
 use crate::pytext::CaseOp;
 use crate::value::cmp::{compare, equal};
 use crate::value::iter::Generator;
-use crate::value::{IterObject, IterState, Str, Value, ViewKind};
+use crate::value::{IterObject, IterState, Seq, Str, Value, ViewKind};
 use crate::vm::call::Args;
 use crate::vm::{ops, Vm};
 
@@ -32,7 +37,7 @@ enum Then<'r> {
     Nothing,
     Filter(Filter, Args<'r>),
     Test(Test, Args<'r>),
-    Unknown(&'r str),
+    Unknown(&'static str, Value<'r>),
 }
 
 impl<'r> Callback<'r> {
@@ -64,11 +69,24 @@ impl<'r> Callback<'r> {
             Then::Nothing => Ok(value),
             Then::Filter(filter, args) => filters::apply(vm, *filter, value, *args),
             Then::Test(test, args) => tests::apply(vm, *test, value, *args).map(Value::bool),
-            Then::Unknown(message) => {
-                Err(RenderError::new(ErrorClass::TemplateRuntimeError, *message))
-            }
+            Then::Unknown(kind, name) => Err(unknown(vm, kind, *name)),
         }
     }
+}
+
+/// The error of a filter or test that there is none of.
+fn unknown<'r>(vm: &Vm<'r>, kind: &str, name: Value<'r>) -> RenderError {
+    if let Err(error) = vm.check_hashable(name) {
+        return error;
+    }
+    let mut message = format!("No {kind} named {}.", name.repr_text(vm.arena));
+    if let Value::Undefined(undefined) = name {
+        let why = undefined.message(vm.arena);
+        message.push_str(&format!(
+            " ({why}; did you forget to quote the callable name?)"
+        ));
+    }
+    RenderError::new(ErrorClass::TemplateRuntimeError, message)
 }
 
 /// The parts of an attribute path, as `make_attrgetter` splits it.
@@ -97,7 +115,7 @@ pub(crate) fn apply<'r>(
 ) -> Result<Value<'r>> {
     match filter {
         Filter::List => {
-            let [] = args.bind("do_list", [], 0, 1)?;
+            let [] = args.bind("sync_do_list", [], 0, 1)?;
             let items = input.iterate()?.collect(vm)?.into_bump_slice();
             Ok(Value::list(vm.arena, items, input.source(vm.arena)))
         }
@@ -113,13 +131,13 @@ pub(crate) fn apply<'r>(
         Filter::Unique => unique(vm, input, args),
         Filter::GroupBy => groupby(vm, input, args),
         Filter::Reverse => reverse(vm, input, args),
-        Filter::Batch => batch(vm, input, args),
-        Filter::Slice => slice(vm, input, args),
+        Filter::Batch => rows(vm, input, args, false),
+        Filter::Slice => rows(vm, input, args, true),
         Filter::Map => map(vm, input, args),
-        Filter::Select => select(vm, input, args, "sync_do_select", true, false),
-        Filter::Reject => select(vm, input, args, "sync_do_reject", false, false),
-        Filter::SelectAttr => select(vm, input, args, "sync_do_selectattr", true, true),
-        Filter::RejectAttr => select(vm, input, args, "sync_do_rejectattr", false, true),
+        Filter::Select => select(vm, input, args, true, false),
+        Filter::Reject => select(vm, input, args, false, false),
+        Filter::SelectAttr => select(vm, input, args, true, true),
+        Filter::RejectAttr => select(vm, input, args, false, true),
         Filter::Random => Err(RenderError::own(
             crate::error::code::SHAPE,
             "`random` picks by chance, which no prompt can use",
@@ -130,7 +148,7 @@ pub(crate) fn apply<'r>(
 }
 
 fn first<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let [] = args.bind("do_first", [], 0, 2)?;
+    let [] = args.bind("sync_do_first", [], 0, 2)?;
     let item = input.iterate()?.next(vm)?;
     Ok(item
         .unwrap_or_else(|| Value::undefined_hint(vm.arena, "No first item, sequence was empty.")))
@@ -149,6 +167,9 @@ fn last<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
 /// The elements back to front, where the type supports `reversed`.
 fn reversed<'r>(vm: &mut Vm<'r>, input: Value<'r>) -> Result<Vec<Value<'r>>> {
     match input {
+        Value::Function(Function::SelfReference) => {
+            return type_error("object of type 'TemplateReference' has no len()");
+        }
         Value::Iter(_) | Value::Loop(_) => {
             return type_error(format!("'{}' object is not reversible", input.type_name()));
         }
@@ -167,7 +188,7 @@ fn reversed<'r>(vm: &mut Vm<'r>, input: Value<'r>) -> Result<Vec<Value<'r>>> {
 }
 
 fn join<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let [separator, attribute] = args.bind("do_join", ["d", "attribute"], 0, 2)?;
+    let [separator, attribute] = args.bind("sync_do_join", ["d", "attribute"], 0, 2)?;
     let separator = separator.unwrap_or(Value::str(""));
     let path = path(vm, attribute);
     let mut iter = match (input.iterate(), path.is_empty()) {
@@ -227,35 +248,11 @@ fn generator<'r>(vm: &Vm<'r>, name: &'static str, source: u32, state: Generator<
     Value::Iter(vm.arena.alloc(IterObject::generator(name, source, state)))
 }
 
-/// Sorts by keys, stably; the first comparison that fails is the error.
-fn sort_by_key<'r>(
-    vm: &mut Vm<'r>,
-    items: &mut [(Value<'r>, Value<'r>)],
-    reverse: bool,
-) -> Result<()> {
-    vm.charge(items.len() as u64 * 8)?;
-    let arena = vm.arena;
-    let mut failed = None;
-    let mut order = |a: Value<'r>, b: Value<'r>| match compare(arena, a, b, "<") {
-        Ok(order) => order.unwrap_or(std::cmp::Ordering::Equal),
-        Err(error) => {
-            failed.get_or_insert(error);
-            std::cmp::Ordering::Equal
-        }
-    };
-    // Python reports the operands in the order in which it compares: the later element first.
-    if reverse {
-        items.sort_by(|(a, _), (b, _)| order(*b, *a));
-    } else {
-        items.sort_by(|(a, _), (b, _)| order(*b, *a).reverse());
-    }
-    failed.map_or(Ok(()), Err)
-}
-
 fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let params = ["case_sensitive", "by", "reverse"];
     let [case_sensitive, by, reverse] = args.bind("do_dictsort", params, 0, 1)?;
-    let by_value = match by.map(|value| value.to_str(vm.arena).flat(vm.arena)) {
+    let by = by.map(|value| value.as_str().map_or("", |str| str.flat(vm.arena)));
+    let by_value = match by {
         None | Some("key") => false,
         Some("value") => true,
         Some(_) => {
@@ -263,14 +260,9 @@ fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
         }
     };
     let Value::Dict(dict) = input else {
-        return match input {
-            Value::Undefined(undefined) => Err(undefined.error(vm.arena)),
-            other => Err(RenderError::new(
-                ErrorClass::AttributeError,
-                format!("'{}' object has no attribute 'items'", other.type_name()),
-            )),
-        };
+        return Err(filters::no_method(vm, input, "items"));
     };
+    let reverse = reverse.map_or(Ok(0), c_int)? != 0;
     let key = Callback::attribute(&[], !case_sensitive.is_some_and(|value| value.truthy()));
     let mut keyed = Vec::with_capacity(dict.entries.len());
     for (name, value) in dict.entries {
@@ -282,7 +274,7 @@ fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
         );
         keyed.push((sort_key, pair));
     }
-    sort_by_key(vm, &mut keyed, reverse.is_some_and(|value| value.truthy()))?;
+    sort_by_key(vm, &mut keyed, reverse)?;
     let pairs: Vec<Value<'r>> = keyed.iter().map(|(_, pair)| *pair).collect();
     Ok(vm.list_from(&pairs, dict.source))
 }
@@ -304,15 +296,17 @@ fn sort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
         .into_iter()
         .map(|path| Callback::attribute(path, ignore_case))
         .collect();
+    let items = input.iterate()?.collect(vm)?;
+    let reverse = reverse.map_or(Ok(0), c_int)? != 0;
     let mut keyed = Vec::new();
-    for item in input.iterate()?.collect(vm)? {
+    for item in items {
         let mut keys = Vec::with_capacity(callbacks.len());
         for callback in &callbacks {
             keys.push(callback.apply(vm, item)?);
         }
         keyed.push((vm.computed_list(&keys), item));
     }
-    sort_by_key(vm, &mut keyed, reverse.is_some_and(|value| value.truthy()))?;
+    sort_by_key(vm, &mut keyed, reverse)?;
     let items: Vec<Value<'r>> = keyed.iter().map(|(_, item)| *item).collect();
     Ok(vm.list_from(&items, input.source(vm.arena)))
 }
@@ -352,13 +346,13 @@ fn extreme<'r>(
 }
 
 fn sum<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let [attribute, start] = args.bind("do_sum", ["attribute", "start"], 0, 2)?;
+    let [attribute, start] = args.bind("sync_do_sum", ["attribute", "start"], 0, 2)?;
     let callback = Callback::attribute(path(vm, attribute), false);
     let mut total = start.unwrap_or(Value::int(0));
+    let mut iter = input.iterate()?;
     if total.as_str().is_some() {
         return type_error("sum() can't sum strings [use ''.join(seq) instead]");
     }
-    let mut iter = input.iterate()?;
     while let Some(item) = iter.next(vm)? {
         vm.charge(1)?;
         let item = callback.apply(vm, item)?;
@@ -392,7 +386,7 @@ fn unique<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
 
 fn groupby<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let params = ["attribute", "default", "case_sensitive"];
-    let [attribute, default, case_sensitive] = args.bind("do_groupby", params, 1, 2)?;
+    let [attribute, default, case_sensitive] = args.bind("sync_do_groupby", params, 1, 2)?;
     let path = path(vm, attribute);
     let default = default.filter(|value| !value.is_none());
     let ignore_case = !case_sensitive.is_some_and(|value| value.truthy());
@@ -429,7 +423,9 @@ fn groupby<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
             group_key
         };
         let pair = vm.arena.alloc_slice_copy(&[grouper, members]);
-        groups.push(Value::tuple(vm.arena, pair, source));
+        let mut pair = Seq::new(pair, source);
+        pair.grouped = true;
+        groups.push(Value::Tuple(vm.arena.alloc(pair)));
         rest = &rest[count..];
     }
     Ok(vm.list_from(&groups, source))
@@ -459,6 +455,7 @@ fn reverse<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     let items: Vec<Value<'r>> = if type_name.is_empty() {
         match input.iterate() {
             Ok(iter) => iter.collect(vm)?.iter().rev().copied().collect(),
+            Err(error) if error.class() != ErrorClass::TypeError => return Err(error),
             Err(_) => return filter_argument_error("argument must be iterable"),
         }
     } else {
@@ -478,87 +475,94 @@ fn reverse<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     Ok(Value::Iter(vm.arena.alloc(object)))
 }
 
-fn count_arg(value: Option<Value<'_>>) -> Result<i64> {
-    match value {
-        Some(Value::Int(count, _)) => Ok(count),
-        Some(Value::Bool(count, _)) => Ok(count.into()),
-        Some(other) => type_error(format!(
-            "unsupported operand type(s) for //: 'int' and '{}'",
-            other.type_name()
-        )),
-        None => Ok(0),
-    }
+/// What `batch` or `slice` does once it is asked for its first list.
+#[derive(Debug)]
+pub(crate) struct Rows<'r> {
+    input: Value<'r>,
+    count: Value<'r>,
+    fill: Option<Value<'r>>,
+    sliced: bool,
 }
 
-fn batch<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let [linecount, fill_with] = args.bind("do_batch", ["linecount", "fill_with"], 1, 1)?;
-    let linecount = count_arg(linecount)?;
-    let source = input.source(vm.arena);
-    let mut rows = Vec::new();
-    let mut row: Vec<Value<'r>> = Vec::new();
-    for item in input.iterate()?.collect(vm)? {
-        if row.len() as i64 == linecount {
-            rows.push(vm.list_from(&row, source));
-            row.clear();
-        }
-        row.push(item);
-    }
-    if !row.is_empty() {
-        if let Some(fill) = fill_with.filter(|value| !value.is_none()) {
-            let missing = usize::try_from(linecount)
-                .unwrap_or(0)
-                .saturating_sub(row.len());
-            vm.reserve(missing.saturating_mul(32))?;
-            row.extend(std::iter::repeat_n(fill, missing));
-        }
-        rows.push(vm.list_from(&row, source));
-    }
-    let rows = vm.arena.alloc_slice_copy(&rows);
-    Ok(generator(
-        vm,
-        "do_batch",
-        source,
-        Generator::Plain(IterState::Slice(rows, 0)),
-    ))
-}
-
-fn slice<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let [slices, fill_with] = args.bind("sync_do_slice", ["slices", "fill_with"], 1, 1)?;
-    let slices = count_arg(slices)?;
-    let source = input.source(vm.arena);
-    let items: &'r [Value<'r>] = input.iterate()?.collect(vm)?.into_bump_slice();
-    if slices == 0 {
-        let message = "integer division or modulo by zero";
-        return Err(RenderError::new(ErrorClass::ZeroDivisionError, message));
-    }
-    let slices = usize::try_from(slices).unwrap_or(0);
-    vm.reserve(slices.saturating_mul(64))?;
-    let (per_slice, with_extra) = match slices {
-        0 => (0, 0),
-        _ => (items.len() / slices, items.len() % slices),
+fn rows<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>, sliced: bool) -> Result<Value<'r>> {
+    let (name, params) = if sliced {
+        ("sync_do_slice", ["slices", "fill_with"])
+    } else {
+        ("do_batch", ["linecount", "fill_with"])
     };
-    let mut rows = Vec::with_capacity(slices);
-    let mut offset = 0;
-    for number in 0..slices {
-        let start = offset + number * per_slice;
-        offset += usize::from(number < with_extra);
-        let end = offset + (number + 1) * per_slice;
-        let mut row = items[start..end].to_vec();
-        if let (Some(fill), true) = (
-            fill_with.filter(|value| !value.is_none()),
-            number >= with_extra,
-        ) {
-            row.push(fill);
-        }
-        rows.push(vm.list_from(&row, source));
+    let [count, fill] = args.bind(name, params, 1, 1)?;
+    let rows: &'r Rows<'r> = vm.arena.alloc(Rows {
+        input,
+        count: count.expect("required"),
+        fill: fill.filter(|value| !value.is_none()),
+        sliced,
+    });
+    let source = input.source(vm.arena);
+    Ok(generator(vm, name, source, Generator::Rows(rows)))
+}
+
+impl<'r> Rows<'r> {
+    /// All the lists.
+    pub fn make(&self, vm: &mut Vm<'r>) -> Result<&'r [Value<'r>]> {
+        let items: &'r [Value<'r>] = self.input.iterate()?.collect(vm)?.into_bump_slice();
+        let rows = if self.sliced {
+            self.slice(vm, items)?
+        } else {
+            self.batch(vm, items)?
+        };
+        Ok(vm.arena.alloc_slice_copy(&rows))
     }
-    let rows = vm.arena.alloc_slice_copy(&rows);
-    Ok(generator(
-        vm,
-        "sync_do_slice",
-        source,
-        Generator::Plain(IterState::Slice(rows, 0)),
-    ))
+
+    fn batch(&self, vm: &mut Vm<'r>, items: &[Value<'r>]) -> Result<Vec<Value<'r>>> {
+        let source = self.input.source(vm.arena);
+        let mut rows = Vec::new();
+        let mut row: Vec<Value<'r>> = Vec::new();
+        for item in items {
+            if equal(vm.arena, Value::int(row.len() as i64), self.count) {
+                rows.push(vm.list_from(&row, source));
+                row.clear();
+            }
+            row.push(*item);
+        }
+        if row.is_empty() {
+            return Ok(rows);
+        }
+        let mut last = vm.list_from(&row, source);
+        if let Some(fill) = self.fill {
+            let length = Value::int(row.len() as i64);
+            if vm.compare(CompareOp::Lt, length, self.count)? {
+                let missing = ops::sub(vm, self.count, length)?;
+                let filling = ops::mul(vm, vm.computed_list(&[fill]), missing)?;
+                last = ops::add(vm, last, filling)?;
+            }
+        }
+        rows.push(last);
+        Ok(rows)
+    }
+
+    fn slice(&self, vm: &mut Vm<'r>, items: &[Value<'r>]) -> Result<Vec<Value<'r>>> {
+        let length = Value::int(items.len() as i64);
+        ops::floor_div(vm, length, self.count)?;
+        let slices = filters::index(self.count)?;
+        let slices = usize::try_from(slices).unwrap_or(0);
+        vm.reserve(slices.saturating_mul(64))?;
+        let (per_slice, with_extra) = match slices {
+            0 => (0, 0),
+            _ => (items.len() / slices, items.len() % slices),
+        };
+        let source = self.input.source(vm.arena);
+        let mut rows = Vec::with_capacity(slices);
+        let mut offset = 0;
+        for number in 0..slices {
+            let start = offset + number * per_slice;
+            offset += usize::from(number < with_extra);
+            let end = offset + (number + 1) * per_slice;
+            let mut row = items[start..end].to_vec();
+            row.extend(self.fill.filter(|_| number >= with_extra));
+            rows.push(vm.list_from(&row, source));
+        }
+        Ok(rows)
+    }
 }
 
 fn map<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -616,17 +620,14 @@ fn map_callback<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> std::result::Result<Call
     let Some((name, rest)) = args.positional.split_first() else {
         return Err("map requires a filter argument");
     };
-    let name = name.to_str(vm.arena).flat(vm.arena);
     let args = Args {
         positional: rest,
         ..args
     };
-    let then = match Filter::by_name(name) {
+    let text = name.as_str().map_or("", |str| str.flat(vm.arena));
+    let then = match Filter::by_name(text) {
         Some(filter) => Then::Filter(filter, args),
-        None => Then::Unknown(vm.arena.alloc_str(&format!(
-            "No filter named {}.",
-            crate::pytext::repr_str(name)
-        ))),
+        None => Then::Unknown("filter", *name),
     };
     Ok(Callback {
         path: &[],
@@ -640,10 +641,10 @@ fn select<'r>(
     vm: &mut Vm<'r>,
     input: Value<'r>,
     args: Args<'r>,
-    name: &'static str,
     wanted: bool,
     by_attribute: bool,
 ) -> Result<Value<'r>> {
+    let name = "select_or_reject";
     let source = input.source(vm.arena);
     if !input.truthy() {
         return Ok(generator(vm, name, source, Generator::Done));
@@ -660,17 +661,14 @@ fn select<'r>(
     let then = match rest.split_first() {
         None => Then::Nothing,
         Some((test, rest)) => {
-            let test = test.to_str(vm.arena).flat(vm.arena);
             let args = Args {
                 positional: rest,
                 ..args
             };
-            match Test::by_name(test) {
+            let text = test.as_str().map_or("", |str| str.flat(vm.arena));
+            match Test::by_name(text) {
                 Some(test) => Then::Test(test, args),
-                None => {
-                    let message = format!("No test named {}.", crate::pytext::repr_str(test));
-                    Then::Unknown(vm.arena.alloc_str(&message))
-                }
+                None => Then::Unknown("test", *test),
             }
         }
     };

@@ -2,13 +2,16 @@
 
 use super::collections;
 use super::formatting;
+use super::functions::local;
 use super::text::{self, wrap};
 use super::tojson::tojson;
+use chattpl_syntax::ast::CompareOp;
+
 use crate::error::{type_error, ErrorClass, RenderError, Result};
 use crate::meter;
 use crate::origin::{is_data, Tag, COMPUTED, UNUSED};
 use crate::pytext::{
-    self, CaseOp, Cut, IndentOptions, Piece, Side, Toward, UrlPart, UrlizeOptions, WrapOptions,
+    self, CaseOp, IndentOptions, Piece, Side, Toward, UrlPart, UrlizeOptions, WrapOptions,
 };
 use crate::value::build::StrBuilder;
 use crate::value::dict::DictBuilder;
@@ -16,7 +19,7 @@ use crate::value::{Str, Value};
 use crate::vm::call::Args;
 use crate::vm::{ops, Vm};
 
-pub(crate) use super::collections::Callback;
+pub(crate) use super::collections::{Callback, Rows};
 
 macro_rules! filters {
     ($($variant:ident: $($name:literal)|+,)*) => {
@@ -142,7 +145,7 @@ pub(crate) fn apply<'r>(
         Filter::XmlAttr => xmlattr(vm, input, args),
         Filter::PPrint => {
             let [] = args.bind("do_pprint", [], 0, 1)?;
-            Ok(Value::Str(input.to_repr(vm.arena)))
+            super::pprint::pprint(vm, input).map(Value::Str)
         }
         Filter::FileSizeFormat => filesizeformat(vm, input, args),
         Filter::Int => int(vm, input, args),
@@ -151,6 +154,25 @@ pub(crate) fn apply<'r>(
         Filter::Abs => abs(vm, input, args),
         Filter::Attr => attr(vm, input, args),
         _ => collections::apply(vm, filter, input, args),
+    }
+}
+
+/// The function behind a filter, as Python names it where `**` is given no mapping.
+pub(crate) fn function_name(filter: Filter) -> String {
+    match filter {
+        Filter::Abs => "abs()".to_owned(),
+        Filter::Length => "len()".to_owned(),
+        Filter::Escape => "markupsafe.escape()".to_owned(),
+        Filter::String => "markupsafe.soft_str()".to_owned(),
+        Filter::Safe => "jinja2.filters.do_mark_safe()".to_owned(),
+        Filter::ToJson => format!(
+            "transformers.utils.chat_template_utils.{}()",
+            local("tojson")
+        ),
+        _ => format!(
+            "jinja2.filters.do_{}()",
+            format!("{filter:?}").to_lowercase()
+        ),
     }
 }
 
@@ -214,16 +236,22 @@ pub(crate) fn len<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Result<i64> {
     })
 }
 
-fn length<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    if !args.is_empty() {
-        if !args.values.is_empty() {
-            return type_error("len() takes no keyword arguments");
-        }
+/// Refuses any further argument, as built-in functions of one argument do.
+pub(crate) fn c_function(name: &str, args: Args<'_>) -> Result<()> {
+    if !args.values.is_empty() {
+        return type_error(format!("{name}() takes no keyword arguments"));
+    }
+    if !args.positional.is_empty() {
+        let given = args.positional.len() + 1;
         return type_error(format!(
-            "len() takes exactly one argument ({} given)",
-            args.positional.len() + 1
+            "{name}() takes exactly one argument ({given} given)"
         ));
     }
+    Ok(())
+}
+
+fn length<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
+    c_function("len", args)?;
     let count = len(vm, input)?;
     Ok(Value::Int(count, input.source(vm.arena)))
 }
@@ -261,13 +289,20 @@ fn replace<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
             ));
         }
     };
-    let (str, old, new) = (
-        input.to_str(vm.arena),
-        old.to_str(vm.arena),
-        new.to_str(vm.arena),
-    );
-    let new = vm.used(new);
-    Ok(Value::Str(text::replace(vm, str, old, new, count)?))
+    let escape = vm.escaping() && (is_markup(old) || is_markup(new) && !is_markup(input));
+    let markup = vm.escaping() && (escape || is_markup(input));
+    let str = if escape {
+        escaped(vm, input)
+    } else {
+        input.to_str(vm.arena)
+    };
+    let new = if markup {
+        escaped(vm, new)
+    } else {
+        new.to_str(vm.arena)
+    };
+    let (old, new) = (old.to_str(vm.arena), vm.used(new));
+    Ok(wrap(markup, text::replace(vm, str, old, new, count)?))
 }
 
 fn indent<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -283,7 +318,15 @@ fn indent<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
     let Some(str) = input.as_str() else {
         return match input {
             Value::Undefined(undefined) => Err(undefined.error(vm.arena)),
-            other => ops::add(vm, other, Value::str("\n")),
+            // `list += "\n"` works; what comes then does not.
+            Value::List(_) => Err(no_method(vm, input, "splitlines")),
+            Value::Tuple(_) => ops::add(vm, input, Value::str("\n")),
+            other => {
+                let name = other.type_name();
+                type_error(format!(
+                    "unsupported operand type(s) for +=: '{name}' and 'str'"
+                ))
+            }
         };
     };
     let options = IndentOptions {
@@ -326,7 +369,11 @@ fn escape<'r>(
     input: Value<'r>,
     args: Args<'r>,
 ) -> Result<Value<'r>> {
-    let [] = args.bind("escape", [], 0, 1)?;
+    let name = match filter {
+        Filter::Escape => "escape",
+        _ => "do_forceescape",
+    };
+    let [] = args.bind(name, [], 0, 1)?;
     if is_markup(input) && filter == Filter::Escape {
         return Ok(input);
     }
@@ -353,8 +400,12 @@ fn format<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
     formatting::percent(vm, format, operand)
 }
 
-fn index(value: Value<'_>) -> Result<i64> {
+pub(crate) fn index(value: Value<'_>) -> Result<i64> {
     match value {
+        Value::BigInt(..) => Err(RenderError::new(
+            ErrorClass::OverflowError,
+            "Python int too large to convert to C ssize_t",
+        )),
         Value::Int(value, _) => Ok(value),
         Value::Bool(value, _) => Ok(value.into()),
         other => type_error(format!(
@@ -375,25 +426,43 @@ fn center<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
 
 fn truncate<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let params = ["length", "killwords", "end", "leeway"];
-    let [length, killwords, end, leeway] = args.bind("do_truncate", params, 0, 1)?;
-    let length = length.map_or(Ok(255), index)?;
-    let cut = if killwords.is_some_and(|value| value.truthy()) {
-        Cut::Anywhere
-    } else {
-        Cut::Words
-    };
-    let end = end.map_or(Str::computed("..."), |value| value.to_str(vm.arena));
-    let leeway = match leeway {
-        None | Some(Value::None(_)) => 5,
-        Some(value) => index(value)?,
-    };
-    let str = input.to_str(vm.arena);
-    vm.charge(str.len() as u64 / 32)?;
-    let pieces = pytext::truncate(str.flat(vm.arena), length, cut, end.flat(vm.arena), leeway)?;
-    Ok(wrap(
-        is_markup(input),
-        text::from_pieces(vm, str, &pieces, end),
-    ))
+    let [length, killwords, end, leeway] = args.bind("do_truncate", params, 0, 2)?;
+    let killwords = killwords.is_some_and(|value| value.truthy());
+    let length = length.unwrap_or(Value::int(255));
+    let end = end.unwrap_or(Value::str("..."));
+    let leeway = leeway
+        .filter(|value| !value.is_none())
+        .unwrap_or(Value::int(5));
+    let end_length = Value::int(len(vm, end)?);
+    for (name, value, least) in [
+        ("length", length, end_length),
+        ("leeway", leeway, Value::int(0)),
+    ] {
+        if !vm.compare(CompareOp::Ge, value, least)? {
+            let (least, value) = (least.to_str(vm.arena), value.to_str(vm.arena));
+            let (least, value) = (least.flat(vm.arena), value.flat(vm.arena));
+            return Err(RenderError::new(
+                ErrorClass::AssertionError,
+                format!("expected {name} >= {least}, got {value}"),
+            ));
+        }
+    }
+    let size = Value::int(len(vm, input)?);
+    let most = ops::add(vm, length, leeway)?;
+    if vm.compare(CompareOp::Le, size, most)? {
+        return Ok(input);
+    }
+    let kept = ops::sub(vm, length, end_length)?;
+    let mut kept = vm.get_slice(input, Value::NONE, kept, Value::NONE)?;
+    if !killwords {
+        let Some(str) = kept.as_str() else {
+            return Err(no_method(vm, kept, "rsplit"));
+        };
+        let cut = memchr::memrchr(b' ', str.flat(vm.arena).as_bytes());
+        let cut = cut.unwrap_or(str.len());
+        kept = wrap(is_markup(kept), str.slice(vm.arena, 0..cut));
+    }
+    ops::add(vm, kept, end)
 }
 
 fn wordwrap<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -405,27 +474,65 @@ fn wordwrap<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     ];
     let [width, break_long_words, wrapstring, break_on_hyphens] =
         args.bind("do_wordwrap", params, 0, 2)?;
-    let wrapstring = match wrapstring {
-        None | Some(Value::None(_)) => Str::computed("\n"),
-        Some(value) => value.to_str(vm.arena),
+    let wrapstring = wrapstring
+        .filter(|value| !value.is_none())
+        .unwrap_or(Value::str("\n"));
+    let Some(separator) = wrapstring.as_str() else {
+        return Err(no_method(vm, wrapstring, "join"));
     };
+    let Some(str) = input.as_str() else {
+        return Err(no_method(vm, input, "splitlines"));
+    };
+    let str = if is_markup(wrapstring) && !is_markup(input) {
+        escape_str(vm, str)
+    } else {
+        str
+    };
+    if str.is_empty() {
+        return Ok(wrap(is_markup(wrapstring), str));
+    }
     let options = WrapOptions {
-        width: width.map_or(Ok(79), index)?,
+        width: width.map_or(Ok(79), |width| wrap_width(vm, width))?,
         break_long_words: break_long_words.is_none_or(|value| value.truthy()),
         break_on_hyphens: break_on_hyphens.is_none_or(|value| value.truthy()),
     };
-    let Some(str) = input.as_str() else {
-        return Err(no_attribute(vm, input, "splitlines"));
-    };
     let words = pytext::wordcount(str.flat(vm.arena));
     vm.reserve(str.len() * 4 + words * 512)?;
-    let pieces = pytext::wordwrap(str.flat(vm.arena), options, wrapstring.flat(vm.arena))?;
-    Ok(Value::Str(text::from_pieces(vm, str, &pieces, wrapstring)))
+    let pieces = pytext::wordwrap(str.flat(vm.arena), options, separator.flat(vm.arena))?;
+    Ok(wrap(
+        is_markup(wrapstring),
+        text::from_pieces(vm, str, &pieces, separator),
+    ))
 }
 
-fn no_attribute<'r>(vm: &Vm<'r>, value: Value<'r>, name: &str) -> RenderError {
+/// The width of a line, which need not be a whole number.
+fn wrap_width<'r>(vm: &mut Vm<'r>, width: Value<'r>) -> Result<i64> {
+    if vm.compare(CompareOp::Le, width, Value::int(0))? {
+        let width = width.repr_text(vm.arena);
+        return crate::error::value_error(format!("invalid width {width} (must be > 0)"));
+    }
+    Ok(match width {
+        Value::Float(width, _) => width.floor() as i64,
+        Value::BigInt(..) => i64::MAX,
+        _ => index(width)?,
+    })
+}
+
+/// The error where a filter calls a method that its input does not have.
+pub(crate) fn no_method<'r>(vm: &Vm<'r>, value: Value<'r>, name: &str) -> RenderError {
     match value {
         Value::Undefined(undefined) => undefined.error(vm.arena),
+        Value::Cycler(_) if name == "items" => {
+            RenderError::new(ErrorClass::TypeError, "'tuple' object is not callable")
+        }
+        // Namespaces raise with the name alone.
+        Value::Namespace(namespace) => match namespace.get(vm.arena, name) {
+            None => RenderError::new(ErrorClass::AttributeError, name),
+            Some(value) => RenderError::new(
+                ErrorClass::TypeError,
+                format!("'{}' object is not callable", value.type_name()),
+            ),
+        },
         other => RenderError::new(
             ErrorClass::AttributeError,
             format!("'{}' object has no attribute '{name}'", other.type_name()),
@@ -452,11 +559,7 @@ fn urlencode<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Va
         _ => {
             let mut pairs = Vec::new();
             for item in input.iterate()?.collect(vm)? {
-                let pair = item.iterate()?.collect(vm)?;
-                let [key, value] = pair[..] else {
-                    return type_error("urlencode needs pairs of key and value");
-                };
-                pairs.push((key, value));
+                pairs.push(vm.unpack_pair(item)?);
             }
             pairs
         }
@@ -482,12 +585,18 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
     let [limit, nofollow, target, rel, extra] = args.bind("do_urlize", params, 0, 2)?;
     let mut rels: Vec<String> = match rel {
         None | Some(Value::None(_)) => Vec::new(),
-        Some(value) => value
-            .to_str(vm.arena)
-            .flat(vm.arena)
-            .split_whitespace()
-            .map(str::to_owned)
-            .collect(),
+        Some(value) if !value.truthy() => Vec::new(),
+        Some(value) => {
+            let Some(str) = value.as_str() else {
+                return Err(no_method(vm, value, "split"));
+            };
+            let flat = str.flat(vm.arena);
+            let words = pytext::split_whitespace(flat, None, pytext::Direction::FromLeft);
+            words
+                .into_iter()
+                .map(|word| flat[word].to_owned())
+                .collect()
+        }
     };
     rels.push("noopener".to_owned());
     if nofollow.is_some_and(|value| value.truthy()) {
@@ -498,7 +607,7 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
     let mut schemes: Vec<String> = Vec::new();
     if let Some(extra) = extra.filter(|value| !value.is_none()) {
         for scheme in extra.iterate()?.collect(vm)? {
-            let scheme = scheme.to_str(vm.arena).flat(vm.arena);
+            let scheme = pattern_input(scheme)?.flat(vm.arena);
             if !pytext::is_uri_scheme(scheme) {
                 let scheme = pytext::repr_str(scheme);
                 return filter_argument_error(format!(
@@ -508,12 +617,16 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
             schemes.push(scheme.to_owned());
         }
     }
-    let limit = match limit {
-        None | Some(Value::None(_)) => None,
-        Some(value) => Some(index(value)?),
+    // A limit that is no number matters only once there is something to cut.
+    let (limit, bad_limit) = match limit {
+        None | Some(Value::None(_)) => (None, None),
+        Some(value) => match index(value) {
+            Ok(limit) => (Some(limit), None),
+            Err(_) => (None, Some(value)),
+        },
     };
     let target = target
-        .filter(|value| !value.is_none())
+        .filter(|value| value.truthy())
         .map(|value| value.to_str(vm.arena).flat(vm.arena));
     let escaped_rel = html_text(&rels.join(" "));
     let escaped_target = html_text(target.unwrap_or(""));
@@ -535,15 +648,36 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
         escape_str(vm, str)
     };
     let pieces = pytext::urlize(escaped.flat(vm.arena), &options);
-    Ok(Value::Str(text::from_pieces(
-        vm,
-        escaped,
-        &pieces,
-        Str::computed(""),
-    )))
+    let linked = pieces
+        .iter()
+        .any(|piece| matches!(piece, Piece::Inserted(_)));
+    if let (Some(limit), true) = (bad_limit, linked) {
+        vm.compare(CompareOp::Gt, Value::int(0), limit)?;
+    }
+    let linked = text::from_pieces(vm, escaped, &pieces, Str::computed(""));
+    Ok(wrap(vm.escaping(), linked))
 }
 
-fn html_text(text: &str) -> String {
+/// What a regular expression is matched against.
+fn pattern_input<'r>(value: Value<'r>) -> Result<Str<'r>> {
+    match value.as_str() {
+        Some(str) => Ok(str),
+        None => type_error(format!(
+            "expected string or bytes-like object, got '{}'",
+            value.type_name()
+        )),
+    }
+}
+
+/// What `escape` makes of any value.
+fn escaped<'r>(vm: &Vm<'r>, value: Value<'r>) -> Str<'r> {
+    match value {
+        Value::Markup(str) => str,
+        other => escape_str(vm, other.to_str(vm.arena)),
+    }
+}
+
+pub(crate) fn html_text(text: &str) -> String {
     let pieces: Vec<Piece<'_>> = pytext::escape_html(text).collect();
     pytext::join_pieces(text, &pieces)
 }
@@ -551,22 +685,21 @@ fn html_text(text: &str) -> String {
 fn xmlattr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [autospace] = args.bind("do_xmlattr", ["autospace"], 0, 2)?;
     let Value::Dict(dict) = input else {
-        return Err(no_attribute(vm, input, "items"));
+        return Err(no_method(vm, input, "items"));
     };
     let mut parts = Vec::new();
     for (key, value) in dict.entries {
         if value.is_none() || value.is_undefined() {
             continue;
         }
-        let name = key.to_str(vm.arena);
+        let name = pattern_input(*key)?;
         if pytext::is_invalid_attribute_name(name.flat(vm.arena)) {
             let name = key.repr_text(vm.arena);
             return crate::error::value_error(format!(
                 "Invalid character in attribute name: {name}"
             ));
         }
-        let (name, value) = (escape_str(vm, name), value.to_str(vm.arena));
-        let value = escape_str(vm, value);
+        let (name, value) = (escaped(vm, *key), escaped(vm, *value));
         let pair = [name, Str::computed("=\""), value, Str::computed("\"")];
         parts.push(text::join(vm, Str::computed(""), &pair)?);
     }
@@ -574,7 +707,7 @@ fn xmlattr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     if !parts.is_empty() && autospace.is_none_or(|value| value.truthy()) {
         joined = text::join(vm, Str::computed(" "), &[Str::computed(""), joined])?;
     }
-    Ok(Value::Str(joined))
+    Ok(wrap(vm.escaping(), joined))
 }
 
 fn filesizeformat<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -582,6 +715,10 @@ fn filesizeformat<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Resu
     let source = input.source(vm.arena);
     let bytes = to_float(vm, input)?;
     let Some(bytes) = bytes else {
+        if input.as_str().is_some() {
+            let text = input.repr_text(vm.arena);
+            return crate::error::value_error(format!("could not convert string to float: {text}"));
+        }
         return type_error(float_message(input));
     };
     let text = pytext::filesizeformat(bytes, binary.is_some_and(|value| value.truthy()))?;
@@ -602,7 +739,7 @@ fn computed_tag(source: u32) -> Tag {
     }
 }
 
-fn float_message(value: Value<'_>) -> String {
+pub(crate) fn float_message(value: Value<'_>) -> String {
     format!(
         "float() argument must be a string or a real number, not '{}'",
         value.type_name()
@@ -671,39 +808,80 @@ fn number(value: Value<'_>) -> Option<pytext::Number> {
 
 fn round<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [precision, method] = args.bind("do_round", ["precision", "method"], 0, 1)?;
-    let method = method.map_or("common", |value| value.to_str(vm.arena).flat(vm.arena));
-    let toward = match method {
-        "common" => None,
-        "ceil" => Some(Toward::Ceiling),
-        "floor" => Some(Toward::Floor),
+    let method = method.unwrap_or(Value::str("common"));
+    vm.check_hashable(method)?;
+    let toward = match method.as_str().map(|str| str.flat(vm.arena)) {
+        Some("common") => None,
+        Some("ceil") => Some(Toward::Ceiling),
+        Some("floor") => Some(Toward::Floor),
         _ => return filter_argument_error("method must be common, ceil or floor"),
     };
-    let precision = precision.map_or(Ok(0), index)?;
+    match toward {
+        None => round_common(vm, input, precision),
+        Some(toward) => round_toward(vm, input, precision.unwrap_or(Value::int(0)), toward),
+    }
+}
+
+/// `round(value, precision)`.
+fn round_common<'r>(
+    vm: &mut Vm<'r>,
+    input: Value<'r>,
+    precision: Option<Value<'r>>,
+) -> Result<Value<'r>> {
     let source = input.source(vm.arena);
     let Some(value) = number(input) else {
         let name = input.type_name();
-        return match input {
-            Value::Undefined(undefined) if toward.is_some() => Err(undefined.error(vm.arena)),
-            _ => type_error(format!("type {name} doesn't define __round__ method")),
-        };
+        return type_error(format!("type {name} doesn't define __round__ method"));
     };
-    if let Some(toward) = toward {
-        // It works with 10 to the power of the precision.
-        vm.charge(precision.unsigned_abs().saturating_mul(2).min(1 << 20))?;
-        return Ok(Value::Float(
-            pytext::round_toward(&value, precision, toward)?,
-            source,
-        ));
-    }
-    Ok(match pytext::round_common(&value, precision)? {
+    let rounded = match precision {
+        Some(Value::None(_)) => pytext::Number::Int(match value {
+            pytext::Number::Float(value) => pytext::PyInt::from_f64(rounded_half_even(value))?,
+            other => other.as_int().unwrap_or(pytext::PyInt::Small(0)),
+        }),
+        None => pytext::round_common(&value, 0)?,
+        Some(Value::BigInt(big, _)) => {
+            let negative = big.get().sign() == num_bigint::Sign::Minus;
+            pytext::round_common(&value, if negative { -5000 } else { 5000 })?
+        }
+        Some(precision) => pytext::round_common(&value, index(precision)?)?,
+    };
+    Ok(match rounded {
         pytext::Number::Float(value) => Value::Float(value, source),
         pytext::Number::Bool(value) => Value::Int(value.into(), source),
         pytext::Number::Int(value) => Value::big(vm.arena, value.to_big(), source),
     })
 }
 
+fn rounded_half_even(value: f64) -> f64 {
+    value.round_ties_even()
+}
+
+/// `ceil(value * 10**precision) / 10**precision`, or `floor`.
+fn round_toward<'r>(
+    vm: &mut Vm<'r>,
+    input: Value<'r>,
+    precision: Value<'r>,
+    toward: Toward,
+) -> Result<Value<'r>> {
+    let source = input.source(vm.arena);
+    if let (Some(value), Ok(precision)) = (number(input), index(precision)) {
+        // It works with 10 to the power of the precision.
+        vm.charge(precision.unsigned_abs().saturating_mul(2).min(1 << 20))?;
+        let rounded = pytext::round_toward(&value, precision, toward)?;
+        return Ok(Value::Float(rounded, source));
+    }
+    let factor = ops::pow(vm, Value::int(10), precision)?;
+    let scaled = ops::mul(vm, input, factor)?;
+    let Some(scaled) = number(scaled) else {
+        let name = scaled.type_name();
+        return type_error(format!("must be real number, not {name}"));
+    };
+    let whole = pytext::round_toward(&scaled, 0, toward)?;
+    ops::div(vm, Value::Float(whole, source), factor)
+}
+
 fn abs<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let [] = args.bind("abs", [], 0, 1)?;
+    c_function("abs", args)?;
     let source = input.source(vm.arena);
     match input {
         Value::Float(value, _) => Ok(Value::Float(value.abs(), source)),
@@ -721,6 +899,7 @@ fn abs<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
 fn attr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [name] = args.bind("do_attr", ["name"], 1, 2)?;
     let name = name.expect("required");
+    vm.check_hashable(name)?;
     if name.as_str().is_none() {
         return type_error(
             "attribute name must be string, not '".to_owned() + name.type_name() + "'",

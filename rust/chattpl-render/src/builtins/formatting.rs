@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::filters::escape_str;
+use super::filters::{escape_str, float_message, html_text};
+use super::functions::Function;
 use super::text::ADDED;
-use crate::error::{type_error, ErrorClass, RenderError, Result};
+use crate::error::{type_error, value_error, ErrorClass, RenderError, Result};
 use crate::meter;
 use crate::pytext::{
     self, Body, FieldPart, FieldSource, FormatArg, FormatDialect, FormatOutput, Formatted, Number,
@@ -18,7 +19,12 @@ use crate::vm::Vm;
 /// A value as an argument of a format operation.
 #[derive(Clone, Copy)]
 struct Arg<'r> {
+    /// What `str()` of the argument prints.
     value: Value<'r>,
+    /// What stands behind the helper that markup puts around its arguments.
+    helped: Option<Value<'r>>,
+    /// Whether it is put into markup by `format`.
+    escaping: bool,
     arena: &'r bumpalo::Bump,
 }
 
@@ -26,21 +32,22 @@ impl<'r> FormatArg for Arg<'r> {
     type Error = RenderError;
 
     fn type_name(&self) -> Cow<'_, str> {
-        self.value.type_name().into()
+        match self.helped {
+            Some(_) => "_MarkupEscapeHelper".into(),
+            None => self.value.type_name().into(),
+        }
     }
 
     fn number(&self) -> Option<Number> {
-        match self.value {
-            Value::Bool(value, _) => Some(Number::Bool(value)),
-            Value::Int(value, _) => Some(Number::Int(PyInt::Small(value))),
-            Value::BigInt(value, _) => Some(Number::Int(PyInt::from(value.get()))),
-            Value::Float(value, _) => Some(Number::Float(value)),
-            _ => None,
+        match self.helped {
+            Some(_) => None,
+            None => number(self.value),
         }
     }
 
     fn as_str(&self) -> Option<&str> {
-        self.value.as_str().map(|str| str.flat(self.arena))
+        let str = self.value.as_str().filter(|_| self.helped.is_none());
+        str.map(|str| str.flat(self.arena))
     }
 
     fn text(&self) -> Result<Cow<'_, str>> {
@@ -48,21 +55,73 @@ impl<'r> FormatArg for Arg<'r> {
     }
 
     fn repr(&self) -> Result<Cow<'_, str>> {
-        Ok(self.value.repr_text(self.arena).into())
+        Ok(match self.helped {
+            None => self.value.repr_text(self.arena).into(),
+            Some(value) => html_text(value.repr_text(self.arena)).into(),
+        })
     }
 
     fn coerce_int(&self) -> Result<Option<PyInt>> {
-        self.refuse_undefined().map(|()| None)
+        self.refuse_undefined()?;
+        let Some(value) = self.helped else {
+            return Ok(None);
+        };
+        match (value.as_str(), number(value)) {
+            (Some(str), _) => match pytext::parse_int(str.flat(self.arena), 10) {
+                Ok(value) => Ok(Some(value)),
+                Err(_) => value_error(format!(
+                    "invalid literal for int() with base 10: {}",
+                    value.repr_text(self.arena)
+                )),
+            },
+            (_, Some(Number::Float(value))) => Ok(Some(PyInt::from_f64(value)?)),
+            (_, number) => Ok(number.and_then(|number| number.as_int())),
+        }
     }
 
     fn coerce_float(&self) -> Result<Option<f64>> {
-        self.refuse_undefined().map(|()| None)
+        self.refuse_undefined()?;
+        let Some(value) = self.helped else {
+            return Ok(None);
+        };
+        match (value.as_str(), number(value)) {
+            (Some(str), _) => match pytext::parse_float(str.flat(self.arena)) {
+                Some(value) => Ok(Some(value)),
+                None => value_error(format!(
+                    "could not convert string to float: {}",
+                    value.repr_text(self.arena)
+                )),
+            },
+            (_, Some(Number::Float(value))) => Ok(Some(value)),
+            (_, Some(number)) => match number.as_int() {
+                Some(value) => Ok(Some(value.to_f64()?)),
+                None => Ok(None),
+            },
+            (_, None) => type_error(float_message(value)),
+        }
+    }
+
+    fn check_spec(&self, spec: &str) -> Result<()> {
+        if self.escaping && matches!(self.value, Value::Markup(_)) && !spec.is_empty() {
+            return value_error("Unsupported format specification for Markup.");
+        }
+        Ok(())
+    }
+}
+
+fn number(value: Value<'_>) -> Option<Number> {
+    match value {
+        Value::Bool(value, _) => Some(Number::Bool(value)),
+        Value::Int(value, _) => Some(Number::Int(PyInt::Small(value))),
+        Value::BigInt(value, _) => Some(Number::Int(PyInt::from(value.get()))),
+        Value::Float(value, _) => Some(Number::Float(value)),
+        _ => None,
     }
 }
 
 impl Arg<'_> {
     fn refuse_undefined(&self) -> Result<()> {
-        match self.value {
+        match self.helped.unwrap_or(self.value) {
             Value::Undefined(undefined) => Err(undefined.error(self.arena)),
             _ => Ok(()),
         }
@@ -117,13 +176,14 @@ struct PercentValues<'a, 'r> {
 
 impl<'r> PercentValues<'_, 'r> {
     fn arg(&mut self, value: Value<'r>) -> Arg<'r> {
-        let value = if self.escape {
-            escape_value(self.vm, value)
-        } else {
-            value
-        };
         Arg {
-            value,
+            value: if self.escape {
+                escape_value(self.vm, value)
+            } else {
+                value
+            },
+            helped: self.escape.then_some(value),
+            escaping: false,
             arena: self.vm.arena,
         }
     }
@@ -152,18 +212,17 @@ impl<'r> PercentArgs for PercentValues<'_, 'r> {
     fn is_mapping(&self) -> bool {
         matches!(
             self.operand,
-            Value::Dict(_) | Value::List(_) | Value::Undefined(_) | Value::Range(_)
+            Value::Dict(_)
+                | Value::List(_)
+                | Value::Undefined(_)
+                | Value::Range(_)
+                | Value::Function(Function::SelfReference)
         )
     }
 
     fn lookup(&mut self, key: &str) -> Result<Arg<'r>> {
-        let value = match self.operand {
-            Value::Dict(dict) => dict
-                .get_str(self.vm.arena, key)
-                .ok_or_else(|| key_error(key))?,
-            Value::Undefined(undefined) => return Err(undefined.error(self.vm.arena)),
-            _ => return type_error("list indices must be integers or slices, not str"),
-        };
+        let value = self.vm.subscript(self.operand, key)?;
+        let value = value.ok_or_else(|| key_error(key))?;
         Ok(self.arg(value))
     }
 }
@@ -172,7 +231,7 @@ fn key_error(key: &str) -> RenderError {
     RenderError::new(ErrorClass::KeyError, pytext::repr_str(key))
 }
 
-/// Markup escapes what is put into it; numbers stay numbers.
+/// Markup escapes what is put into it.
 fn escape_value<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Value<'r> {
     match value {
         Value::Int(..)
@@ -236,6 +295,8 @@ impl<'r> Fields<'_, 'r> {
     fn arg(&self, value: Value<'r>) -> Arg<'r> {
         Arg {
             value,
+            helped: None,
+            escaping: self.escape,
             arena: self.vm.arena,
         }
     }
@@ -249,19 +310,14 @@ impl<'r> FieldSource for Fields<'_, 'r> {
             Some(value) => Ok(self.arg(*value)),
             None => Err(RenderError::new(
                 ErrorClass::IndexError,
-                format!("Replacement index {index} out of range for positional args tuple"),
+                "tuple index out of range",
             )),
         }
     }
 
     fn named(&mut self, name: &str) -> Result<Arg<'r>> {
         let value = match self.mapping {
-            Some(Value::Dict(dict)) => dict.get_str(self.vm.arena, name),
-            Some(other) => {
-                let text = self.vm.arena.alloc_str(name);
-                let value = self.vm.get_item(other, Value::str(text))?;
-                (!value.is_undefined()).then_some(value)
-            }
+            Some(mapping) => self.vm.subscript(mapping, name)?,
             None => self
                 .args
                 .keywords()
@@ -320,15 +376,17 @@ pub(crate) fn format<'r>(
     for output in &outputs {
         match output {
             FormatOutput::Literal(range) => out.push_slice(str, range.clone()),
-            FormatOutput::Field { arg, formatted }
-                if escape && !matches!(arg.value, Value::Markup(_)) =>
-            {
+            FormatOutput::Field {
+                arg,
+                formatted,
+                converted,
+            } if escape && (*converted || !matches!(arg.value, Value::Markup(_))) => {
                 let mut piece = StrBuilder::new(vm.arena);
                 push_formatted(vm, &mut piece, arg.value, formatted);
                 let piece = piece.finish();
                 out.push_str(escape_str(vm, piece));
             }
-            FormatOutput::Field { arg, formatted } => {
+            FormatOutput::Field { arg, formatted, .. } => {
                 push_formatted(vm, &mut out, arg.value, formatted)
             }
         }

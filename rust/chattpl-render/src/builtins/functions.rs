@@ -24,6 +24,8 @@ pub(crate) enum Function {
     Namespace,
     RaiseException,
     StrftimeNow,
+    /// `self`, the template.
+    SelfReference,
 }
 
 impl Function {
@@ -38,6 +40,7 @@ impl Function {
             "namespace" => Function::Namespace,
             "raise_exception" => Function::RaiseException,
             "strftime_now" => Function::StrftimeNow,
+            "self" => Function::SelfReference,
             _ => return None,
         })
     }
@@ -48,6 +51,7 @@ impl Function {
             Function::Dict => "TemplateDict",
             Function::Cycler | Function::Joiner | Function::Namespace => "type",
             Function::DictFromKeys => "method",
+            Function::SelfReference => "TemplateReference",
             _ => "function",
         }
     }
@@ -61,6 +65,11 @@ pub(crate) fn call<'r>(vm: &mut Vm<'r>, function: Function, args: Args<'r>) -> R
         Function::DictFromKeys => from_keys(vm, args),
         Function::Namespace => namespace(vm, args),
         Function::Cycler => {
+            if let Some(name) = args.names.first() {
+                return type_error(format!(
+                    "Cycler.__init__() got an unexpected keyword argument '{name}'"
+                ));
+            }
             if args.positional.is_empty() {
                 return Err(RenderError::new(
                     ErrorClass::RuntimeError,
@@ -81,20 +90,26 @@ pub(crate) fn call<'r>(vm: &mut Vm<'r>, function: Function, args: Args<'r>) -> R
             })))
         }
         Function::RaiseException => {
-            let [message] = args.bind("raise_exception", ["message"], 1, 0)?;
+            let [message] = args.bind(&local("raise_exception"), ["message"], 1, 0)?;
             let message = message.expect("required").to_str(vm.arena).flat(vm.arena);
             Err(RenderError::new(ErrorClass::TemplateError, message))
         }
         Function::StrftimeNow => {
-            let [format] = args.bind("strftime_now", ["format"], 1, 0)?;
+            let [format] = args.bind(&local("strftime_now"), ["format"], 1, 0)?;
             strftime_now(vm, format.expect("required"))
         }
+        Function::SelfReference => type_error("'TemplateReference' object is not callable"),
         Function::Lipsum => Err(RenderError::own(
             crate::error::code::SHAPE,
             "`lipsum` makes random text, which no prompt can use",
             "write the text out",
         )),
     }
+}
+
+/// The name of a function that `transformers` defines, in messages about its arguments.
+pub(crate) fn local(name: &str) -> String {
+    format!("_cached_compile_jinja_template.<locals>.{name}")
 }
 
 fn range<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -117,7 +132,8 @@ fn range<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
         numbers[at] = match value {
             Value::Int(value, _) => *value,
             Value::Bool(value, _) => (*value).into(),
-            Value::BigInt(..) => return Err(too_big()),
+            // Nearly every range with such a bound is too long to be counted.
+            Value::BigInt(..) => return Err(uncountable()),
             Value::Undefined(_) => {
                 return type_error("'Undefined' object cannot be interpreted as an integer");
             }
@@ -138,10 +154,25 @@ fn range<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
         return value_error("range() arg 3 must not be zero");
     }
     let span = (i128::from(stop) - i128::from(start)) * i128::from(step.signum());
-    if span > 0 && (span - 1) / i128::from(step.unsigned_abs()) + 1 > MAX_RANGE {
+    let length = if span > 0 {
+        (span - 1) / i128::from(step.unsigned_abs()) + 1
+    } else {
+        0
+    };
+    if length > i128::from(i64::MAX) {
+        return Err(uncountable());
+    }
+    if length > MAX_RANGE {
         return Err(too_big());
     }
     Ok(Value::Range(vm.arena.alloc(Range { start, stop, step })))
+}
+
+fn uncountable() -> RenderError {
+    RenderError::new(
+        ErrorClass::OverflowError,
+        "Python int too large to convert to C ssize_t",
+    )
 }
 
 fn too_big() -> RenderError {
@@ -167,6 +198,7 @@ fn dict_entries<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<DictBuilder<'r>> 
         Some(Value::Namespace(_)) => {
             return type_error("'TemplateNamespace' object is not iterable")
         }
+        Some(Value::Undefined(undefined)) => return Err(undefined.error(vm.arena)),
         Some(other) => {
             let mut iter = other.iterate()?;
             let mut at = 0;
@@ -204,6 +236,9 @@ fn dict<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
 }
 
 fn from_keys<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
+    if !args.values.is_empty() {
+        return type_error("dict.fromkeys() takes no keyword arguments");
+    }
     let (keys, value) = match args.positional {
         [keys] => (keys, Value::NONE),
         [keys, value] => (keys, *value),
@@ -229,9 +264,10 @@ fn namespace<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let entries = dict_entries(vm, args)?.finish(COMPUTED).entries;
     let mut attrs = bumpalo::collections::Vec::with_capacity_in(entries.len(), vm.arena);
     for (key, value) in entries {
-        let Some(name) = key.as_str() else { continue };
-        check_namespace_name(name.flat(vm.arena))?;
-        attrs.push((name, *value));
+        if let Some(name) = key.as_str() {
+            check_namespace_name(name.flat(vm.arena))?;
+        }
+        attrs.push((*key, *value));
     }
     Ok(Value::Namespace(vm.arena.alloc(Namespace {
         attrs: attrs.into(),

@@ -1,10 +1,12 @@
 //! Methods of strings, lists, mappings, numbers and loops, as Python has them.
 
+use super::signature::{bind_other, bind_str, Bound};
 use super::text::{self, wrap};
 use super::{filters, formatting};
 use crate::error::{type_error, value_error, ErrorClass, RenderError, Result};
 use crate::meter;
 use crate::pytext::{self, CaseOp, Direction, Padding, Side};
+use crate::value::build::StrBuilder;
 use crate::value::cmp::equal;
 use crate::value::{Str, Value, View, ViewKind};
 use crate::vm::call::Args;
@@ -103,6 +105,7 @@ methods! {
     StripTags: "striptags",
     SwapCase: "swapcase",
     Title: "title",
+    Translate: "translate",
     Unescape: "unescape",
     Update: "update",
     Upper: "upper",
@@ -211,6 +214,7 @@ impl Method {
                 | M::Strip
                 | M::SwapCase
                 | M::Title
+                | M::Translate
                 | M::Upper
                 | M::Zfill
         )
@@ -249,14 +253,11 @@ pub(crate) fn call<'r>(
         Value::Markup(str) => call_str(vm, str, true, method, args),
         Value::Dict(_) => call_dict(vm, object, method, args),
         Value::List(seq) | Value::Tuple(seq) => {
-            let name = object.type_name();
+            let given = bind_other(object, method, args)?;
             match method {
-                Method::Copy => {
-                    exactly(name, method, args, 0)?;
-                    Ok(Value::list(vm.arena, seq.items, seq.source))
-                }
+                Method::Copy => Ok(Value::list(vm.arena, seq.items, seq.source)),
                 Method::Count => {
-                    let [item] = one(name, method, args)?;
+                    let item = required(given, 0);
                     vm.charge(seq.items.len() as u64 / 4)?;
                     let count = seq
                         .items
@@ -265,25 +266,32 @@ pub(crate) fn call<'r>(
                         .count();
                     Ok(Value::Int(count as i64, seq.source))
                 }
-                _ => sequence_index(vm, name, seq.items, seq.source, args),
+                _ => sequence_index(vm, object, seq.items, seq.source, given),
             }
         }
         Value::Range(range) => {
-            let [item] = one("range", method, args)?;
+            let item = required(bind_other(object, method, args)?, 0);
             let found = crate::vm::ops::range_index(range, item);
             match (method, found) {
                 (Method::Count, found) => Ok(Value::int(found.is_some().into())),
                 (_, Some(at)) => Ok(Value::int(at)),
-                (_, None) => value_error(format!("{} is not in range", item.repr_text(vm.arena))),
+                (_, None)
+                    if matches!(item, Value::Int(..) | Value::Bool(..) | Value::BigInt(..)) =>
+                {
+                    value_error(format!("{} is not in range", item.repr_text(vm.arena)))
+                }
+                (_, None) => value_error("sequence.index(x): x not in sequence"),
             }
         }
         Value::Loop(this) if method == Method::Cycle => {
+            no_keywords("LoopContext.cycle", args)?;
             if args.positional.is_empty() {
                 return type_error("no items for cycling given");
             }
             Ok(args.positional[this.index0.get() as usize % args.positional.len()])
         }
         Value::Loop(this) => {
+            no_keywords("LoopContext.changed", args)?;
             let seen = this.changed.replace(Some(args.positional));
             let same = seen.is_some_and(|seen| {
                 seen.len() == args.positional.len()
@@ -295,6 +303,7 @@ pub(crate) fn call<'r>(
             Ok(Value::bool(!same))
         }
         Value::Cycler(this) => {
+            bind_other(object, method, args)?;
             let current = this.items[this.position.get()];
             if method == Method::Reset {
                 this.position.set(0);
@@ -308,67 +317,49 @@ pub(crate) fn call<'r>(
     }
 }
 
-/// Checks that a method without keywords got `count` arguments.
-fn exactly(type_name: &str, method: Method, args: Args<'_>, count: usize) -> Result<()> {
-    let name = method.name();
-    if !args.values.is_empty() {
-        return type_error(format!("{type_name}.{name}() takes no keyword arguments"));
-    }
-    let given = args.positional.len();
-    if given == count {
-        return Ok(());
-    }
-    let expected = match count {
-        0 => "takes no arguments".to_owned(),
-        1 => "takes exactly one argument".to_owned(),
-        _ => format!("expected {count} arguments"),
-    };
-    type_error(format!("{type_name}.{name}() {expected} ({given} given)"))
+/// An argument that was bound as required.
+fn required<'r>(given: Bound<'r>, at: usize) -> Value<'r> {
+    given[at].expect("required arguments are bound")
 }
 
-fn one<'r>(type_name: &str, method: Method, args: Args<'r>) -> Result<[Value<'r>; 1]> {
-    exactly(type_name, method, args, 1)?;
-    Ok([args.positional[0]])
-}
-
-/// Checks the number of arguments of a method that takes `least` to `most`.
-fn between(name: &str, args: Args<'_>, least: usize, most: usize) -> Result<()> {
-    let given = args.positional.len();
-    let (bound, number) = if given < least {
-        ("at least", least)
-    } else if given > most {
-        ("at most", most)
-    } else {
-        return Ok(());
-    };
-    let plural = if number == 1 { "" } else { "s" };
-    type_error(format!(
-        "{name} expected {bound} {number} argument{plural}, got {given}"
-    ))
+/// Refuses keywords as a function with `*args` alone does.
+fn no_keywords(function: &str, args: Args<'_>) -> Result<()> {
+    match args.names.first() {
+        Some(name) => type_error(format!(
+            "{function}() got an unexpected keyword argument '{name}'"
+        )),
+        None => Ok(()),
+    }
 }
 
 fn sequence_index<'r>(
     vm: &mut Vm<'r>,
-    name: &str,
+    object: Value<'r>,
     items: &'r [Value<'r>],
     source: u32,
-    args: Args<'r>,
+    given: Bound<'r>,
 ) -> Result<Value<'r>> {
-    between("index", args, 1, 3)?;
-    let item = args.positional[0];
-    let bound = |at: usize, otherwise: i64| match args.positional.get(at) {
-        Some(Value::Int(index, _)) if *index < 0 => (index + items.len() as i64).max(0),
-        Some(Value::Int(index, _)) => *index,
-        _ => otherwise,
+    let item = required(given, 0);
+    let bound = |at: usize, otherwise: i64| -> Result<i64> {
+        Ok(match given[at] {
+            None => otherwise,
+            Some(value) => match slice_bound(
+                value,
+                "slice indices must be integers or have an __index__ method",
+            )? {
+                index if index < 0 => index.saturating_add(items.len() as i64).max(0),
+                index => index,
+            },
+        })
     };
-    let (start, stop) = (bound(1, 0), bound(2, items.len() as i64));
+    let (start, stop) = (bound(1, 0)?, bound(2, items.len() as i64)?);
     vm.charge(items.len() as u64 / 4)?;
     let found = items.iter().enumerate().find(|(at, other)| {
         (*at as i64) >= start && (*at as i64) < stop && equal(vm.arena, **other, item)
     });
     match found {
         Some((at, _)) => Ok(Value::Int(at as i64, source)),
-        None if name == "tuple" => value_error("tuple.index(x): x not in tuple"),
+        None if matches!(object, Value::Tuple(_)) => value_error("tuple.index(x): x not in tuple"),
         None => value_error(format!("{} is not in list", item.repr_text(vm.arena))),
     }
 }
@@ -382,32 +373,24 @@ fn call_dict<'r>(
     let Value::Dict(dict) = object else {
         unreachable!("called for mappings")
     };
-    let view = |vm: &Vm<'r>, kind| {
-        exactly("dict", method, args, 0)?;
-        Ok(Value::View(vm.arena.alloc(View { kind, dict })))
-    };
+    let given = bind_other(object, method, args)?;
+    let view = |vm: &Vm<'r>, kind| Ok(Value::View(vm.arena.alloc(View { kind, dict })));
     match method {
         Method::Items => view(vm, ViewKind::Items),
         Method::Keys => view(vm, ViewKind::Keys),
         Method::Values => view(vm, ViewKind::Values),
-        Method::Copy => {
-            exactly("dict", method, args, 0)?;
-            Ok(Value::Dict(
-                vm.arena
-                    .alloc(crate::value::Dict::new(dict.entries, dict.source)),
-            ))
-        }
+        Method::Copy => Ok(Value::Dict(
+            vm.arena
+                .alloc(crate::value::Dict::new(dict.entries, dict.source)),
+        )),
         Method::FromKeys => {
             super::functions::call(vm, super::functions::Function::DictFromKeys, args)
         }
         _ => {
-            if !args.values.is_empty() {
-                return type_error("dict.get() takes no keyword arguments");
-            }
-            between("get", args, 1, 2)?;
-            vm.check_hashable(args.positional[0])?;
-            let found = dict.get(vm.arena, args.positional[0]);
-            Ok(found.unwrap_or_else(|| args.positional.get(1).copied().unwrap_or(Value::NONE)))
+            let key = required(given, 0);
+            vm.check_hashable(key)?;
+            let found = dict.get(vm.arena, key);
+            Ok(found.or(given[1]).unwrap_or(Value::NONE))
         }
     }
 }
@@ -418,7 +401,7 @@ fn call_number<'r>(
     method: Method,
     args: Args<'r>,
 ) -> Result<Value<'r>> {
-    exactly(object.type_name(), method, args, 0)?;
+    bind_other(object, method, args)?;
     let source = object.source(vm.arena);
     if let Value::Float(value, _) = object {
         return match method {
@@ -470,18 +453,30 @@ fn integer_ratio<'r>(vm: &mut Vm<'r>, value: f64, source: u32) -> Result<Value<'
     ))
 }
 
-/// The string argument of a method, escaped where the object is markup.
-fn str_arg<'r>(vm: &mut Vm<'r>, value: Value<'r>, markup: bool, message: &str) -> Result<Str<'r>> {
+/// A string argument.
+fn str_arg<'r>(value: Value<'r>, message: &str) -> Result<Str<'r>> {
     match value {
-        Value::Str(str) if markup => Ok(filters::escape_str(vm, str)),
         Value::Str(str) | Value::Markup(str) => Ok(str),
+        // `Undefined` is named by its class here, too.
+        other => type_error(message.replace("{}", other.type_name())),
+    }
+}
+
+/// A string argument of a function that calls `None` by its own name in its messages.
+fn clinic_str<'r>(value: Value<'r>, message: &str) -> Result<Str<'r>> {
+    match value {
+        Value::None(_) => type_error(message.replace("{}", "None")),
+        other => str_arg(other, message),
+    }
+}
+
+/// What markup does with a value that is put into it.
+fn escaped<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Str<'r> {
+    match value {
+        Value::Markup(str) => str,
         other => {
-            let name = if other.is_none() {
-                "None"
-            } else {
-                other.type_name()
-            };
-            type_error(message.replace("{}", name))
+            let str = other.to_str(vm.arena);
+            filters::escape_str(vm, str)
         }
     }
 }
@@ -501,6 +496,17 @@ fn int_arg(value: Value<'_>) -> Result<i64> {
     }
 }
 
+/// A bound of a slice; integers of any size are cut off at the ends.
+fn slice_bound(value: Value<'_>, message: &str) -> Result<i64> {
+    match value {
+        Value::Int(index, _) => Ok(index),
+        Value::Bool(index, _) => Ok(index.into()),
+        Value::BigInt(big, _) if big.get().sign() == num_bigint::Sign::Minus => Ok(i64::MIN),
+        Value::BigInt(..) => Ok(i64::MAX),
+        _ => type_error(message),
+    }
+}
+
 fn call_str<'r>(
     vm: &mut Vm<'r>,
     str: Str<'r>,
@@ -510,39 +516,27 @@ fn call_str<'r>(
 ) -> Result<Value<'r>> {
     use Method as M;
     match method {
-        M::Strip => strip(vm, str, markup, Side::Both, method, args),
-        M::Lstrip => strip(vm, str, markup, Side::Left, method, args),
-        M::Rstrip => strip(vm, str, markup, Side::Right, method, args),
-        M::Split => split(vm, str, markup, Direction::FromLeft, method, args),
-        M::Rsplit => split(vm, str, markup, Direction::FromRight, method, args),
-        M::StartsWith | M::EndsWith => affix(vm, str, method, args),
-        M::Replace => replace(vm, str, markup, args),
-        M::Join => join(vm, str, markup, args),
-        M::Find | M::Rfind | M::Index | M::Rindex | M::Count => find(vm, str, method, args),
-        M::Format => formatting::format(vm, wrap(markup, str), args, None),
-        M::FormatMap => format_map(vm, wrap(markup, str), args),
-        M::Center | M::Ljust | M::Rjust => justify(vm, str, markup, method, args),
-        M::Zfill | M::ExpandTabs => spaced(vm, str, markup, method, args),
-        M::SplitLines => {
-            let [keepends] = args.bind("splitlines", ["keepends"], 0, 0)?;
-            let flat = str.flat(vm.arena);
-            let breaks = flat.chars().filter(|c| pytext::is_linebreak(*c)).count();
-            vm.reserve(flat.len() + breaks * text::BYTES_PER_SLICE)?;
-            let ranges = pytext::splitlines(flat, keepends.is_some_and(|value| value.truthy()));
-            text::slices(vm, str, markup, &ranges)
-        }
-        M::Partition | M::Rpartition => partition(vm, str, markup, method, args),
-        M::RemovePrefix | M::RemoveSuffix => {
-            let [affix] = one("str", method, args)?;
-            let message = format!("{}() argument must be str, not {{}}", method.name());
-            let affix = str_arg(vm, affix, false, &message)?.flat(vm.arena);
-            let flat = str.flat(vm.arena);
-            let range = match method {
-                M::RemovePrefix => pytext::removeprefix(flat, affix),
-                _ => pytext::removesuffix(flat, affix),
-            };
-            Ok(wrap(markup, str.slice(vm.arena, range)))
-        }
+        M::Format => return formatting::format(vm, wrap(markup, str), args, None),
+        M::FormatMap => return format_map(vm, wrap(markup, str), args),
+        _ => {}
+    }
+    let given = bind_str(method, markup, args)?;
+    match method {
+        M::Strip => strip(vm, str, markup, Side::Both, method, given),
+        M::Lstrip => strip(vm, str, markup, Side::Left, method, given),
+        M::Rstrip => strip(vm, str, markup, Side::Right, method, given),
+        M::Split => split(vm, str, markup, Direction::FromLeft, given),
+        M::Rsplit => split(vm, str, markup, Direction::FromRight, given),
+        M::StartsWith | M::EndsWith => affix(vm, str, method, given),
+        M::Replace => replace(vm, str, markup, given),
+        M::Join => join(vm, str, markup, required(given, 0)),
+        M::Find | M::Rfind | M::Index | M::Rindex | M::Count => find(vm, str, method, given),
+        M::Center | M::Ljust | M::Rjust => justify(vm, str, markup, method, given),
+        M::Zfill | M::ExpandTabs => spaced(vm, str, markup, method, given),
+        M::SplitLines => split_lines(vm, str, markup, given),
+        M::Partition | M::Rpartition => partition(vm, str, markup, method, required(given, 0)),
+        M::RemovePrefix | M::RemoveSuffix => remove(vm, str, markup, method, required(given, 0)),
+        M::Translate => translate(vm, str, markup, required(given, 0)),
         M::StripTags | M::Unescape => {
             let flat = str.flat(vm.arena);
             vm.reserve(flat.len() * 2)?;
@@ -554,15 +548,107 @@ fn call_str<'r>(
             Ok(Value::Str(text::derived_text(vm, str, &out)?))
         }
         M::Capitalize | M::Casefold | M::Lower | M::SwapCase | M::Title | M::Upper => {
-            exactly("str", method, args, 0)?;
             Ok(wrap(markup, text::change_case(vm, str, case_op(method))?))
         }
         _ => {
-            exactly("str", method, args, 0)?;
             let flat = str.flat(vm.arena);
             vm.charge(flat.len() as u64 / 8)?;
             Ok(Value::bool(classify(method, flat)))
         }
+    }
+}
+
+fn split_lines<'r>(
+    vm: &mut Vm<'r>,
+    str: Str<'r>,
+    markup: bool,
+    given: Bound<'r>,
+) -> Result<Value<'r>> {
+    let keepends = match given[0] {
+        None => false,
+        Some(value) => c_int(value)? != 0,
+    };
+    let flat = str.flat(vm.arena);
+    let breaks = flat.chars().filter(|c| pytext::is_linebreak(*c)).count();
+    vm.reserve(flat.len() + breaks * text::BYTES_PER_SLICE)?;
+    let ranges = pytext::splitlines(flat, keepends);
+    text::slices(vm, str, markup, &ranges)
+}
+
+/// A flag that C reads as an `int`.
+pub(crate) fn c_int(value: Value<'_>) -> Result<i64> {
+    match int_arg(value) {
+        Ok(value) if i32::try_from(value).is_ok() => Ok(value),
+        Err(error) if error.class() == ErrorClass::TypeError => Err(error),
+        _ => Err(RenderError::new(
+            ErrorClass::OverflowError,
+            "Python int too large to convert to C int",
+        )),
+    }
+}
+
+fn remove<'r>(
+    vm: &mut Vm<'r>,
+    str: Str<'r>,
+    markup: bool,
+    method: Method,
+    affix: Value<'r>,
+) -> Result<Value<'r>> {
+    let message = format!("{}() argument must be str, not {{}}", method.name());
+    let affix = clinic_str(affix, &message)?.flat(vm.arena);
+    let flat = str.flat(vm.arena);
+    let range = match method {
+        Method::RemovePrefix => pytext::removeprefix(flat, affix),
+        _ => pytext::removesuffix(flat, affix),
+    };
+    Ok(wrap(markup, str.slice(vm.arena, range)))
+}
+
+/// `translate(table)`: looks every character up by its number.
+fn translate<'r>(
+    vm: &mut Vm<'r>,
+    str: Str<'r>,
+    markup: bool,
+    table: Value<'r>,
+) -> Result<Value<'r>> {
+    let flat = str.flat(vm.arena);
+    vm.reserve(flat.len() * 2)?;
+    let mut out = StrBuilder::new(vm.arena);
+    for (at, c) in flat.char_indices() {
+        let tag = str.tag_at(vm.arena, at);
+        match table_entry(vm, table, c)? {
+            None => out.push_char(c, tag),
+            Some(Value::None(_)) => {}
+            Some(Value::Str(text) | Value::Markup(text)) => out.push_str(text),
+            Some(value @ (Value::Int(..) | Value::Bool(..) | Value::BigInt(..))) => {
+                let code = int_arg(value)
+                    .ok()
+                    .and_then(|code| u32::try_from(code).ok());
+                match code.and_then(char::from_u32) {
+                    Some(c) => out.push_char(c, tag),
+                    None => {
+                        return value_error("character mapping must be in range(0x110000)");
+                    }
+                }
+            }
+            Some(_) => return type_error("character mapping must return integer, None or str"),
+        }
+    }
+    Ok(wrap(markup, out.finish()))
+}
+
+fn table_entry<'r>(vm: &mut Vm<'r>, table: Value<'r>, c: char) -> Result<Option<Value<'r>>> {
+    let code = i64::from(c as u32);
+    match table {
+        Value::Dict(dict) => Ok(dict.get(vm.arena, Value::int(code))),
+        Value::Undefined(undefined) => Err(undefined.error(vm.arena)),
+        Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Markup(_) | Value::Range(_) => {
+            Ok(vm.element(table, code))
+        }
+        other => type_error(format!(
+            "'{}' object is not subscriptable",
+            other.type_name()
+        )),
     }
 }
 
@@ -600,20 +686,13 @@ fn strip<'r>(
     markup: bool,
     side: Side,
     method: Method,
-    args: Args<'r>,
+    given: Bound<'r>,
 ) -> Result<Value<'r>> {
-    if !args.values.is_empty() {
-        return type_error(format!(
-            "str.{}() takes no keyword arguments",
-            method.name()
-        ));
-    }
-    between(method.name(), args, 0, 1)?;
-    let chars = match args.positional.first() {
+    let chars = match given[0] {
         None | Some(Value::None(_)) => None,
         Some(value) => {
             let message = format!("{} arg must be None or str", method.name());
-            Some(str_arg(vm, *value, false, &message)?.flat(vm.arena))
+            Some(str_arg(value, &message)?.flat(vm.arena))
         }
     };
     let range = text::strip(vm, str, chars, side)?;
@@ -625,10 +704,9 @@ fn split<'r>(
     str: Str<'r>,
     markup: bool,
     direction: Direction,
-    method: Method,
-    args: Args<'r>,
+    given: Bound<'r>,
 ) -> Result<Value<'r>> {
-    let [sep, maxsplit] = args.bind(method.name(), ["sep", "maxsplit"], 0, 0)?;
+    let [sep, maxsplit, _] = given;
     let maxsplit = match maxsplit {
         Some(value) => usize::try_from(int_arg(value)?).ok(),
         None => None,
@@ -643,7 +721,7 @@ fn split<'r>(
             pytext::split_whitespace(flat, maxsplit, direction)
         }
         Some(sep) => {
-            let sep = str_arg(vm, sep, false, "must be str or None, not {}")?.flat(vm.arena);
+            let sep = str_arg(sep, "must be str or None, not {}")?.flat(vm.arena);
             let found = memchr::memmem::find_iter(flat.as_bytes(), sep.as_bytes()).count();
             vm.reserve(found.min(most) * text::BYTES_PER_SLICE)?;
             pytext::split_on(flat, sep, maxsplit, direction)?
@@ -652,15 +730,11 @@ fn split<'r>(
     text::slices(vm, str, markup, &ranges)
 }
 
-fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
+fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, given: Bound<'r>) -> Result<Value<'r>> {
     let name = method.name();
-    if !args.values.is_empty() {
-        return type_error(format!("str.{name}() takes no keyword arguments"));
-    }
-    between(name, args, 1, 3)?;
-    let (start, end) = (optional_index(args, 1)?, optional_index(args, 2)?);
+    let (start, end) = (optional_index(given[1])?, optional_index(given[2])?);
     let flat = str.flat(vm.arena);
-    let from_middle = args.positional.len() > 1;
+    let from_middle = given[1].is_some();
     let holds = |affix: &str| {
         meter::read(if from_middle {
             flat.len()
@@ -672,7 +746,7 @@ fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> R
             _ => pytext::ends_with(flat, affix, start, end),
         }
     };
-    match args.positional[0] {
+    match required(given, 0) {
         Value::Str(affix) | Value::Markup(affix) => Ok(Value::bool(holds(affix.flat(vm.arena)))),
         Value::Tuple(seq) => {
             for item in seq.items {
@@ -698,34 +772,27 @@ fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> R
     }
 }
 
-fn optional_index(args: Args<'_>, at: usize) -> Result<Option<i64>> {
-    match args.positional.get(at) {
+fn optional_index(value: Option<Value<'_>>) -> Result<Option<i64>> {
+    match value {
         None | Some(Value::None(_)) => Ok(None),
-        Some(Value::Int(index, _)) => Ok(Some(*index)),
-        Some(Value::Bool(index, _)) => Ok(Some((*index).into())),
-        Some(_) => type_error("slice indices must be integers or None or have an __index__ method"),
+        Some(value) => {
+            let message = "slice indices must be integers or None or have an __index__ method";
+            slice_bound(value, message).map(Some)
+        }
     }
 }
 
-fn replace<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, args: Args<'r>) -> Result<Value<'r>> {
-    if !args.values.is_empty() {
-        return type_error("str.replace() takes no keyword arguments");
-    }
-    between("replace", args, 2, 3)?;
-    let old = str_arg(
-        vm,
-        args.positional[0],
-        false,
-        "replace() argument 1 must be str, not {}",
-    )?;
-    let new = str_arg(
-        vm,
-        args.positional[1],
-        markup,
-        "replace() argument 2 must be str, not {}",
-    )?;
-    let count = match args.positional.get(2) {
-        Some(count) => usize::try_from(int_arg(*count)?).ok(),
+fn replace<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, given: Bound<'r>) -> Result<Value<'r>> {
+    let [old, new, count] = given;
+    let new = match new {
+        Some(new) if markup => Value::Markup(escaped(vm, new)),
+        new => new.expect("required arguments are bound"),
+    };
+    let old = old.expect("required arguments are bound");
+    let old = clinic_str(old, "replace() argument 1 must be str, not {}")?;
+    let new = clinic_str(new, "replace() argument 2 must be str, not {}")?;
+    let count = match count {
+        Some(count) => usize::try_from(int_arg(count)?).ok(),
         None => None,
     };
     let new = vm.used(new);
@@ -736,38 +803,31 @@ fn join<'r>(
     vm: &mut Vm<'r>,
     separator: Str<'r>,
     markup: bool,
-    args: Args<'r>,
+    items: Value<'r>,
 ) -> Result<Value<'r>> {
-    let [items] = one("str", Method::Join, args)?;
-    let Ok(iter) = items.iterate() else {
-        return type_error("can only join an iterable");
+    let iter = match items.iterate() {
+        Ok(iter) => iter,
+        Err(error) if markup || error.class() != ErrorClass::TypeError => return Err(error),
+        Err(_) => return type_error("can only join an iterable"),
     };
     let items = iter.collect(vm)?;
     let mut strs = Vec::with_capacity(items.len());
     for (at, item) in items.iter().enumerate() {
-        let message = format!("sequence item {at}: expected str instance, {{}} found");
-        if item.is_none() {
-            return type_error(message.replace("{}", "NoneType"));
-        }
-        let str = str_arg(vm, *item, markup, &message)?;
+        let str = if markup {
+            escaped(vm, *item)
+        } else {
+            let message = format!("sequence item {at}: expected str instance, {{}} found");
+            str_arg(*item, &message)?
+        };
         strs.push(vm.used(str));
     }
     let separator = vm.used(separator);
     Ok(wrap(markup, text::join(vm, separator, &strs)?))
 }
 
-fn find<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
-    let name = method.name();
-    if args.positional.is_empty() || args.positional.len() > 3 {
-        let (bound, given) = if args.positional.is_empty() {
-            ("at least 1 argument", 0)
-        } else {
-            ("at most 3 arguments", args.positional.len())
-        };
-        return type_error(format!("{name}() takes {bound} ({given} given)"));
-    }
-    let wanted = str_arg(vm, args.positional[0], false, "must be str, not {}")?.flat(vm.arena);
-    let (start, end) = (optional_index(args, 1)?, optional_index(args, 2)?);
+fn find<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, given: Bound<'r>) -> Result<Value<'r>> {
+    let (start, end) = (optional_index(given[1])?, optional_index(given[2])?);
+    let wanted = str_arg(required(given, 0), "must be str, not {}")?.flat(vm.arena);
     let flat = str.flat(vm.arena);
     vm.charge(flat.len() as u64 / if wanted.len() > 64 { 16 } else { 64 })?;
     let found = match method {
@@ -805,19 +865,18 @@ fn justify<'r>(
     str: Str<'r>,
     markup: bool,
     method: Method,
-    args: Args<'r>,
+    given: Bound<'r>,
 ) -> Result<Value<'r>> {
-    between(method.name(), args, 1, 2)?;
-    let width = int_arg(args.positional[0])?;
-    let fill = match args.positional.get(1) {
+    let fill = match given[1] {
+        Some(value) if markup => Some(Value::Markup(escaped(vm, value))),
+        value => value,
+    };
+    let width = int_arg(required(given, 0))?;
+    let fill = match fill {
         None => Str::tagged(" ", text::whole_tag(vm, str)),
         Some(value) => {
-            let fill = str_arg(
-                vm,
-                *value,
-                false,
-                "The fill character must be a unicode character, not {}",
-            )?;
+            let message = "The fill character must be a unicode character, not {}";
+            let fill = str_arg(value, message)?;
             if fill.flat(vm.arena).chars().count() != 1 {
                 return type_error("The fill character must be exactly one character long");
             }
@@ -838,17 +897,15 @@ fn spaced<'r>(
     str: Str<'r>,
     markup: bool,
     method: Method,
-    args: Args<'r>,
+    given: Bound<'r>,
 ) -> Result<Value<'r>> {
     let flat = str.flat(vm.arena);
     let pieces = if method == Method::Zfill {
-        let [width] = one("str", method, args)?;
-        let width = int_arg(width)?;
+        let width = int_arg(required(given, 0))?;
         vm.reserve(usize::try_from(width).unwrap_or(0))?;
         pytext::zfill(flat, width)?
     } else {
-        let [tabsize] = args.bind("expandtabs", ["tabsize"], 0, 0)?;
-        let tabsize = tabsize.map_or(Ok(8), int_arg)?;
+        let tabsize = given[0].map_or(Ok(8), c_int)?;
         let tabs = memchr::memchr_iter(b'\t', flat.as_bytes()).count();
         meter::held(tabs * 2 * text::BYTES_PER_SLICE);
         vm.reserve(
@@ -865,17 +922,22 @@ fn partition<'r>(
     str: Str<'r>,
     markup: bool,
     method: Method,
-    args: Args<'r>,
+    separator: Value<'r>,
 ) -> Result<Value<'r>> {
-    let [sep] = one("str", method, args)?;
-    let sep = str_arg(vm, sep, false, "must be str, not {}")?.flat(vm.arena);
+    let sep = str_arg(separator, "must be str, not {}")?.flat(vm.arena);
     let flat = str.flat(vm.arena);
     vm.charge(flat.len() as u64 / 128)?;
     let ranges = match method {
         Method::Partition => pytext::partition(flat, sep)?,
         _ => pytext::rpartition(flat, sep)?,
     };
-    let parts = ranges.map(|range| wrap(markup, str.slice(vm.arena, range)));
+    let mut parts = ranges.map(|range| wrap(markup, str.slice(vm.arena, range)));
+    if let (Value::Markup(_), Value::Str(found)) = (separator, parts[1]) {
+        // Python gives back the separator itself.
+        if !found.is_empty() {
+            parts[1] = Value::Markup(found);
+        }
+    }
     Ok(Value::tuple(
         vm.arena,
         vm.arena.alloc_slice_copy(&parts),

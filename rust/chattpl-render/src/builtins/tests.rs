@@ -3,7 +3,8 @@
 use chattpl_syntax::ast::CompareOp;
 use num_integer::Integer;
 
-use super::filters::Filter;
+use super::filters::{self, Filter};
+use super::functions::Function;
 use crate::error::Result;
 use crate::meter;
 use crate::pytext;
@@ -90,12 +91,32 @@ pub(crate) fn apply<'r>(
             let [num] = args.bind("test_divisibleby", ["num"], 1, 1)?;
             remainder_is(vm, input, num.expect("required"), 0)
         }
+        Test::Callable => {
+            filters::c_function("callable", args)?;
+            plain(vm, test, input)
+        }
         _ => {
+            let looked_up = matches!(test, Test::Filter | Test::Known);
             if !args.is_empty() {
-                let [] = args.bind(&format!("test_{}", name(test)), [], 0, 1)?;
+                let skipped = if looked_up { 2 } else { 1 };
+                let [] = args.bind(&format!("test_{}", name(test)), [], 0, skipped)?;
+            }
+            if looked_up {
+                vm.check_hashable(input)?;
             }
             plain(vm, test, input)
         }
+    }
+}
+
+/// The function behind a test, as Python names it where `**` is given no mapping.
+pub(crate) fn function_name(test: Test) -> String {
+    match test {
+        Test::Callable => "callable()".to_owned(),
+        Test::Eq | Test::Ne | Test::Gt | Test::Ge | Test::Lt | Test::Le => {
+            format!("_operator.{}()", name(test))
+        }
+        _ => format!("jinja2.tests.test_{}()", name(test)),
     }
 }
 
@@ -122,6 +143,9 @@ pub(crate) fn by_kind(test: Test, input: &Value<'_>) -> Option<bool> {
 }
 
 fn name(test: Test) -> String {
+    if test == Test::Known {
+        return "test".to_owned();
+    }
     format!("{test:?}").to_lowercase()
 }
 
@@ -158,16 +182,24 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
                     | Value::Range(_)
             ) || input.is_undefined()
         }
-        Test::Iterable => matches!(input, Value::Loop(_)) || input.iterate().is_ok(),
-        Test::Callable => matches!(
-            input,
-            Value::Macro(_)
-                | Value::Function(_)
-                | Value::Method(_)
-                | Value::Loop(_)
-                | Value::Joiner(_)
-                | Value::Undefined(_)
-        ),
+        Test::Iterable => {
+            matches!(
+                input,
+                Value::Loop(_) | Value::Function(Function::SelfReference)
+            ) || input.iterate().is_ok()
+        }
+        Test::Callable => {
+            !matches!(input, Value::Function(Function::SelfReference))
+                && matches!(
+                    input,
+                    Value::Macro(_)
+                        | Value::Function(_)
+                        | Value::Method(_)
+                        | Value::Loop(_)
+                        | Value::Joiner(_)
+                        | Value::Undefined(_)
+                )
+        }
         Test::Lower => pytext::islower(read_text(vm, input)),
         Test::Upper => pytext::isupper(read_text(vm, input)),
         Test::Odd => remainder_is(vm, input, Value::int(2), 1)?,

@@ -2,15 +2,16 @@
 //!
 //! Leaves keep their origin; punctuation is the template's.
 
-use crate::error::{type_error, value_error, Result};
+use super::functions::local;
+use super::order::sort_by_key;
+use crate::error::{type_error, RenderError, Result};
 use crate::meter;
 use crate::origin::{is_data, Tag, UNUSED};
 use crate::pytext::{self, JsonCharset};
 use crate::value::build::StrBuilder;
-use crate::value::cmp::compare;
 use crate::value::{Str, Value};
 use crate::vm::call::Args;
-use crate::vm::Vm;
+use crate::vm::{ops, Vm};
 
 /// How the text is laid out.
 struct Layout<'r> {
@@ -24,12 +25,15 @@ struct Layout<'r> {
 /// `value|tojson(ensure_ascii, indent, separators, sort_keys)`.
 pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let params = ["ensure_ascii", "indent", "separators", "sort_keys"];
-    let [ensure_ascii, indent, separators, sort_keys] = args.bind("tojson", params, 0, 1)?;
+    let [ensure_ascii, indent, separators, sort_keys] =
+        args.bind(&local("tojson"), params, 0, 1)?;
     let charset = match ensure_ascii {
         Some(flag) if flag.truthy() => JsonCharset::Ascii,
         _ => JsonCharset::Unicode,
     };
     let indent = match indent {
+        // A string is written before Python looks at the width.
+        _ if value.as_str().is_some() => None,
         None | Some(Value::None(_)) => None,
         Some(Value::Int(width, _)) => Some(spaces(vm, width)?),
         Some(Value::Bool(flag, _)) => Some(spaces(vm, flag.into())?),
@@ -49,7 +53,8 @@ pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> R
         sort_keys: sort_keys.is_some_and(|value| value.truthy()),
     };
     if let Some(pair) = separators.filter(|value| !value.is_none()) {
-        (layout.item_separator, layout.key_separator) = separator_pair(vm, pair)?;
+        (layout.item_separator, layout.key_separator) =
+            separator_pair(vm, pair, value.as_str().is_some(), indent.is_some())?;
     }
     let mut out = StrBuilder::new(vm.arena);
     Writer {
@@ -67,20 +72,40 @@ fn spaces<'r>(vm: &mut Vm<'r>, width: i64) -> Result<&'r str> {
     Ok(vm.arena.alloc_str(&" ".repeat(width)))
 }
 
-fn separator_pair<'r>(vm: &mut Vm<'r>, pair: Value<'r>) -> Result<(Str<'r>, Str<'r>)> {
-    let items = pair.iterate()?.collect(vm)?;
-    if items.len() < 2 {
-        return value_error(format!(
-            "not enough values to unpack (expected 2, got {})",
-            items.len()
-        ));
+fn separator_pair<'r>(
+    vm: &mut Vm<'r>,
+    pair: Value<'r>,
+    plain: bool,
+    indented: bool,
+) -> Result<(Str<'r>, Str<'r>)> {
+    let (item, key) = vm.unpack_pair(pair)?;
+    let mut texts = [Str::computed(""); 2];
+    for (position, value) in [(1, key), (0, item)] {
+        match value.as_str() {
+            Some(text) => texts[position] = text,
+            // A string is written without separators.
+            None if plain => {}
+            None if indented => return Err(not_added(vm, value)),
+            None => {
+                let argument = 6 - position;
+                let name = if value.is_none() {
+                    "None"
+                } else {
+                    value.type_name()
+                };
+                return type_error(format!(
+                    "make_encoder() argument {argument} must be str, not {name}"
+                ));
+            }
+        }
     }
-    if items.len() > 2 {
-        return value_error("too many values to unpack (expected 2)");
-    }
-    match (items[0].as_str(), items[1].as_str()) {
-        (Some(item), Some(key)) => Ok((item, key)),
-        _ => type_error("separators must be strings"),
+    Ok((texts[0], texts[1]))
+}
+
+fn not_added<'r>(vm: &mut Vm<'r>, separator: Value<'r>) -> RenderError {
+    match ops::add(vm, separator, Value::str("\n")) {
+        Err(error) => error,
+        Ok(_) => unreachable!("only strings can be added to strings"),
     }
 }
 
@@ -213,16 +238,8 @@ impl<'r> Writer<'_, 'r> {
         entries: &[(Value<'r>, Value<'r>)],
     ) -> Result<Vec<(Value<'r>, Value<'r>)>> {
         let mut sorted = entries.to_vec();
-        let mut failed = None;
-        let arena = self.vm.arena;
-        sorted.sort_by(|(a, _), (b, _)| match compare(arena, *a, *b, "<") {
-            Ok(order) => order.unwrap_or(std::cmp::Ordering::Equal),
-            Err(error) => {
-                failed.get_or_insert(error);
-                std::cmp::Ordering::Equal
-            }
-        });
-        failed.map_or(Ok(sorted), Err)
+        sort_by_key(self.vm, &mut sorted, false)?;
+        Ok(sorted)
     }
 
     fn key(&mut self, key: Value<'r>, out: &mut StrBuilder<'r>) -> Result<()> {

@@ -303,6 +303,7 @@ impl Compiler<'_> {
         frame: Frame,
         with_caller: bool,
     ) -> Compiled {
+        self.check_keywords(args, with_caller, span);
         let simple = is_simple(args);
         if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller)
         {
@@ -339,6 +340,18 @@ impl Compiler<'_> {
             self.emit(Instr::CallSpread, span);
         }
         Ok(())
+    }
+
+    /// Refuses a keyword that is given twice, as Python's own compiler does.
+    fn check_keywords(&mut self, args: &Args, with_caller: bool, span: Span) {
+        let names: Vec<&str> = args.keywords.iter().map(|(name, _)| &*name.text).collect();
+        let repeated = names
+            .iter()
+            .enumerate()
+            .find(|(at, name)| names[..*at].contains(*name) || with_caller && **name == "caller");
+        if let Some((_, name)) = repeated {
+            self.fail_late(format!("keyword argument repeated: {name}"), span);
+        }
     }
 
     /// Pushes arguments; returns how many are positional and the names of the others.
@@ -412,14 +425,15 @@ impl Compiler<'_> {
         span: Span,
         frame: Frame,
     ) -> Compiled {
-        if let Some(input) = input {
-            self.expr(input, frame)?;
-        }
+        self.check_keywords(args, false, span);
         let filter = Filter::by_name(&name.text);
         let unknown = match filter {
             Some(_) => None,
             None => Some(self.unknown("filter", name, frame)?),
         };
+        if let Some(input) = input {
+            self.expr(input, frame)?;
+        }
         if !is_simple(args) {
             self.spread(args, span, frame, false)?;
             let instr = filter
@@ -451,12 +465,13 @@ impl Compiler<'_> {
         span: Span,
         frame: Frame,
     ) -> Compiled {
-        self.expr(input, frame)?;
+        self.check_keywords(args, false, span);
         let test = Test::by_name(&name.text);
         let unknown = match test {
             Some(_) => None,
             None => Some(self.unknown("test", name, frame)?),
         };
+        self.expr(input, frame)?;
         if !is_simple(args) {
             self.spread(args, span, frame, false)?;
             let instr = test.map(Instr::TestSpread).or(unknown.map(Instr::Unknown));

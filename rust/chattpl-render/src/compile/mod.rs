@@ -43,8 +43,12 @@ impl Program {
             places,
             errors,
             has_blocks,
+            late_error,
             ..
         } = compiler;
+        if let Some(error) = late_error {
+            return Err(error);
+        }
         let has_blocks = has_blocks.is_some();
         Ok(Program {
             source: parsed.source,
@@ -133,6 +137,8 @@ struct Compiler<'a> {
     has_blocks: Option<()>,
     /// Something makes markup, so that printing early could miss an escape.
     makes_markup: bool,
+    /// What Python refuses once Jinja2 has compiled the whole template.
+    late_error: Option<Box<Diagnostic>>,
 }
 
 impl<'a> Compiler<'a> {
@@ -156,6 +162,7 @@ impl<'a> Compiler<'a> {
             errors: Vec::new(),
             has_blocks: contains_block(&parsed.template.body).then_some(()),
             makes_markup: makes_markup(&parsed.source.text),
+            late_error: None,
         }
     }
 
@@ -411,7 +418,18 @@ impl<'a> Compiler<'a> {
     }
 
     fn fail<T>(&self, class: SyntaxClass, message: String, span: Span) -> Compiled<T> {
-        Err(Box::new(Diagnostic {
+        Err(self.diagnostic(class, message, span))
+    }
+
+    /// Notes an error that Python's compiler finds in the code Jinja2 makes.
+    fn fail_late(&mut self, message: String, span: Span) {
+        if self.late_error.is_none() {
+            self.late_error = Some(self.diagnostic(SyntaxClass::SyntaxError, message, span));
+        }
+    }
+
+    fn diagnostic(&self, class: SyntaxClass, message: String, span: Span) -> Box<Diagnostic> {
+        Box::new(Diagnostic {
             code: chattpl_syntax::code::NAME,
             severity: Severity::Error,
             jinja_message: Some(message.clone()),
@@ -421,7 +439,7 @@ impl<'a> Compiler<'a> {
             span,
             hint: None,
             name: self.name.map(Into::into),
-        }))
+        })
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) enum Instr {
     Text(u32),
     /// Prints the top value; the place stands for what was computed.
     Emit(u32),
+    /// Prints the top value, which must be a string, as computed at a place.
+    EmitText(u32),
     Const(u32),
     Int(i32),
     True,

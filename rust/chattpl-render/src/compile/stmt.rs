@@ -42,16 +42,17 @@ impl Compiler<'_> {
                 self.emit(Instr::Generation { function }, span);
             }
             StmtKind::Autoescape(node) => {
-                self.expr(&node.enabled, frame)?;
-                self.emit(Instr::Autoescape, span);
-                self.state().open.push(Open::Autoescape);
                 let scope = self.scopes.add(Some(frame.scope));
+                self.scopes.visit_expr(scope, &node.enabled);
                 self.scopes.visit_body(scope, &node.body);
                 self.enter_scope(scope);
+                self.expr(&node.enabled, Frame::inner(scope))?;
+                self.emit(Instr::Autoescape, span);
+                self.state().open.push(Open::Autoescape);
                 self.body(&node.body, Frame::inner(scope))?;
-                self.leave_scope(scope);
                 self.state().open.pop();
                 self.emit(Instr::AutoescapeEnd, span);
+                self.leave_scope(scope);
             }
             StmtKind::Break => self.leave_loop(span, "break")?,
             StmtKind::Continue => self.leave_loop(span, "continue")?,
@@ -163,7 +164,7 @@ impl Compiler<'_> {
         self.captured_body(&node.body, scope, span)?;
         self.filter_chain(&node.filter, Frame::inner(scope))?;
         let place = self.place(node.filter.span);
-        self.emit(Instr::Emit(place), span);
+        self.emit(Instr::EmitText(place), span);
         self.leave_scope(scope);
         Ok(())
     }
@@ -198,17 +199,8 @@ impl Compiler<'_> {
                 );
             }
         }
-        self.chain_link(filter, frame)
-    }
-
-    fn chain_link(&mut self, filter: &Expr, frame: Frame) -> Compiled {
-        let ExprKind::Filter { input, name, args } = &filter.kind else {
-            unreachable!("the parser puts only filters here")
-        };
-        if let Some(input) = input {
-            self.chain_link(input, frame)?;
-        }
-        self.filter(None, name, args, filter.span, frame)
+        // The innermost filter has no input of its own: it works on the value on the stack.
+        self.expr(filter, frame)
     }
 
     fn with(&mut self, node: &With, span: Span, frame: Frame) -> Compiled {
@@ -231,13 +223,6 @@ impl Compiler<'_> {
     // Loops
 
     fn for_loop(&mut self, node: &For, span: Span, frame: Frame) -> Compiled {
-        if assigns_loop(&node.target)
-            || body_assigns_loop(&node.body)
-            || body_assigns_loop(&node.otherwise)
-        {
-            let message = "Can't assign to special loop variable in for-loop target".to_owned();
-            return self.fail(SyntaxClass::TemplateAssertionError, message, span);
-        }
         let scope = self.scopes.add(Some(frame.scope));
         let extended = node.recursive || reads(&node.body, "loop") || has_scoped_block(&node.body);
         if extended {
@@ -248,6 +233,13 @@ impl Compiler<'_> {
             Some(filter) => Some(self.loop_filter(node, filter, frame)?),
             None => None,
         };
+        if assigns_loop(&node.target)
+            || body_assigns_loop(&node.body)
+            || body_assigns_loop(&node.otherwise)
+        {
+            let message = "Can't assign to special loop variable in for-loop target".to_owned();
+            return self.fail(SyntaxClass::TemplateAssertionError, message, span);
+        }
         if !node.recursive {
             self.expr(&node.iter, frame)?;
             return self.loop_code(node, scope, extended, filter, span, frame);
@@ -373,7 +365,8 @@ impl Compiler<'_> {
                 "break" => "'break' outside loop".to_owned(),
                 _ => "'continue' not properly in loop".to_owned(),
             };
-            return self.fail(SyntaxClass::SyntaxError, message, span);
+            self.fail_late(message, span);
+            return Ok(());
         };
         let top = this.top;
         let open: Vec<Open> = state.open[this.open..].to_vec();
@@ -695,6 +688,8 @@ fn body_assigns_loop(body: &[Stmt]) -> bool {
         StmtKind::FilterBlock(node) => body_assigns_loop(&node.body),
         StmtKind::With(node) => body_assigns_loop(&node.body),
         StmtKind::Generation(body) => body_assigns_loop(body),
+        StmtKind::Autoescape(node) => body_assigns_loop(&node.body),
+        StmtKind::Block(node) => body_assigns_loop(&node.body),
         _ => false,
     })
 }

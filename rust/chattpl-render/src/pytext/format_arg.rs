@@ -81,6 +81,14 @@ pub trait FormatArg {
     fn coerce_float(&self) -> Result<Option<f64>, Self::Error> {
         Ok(None)
     }
+
+    /// Checks a format specification before it is read.
+    ///
+    /// # Errors
+    /// Whatever the value's own `__format__` says against it.
+    fn check_spec(&self, _spec: &str) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// The formatted text of one argument, apart from its padding.

@@ -63,6 +63,8 @@ pub enum FormatOutput<A> {
         arg: A,
         /// What became of it.
         formatted: Formatted,
+        /// Whether `!r`, `!s` or `!a` was applied.
+        converted: bool,
     },
 }
 
@@ -123,11 +125,19 @@ impl<S: FieldSource> Driver<'_, S> {
                     let arg = self.value(&format[name])?;
                     let converted = self.convert(&arg, conversion)?;
                     let spec = self.spec(&format[spec], levels_left)?;
+                    let was_converted = !matches!(conversion, None | Some('\0'));
+                    if !was_converted {
+                        arg.check_spec(&spec)?;
+                    }
                     let formatted = match converted {
                         None => format_spec(&spec, &arg)?,
                         Some(text) => format_converted(&spec, text, conversion)?,
                     };
-                    sink(FormatOutput::Field { arg, formatted })?;
+                    sink(FormatOutput::Field {
+                        arg,
+                        formatted,
+                        converted: was_converted,
+                    })?;
                 }
             }
         }
@@ -152,7 +162,7 @@ impl<S: FieldSource> Driver<'_, S> {
         self.expand(spec, levels_left - 1, &mut |output| {
             match output {
                 FormatOutput::Literal(range) => out.push_str(&spec[range]),
-                FormatOutput::Field { arg, formatted } => match formatted.body {
+                FormatOutput::Field { arg, formatted, .. } => match formatted.body {
                     Body::Text(_) => out.push_str(&formatted.join("")),
                     _ => out.push_str(&formatted.join(&arg.text()?)),
                 },

@@ -1,10 +1,8 @@
-//! Jinja's `indent`, `truncate` and `wordcount`.
+//! Jinja's `indent` and `wordcount`.
 
 use std::borrow::Cow;
 
 use super::charprops::is_word;
-use super::error::{ErrorClass, FormatError};
-use super::index::{byte_of_char, char_count};
 use super::split::splitlines;
 use super::Piece;
 
@@ -71,49 +69,6 @@ fn push_source(range: std::ops::Range<usize>, pieces: &mut Vec<Piece<'_>>) {
     }
 }
 
-/// How Jinja's `truncate` cuts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cut {
-    /// After the last whole word.
-    Words,
-    /// Inside of words (`killwords`).
-    Anywhere,
-}
-
-/// Returns the parts of Jinja's `truncate`: a beginning of `text` and `end`.
-///
-/// # Errors
-/// `AssertionError` where `length` is below that of `end`, or `leeway` negative.
-pub fn truncate<'e>(
-    text: &str,
-    length: i64,
-    cut: Cut,
-    end: &'e str,
-    leeway: i64,
-) -> Result<Vec<Piece<'e>>, FormatError> {
-    let end_chars = i64::try_from(char_count(end)).unwrap_or(i64::MAX);
-    let assertion = |message| Err(FormatError::new(ErrorClass::Assertion, message));
-    if length < end_chars {
-        return assertion(format!("expected length >= {end_chars}, got {length}"));
-    }
-    if leeway < 0 {
-        return assertion(format!("expected leeway >= 0, got {leeway}"));
-    }
-    let chars = i64::try_from(char_count(text)).unwrap_or(i64::MAX);
-    if chars <= length.saturating_add(leeway) {
-        return Ok(vec![Piece::Source(0..text.len())]);
-    }
-    let kept_chars = usize::try_from(length - end_chars).unwrap_or(0);
-    let mut kept = byte_of_char(text, kept_chars);
-    if cut == Cut::Words {
-        kept = memchr::memrchr(b' ', &text.as_bytes()[..kept]).unwrap_or(kept);
-    }
-    Ok(vec![
-        Piece::Source(0..kept),
-        Piece::Inserted(Cow::Borrowed(end)),
-    ])
-}
-
 /// Counts the words of a text as Jinja's `wordcount` does: matches of `\w+`.
 pub fn wordcount(text: &str) -> usize {
     let mut in_word = false;
@@ -145,19 +100,6 @@ mod tests {
             },
         );
         assert_eq!(join_pieces(text, &all), "  a\n  b\n  \n  c\n  ");
-    }
-
-    #[test]
-    fn texts_are_cut_after_a_word() {
-        let cut = |length, cut, leeway| {
-            let pieces =
-                truncate("foo bar baz qux", length, cut, "...", leeway).expect("long enough");
-            join_pieces("foo bar baz qux", &pieces)
-        };
-        assert_eq!(cut(9, Cut::Words, 5), "foo...");
-        assert_eq!(cut(9, Cut::Anywhere, 5), "foo ba...");
-        assert_eq!(cut(11, Cut::Words, 5), "foo bar baz qux");
-        assert_eq!(cut(11, Cut::Words, 0), "foo bar...");
     }
 
     #[test]

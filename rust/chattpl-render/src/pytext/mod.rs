@@ -62,7 +62,7 @@ pub use index::{
 };
 pub use json::{json_clean_prefix, json_escape, json_escape_into, json_float, json_string_needs_escape, push_json_string, JsonCharset};
 pub use layout::{center, expandtabs, ljust, rjust, zfill, Padding};
-pub use lines::{indent, truncate, wordcount, Cut, IndentOptions};
+pub use lines::{indent, wordcount, IndentOptions};
 pub use number::{filesizeformat, format_int, parse_float, parse_int};
 pub use percent::{parse_percent, Directive, PercentFlags, PercentParser, PercentPiece, Size};
 pub use percent_args::{format_percent, PercentArgs, PercentOutput};

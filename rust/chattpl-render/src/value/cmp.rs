@@ -6,7 +6,7 @@ use bumpalo::Bump;
 use num_bigint::BigInt;
 use num_traits::{FromPrimitive, ToPrimitive};
 
-use super::{Value, ViewKind};
+use super::{Value, View, ViewKind};
 use crate::error::{type_error, Result};
 use crate::meter;
 
@@ -173,11 +173,32 @@ fn compare_at<'r>(
         (Value::Undefined(undefined), _) | (_, Value::Undefined(undefined)) => {
             Err(undefined.error(arena))
         }
+        (Value::View(x), Value::View(y))
+            if x.kind != ViewKind::Values && y.kind != ViewKind::Values =>
+        {
+            Ok(compare_sets(arena, x, y))
+        }
         _ => type_error(format!(
             "'{symbol}' not supported between instances of '{}' and '{}'",
             a.type_name(),
             b.type_name()
         )),
+    }
+}
+
+/// Compares keys or items as sets: less is a proper subset.
+fn compare_sets<'r>(arena: &'r Bump, a: &View<'r>, b: &View<'r>) -> Option<Ordering> {
+    let within = |a: &View<'r>, b: &View<'r>| {
+        a.kind == b.kind
+            && a.dict.entries.iter().all(|(key, value)| {
+                let other = b.dict.get(arena, *key);
+                other.is_some_and(|other| a.kind == ViewKind::Keys || equal(arena, *value, other))
+            })
+    };
+    let order = a.dict.entries.len().cmp(&b.dict.entries.len());
+    match order {
+        Ordering::Greater => within(b, a).then_some(order),
+        _ => within(a, b).then_some(order),
     }
 }
 

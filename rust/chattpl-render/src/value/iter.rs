@@ -5,7 +5,8 @@ use std::cell::{Cell, RefCell};
 use bumpalo::collections::Vec as BumpVec;
 
 use super::{Dict, Loop, Range, Str, Value, ViewKind};
-use crate::builtins::filters::Callback;
+use crate::builtins::filters::{Callback, Rows};
+use crate::builtins::functions::Function;
 use crate::compile::program::FunctionId;
 use crate::error::{type_error, ErrorClass, RenderError, Result};
 use crate::vm::frame::Activation;
@@ -47,6 +48,8 @@ pub(crate) enum Generator<'r> {
     Map(IterState<'r>, &'r Callback<'r>),
     /// Yields the elements that pass (or fail) a test.
     Select(IterState<'r>, &'r Callback<'r>, bool),
+    /// Yields lists of elements.
+    Rows(&'r Rows<'r>),
     /// Yields elements not seen before.
     Unique {
         input: IterState<'r>,
@@ -75,6 +78,10 @@ impl<'r> Value<'r> {
             Value::Undefined(_) | Value::Missing => IterState::Slice(&[], 0),
             Value::Range(range) => IterState::Range(range, 0),
             Value::Iter(object) => IterState::Object(object),
+            // It has elements by name alone, and iteration asks for number 0.
+            Value::Function(Function::SelfReference) => {
+                return Err(RenderError::new(ErrorClass::KeyError, "0"))
+            }
             _ => return type_error(format!("'{}' object is not iterable", self.type_name())),
         })
     }
@@ -171,6 +178,11 @@ impl<'r> Generator<'r> {
             Generator::Fails(class, message) => Err(RenderError::new(*class, *message)),
             Generator::NotIterable(value) => value.iterate().map(|_| None),
             Generator::Plain(input) => input.next(vm),
+            Generator::Rows(rows) => {
+                let rows = rows.make(vm)?;
+                *self = Generator::Plain(IterState::Slice(rows, 0));
+                self.next(vm)
+            }
             Generator::Map(input, callback) => match input.next(vm)? {
                 Some(item) => callback.apply(vm, item).map(Some),
                 None => Ok(None),
@@ -323,6 +335,7 @@ impl<'r> Loop<'r> {
         match self.iterable {
             Value::List(seq) | Value::Tuple(seq) => seq.items.len() as i64,
             Value::Dict(dict) => dict.entries.len() as i64,
+            Value::View(view) => view.dict.entries.len() as i64,
             Value::Range(range) => range.len(),
             _ => self.length.get().unwrap_or(self.index0.get() + 1),
         }

@@ -17,6 +17,7 @@ use num_traits::ToPrimitive;
 
 use crate::builtins::functions::Function;
 use crate::builtins::methods::Method;
+use crate::builtins::signature;
 use crate::compile::program::FunctionId;
 use crate::error::{code, RenderError};
 use crate::meter;
@@ -107,6 +108,18 @@ pub(crate) fn integer_too_long() -> RenderError {
 pub(crate) struct Seq<'r> {
     pub items: &'r [Value<'r>],
     pub source: u32,
+    /// One of the pairs that `groupby` makes; they have the attributes `grouper` and `list`.
+    pub grouped: bool,
+}
+
+impl<'r> Seq<'r> {
+    pub fn new(items: &'r [Value<'r>], source: u32) -> Self {
+        Seq {
+            items,
+            source,
+            grouped: false,
+        }
+    }
 }
 
 /// `dict.keys()`, `.values()` or `.items()`.
@@ -189,7 +202,7 @@ impl Range {
 /// `namespace(...)`: the one mutable value.
 #[derive(Debug)]
 pub(crate) struct Namespace<'r> {
-    pub attrs: RefCell<BumpVec<'r, (Str<'r>, Value<'r>)>>,
+    pub attrs: RefCell<BumpVec<'r, (Value<'r>, Value<'r>)>>,
 }
 
 impl<'r> Namespace<'r> {
@@ -204,15 +217,18 @@ impl<'r> Namespace<'r> {
         let mut attrs = self.attrs.borrow_mut();
         let text = name.flat(arena);
         meter::steps(attrs.len() / 8);
-        match attrs.iter_mut().find(|(key, _)| key.flat(arena) == text) {
+        match attrs.iter_mut().find(|(key, _)| is_name(arena, *key, text)) {
             Some(entry) => entry.1 = value,
-            None => attrs.push((name, value)),
+            None => attrs.push((Value::Str(name), value)),
         }
     }
 }
 
 /// Whether an attribute has the name; the same name of the program is the same text in memory.
-fn is_name<'r>(arena: &'r Bump, key: Str<'r>, name: &str) -> bool {
+fn is_name<'r>(arena: &'r Bump, key: Value<'r>, name: &str) -> bool {
+    let Some(key) = key.as_str() else {
+        return false;
+    };
     let key = key.flat(arena);
     std::ptr::eq(key, name) || key == name
 }
@@ -221,6 +237,7 @@ fn is_name<'r>(arena: &'r Bump, key: Str<'r>, name: &str) -> bool {
 #[derive(Debug)]
 pub(crate) struct Macro<'r> {
     pub function: FunctionId,
+    pub name: Option<&'r str>,
     pub scope: &'r Activation<'r>,
 }
 
@@ -248,6 +265,18 @@ pub(crate) struct Loop<'r> {
 pub(crate) struct BoundMethod<'r> {
     pub object: Value<'r>,
     pub method: Method,
+}
+
+impl BoundMethod<'_> {
+    /// Whether the method is written in C, in Python, or wrapped by the sandbox.
+    pub fn type_name(&self) -> &'static str {
+        match (self.object, self.method) {
+            (Value::Str(_) | Value::Markup(_), Method::Format | Method::FormatMap) => "function",
+            (Value::Loop(_) | Value::Cycler(_), _) => "method",
+            (Value::Markup(_), method) if signature::is_markups_own(method) => "method",
+            _ => "builtin_function_or_method",
+        }
+    }
 }
 
 /// `cycler(...)`.
@@ -297,11 +326,11 @@ impl<'r> Value<'r> {
     }
 
     pub fn list(arena: &'r Bump, items: &'r [Value<'r>], source: u32) -> Self {
-        Value::List(arena.alloc(Seq { items, source }))
+        Value::List(arena.alloc(Seq::new(items, source)))
     }
 
     pub fn tuple(arena: &'r Bump, items: &'r [Value<'r>], source: u32) -> Self {
-        Value::Tuple(arena.alloc(Seq { items, source }))
+        Value::Tuple(arena.alloc(Seq::new(items, source)))
     }
 
     /// An integer that the template computed; ends the render where it is too long.
@@ -385,6 +414,7 @@ impl<'r> Value<'r> {
             Value::Str(_) => "str",
             Value::Markup(_) => "Markup",
             Value::List(_) => "list",
+            Value::Tuple(seq) if seq.grouped => "_GroupTuple",
             Value::Tuple(_) => "tuple",
             Value::Dict(_) => "dict",
             Value::View(view) => match view.kind {
@@ -397,7 +427,7 @@ impl<'r> Value<'r> {
             Value::Namespace(_) => "TemplateNamespace",
             Value::Macro(_) => "Macro",
             Value::Loop(_) => "LoopContext",
-            Value::Method(_) => "builtin_function_or_method",
+            Value::Method(bound) => bound.type_name(),
             Value::Function(function) => function.type_name(),
             Value::Cycler(_) => "Cycler",
             Value::Joiner(_) => "Joiner",
@@ -417,6 +447,13 @@ impl<'r> Value<'r> {
             Value::Loop(_) => "jinja2.runtime.LoopContext object".to_owned(),
             Value::Cycler(_) => "jinja2.utils.Cycler object".to_owned(),
             Value::Joiner(_) => "jinja2.utils.Joiner object".to_owned(),
+            Value::Tuple(seq) if seq.grouped => "jinja2.filters._GroupTuple object".to_owned(),
+            Value::Function(Function::Dict) => {
+                "transformers.utils.chat_template_utils.TemplateDict object".to_owned()
+            }
+            Value::Function(Function::SelfReference) => {
+                "jinja2.runtime.TemplateReference object".to_owned()
+            }
             other => format!("{} object", other.type_name()),
         }
     }

@@ -3,7 +3,9 @@
 use bumpalo::Bump;
 
 use super::build::StrBuilder;
-use super::{Dict, Namespace, Str, Undefined, Value, ViewKind};
+use super::{BoundMethod, Dict, Namespace, Str, Undefined, Value, ViewKind};
+use crate::builtins::functions::Function;
+use crate::builtins::methods::Method;
 use crate::error::{ErrorClass, RenderError};
 use crate::meter;
 use crate::origin::{is_data, Tag, COMPUTED, UNUSED};
@@ -107,7 +109,7 @@ impl<'r> Writer<'r> {
                 self.container(value, around);
                 self.depth = outer;
             }
-            other => self.out.push(&opaque_repr(other), around),
+            other => self.out.push(&opaque_repr(self.arena, other), around),
         }
     }
 
@@ -180,7 +182,7 @@ impl<'r> Writer<'r> {
         self.out.push("<Namespace {", around);
         for (at, (key, value)) in namespace.attrs.borrow().iter().enumerate() {
             self.out.push(if at == 0 { "" } else { ", " }, around);
-            write_repr_str(self.arena, *key, around, &mut self.out);
+            self.value(*key, around);
             self.out.push(": ", around);
             self.value(*value, around);
         }
@@ -188,22 +190,69 @@ impl<'r> Writer<'r> {
     }
 }
 
+/// What stands in place of an object's address.
+const ADDRESS: &str = "0x7f0000000000";
+/// Where `transformers` defines what it adds.
+const HERE: &str = "_cached_compile_jinja_template.<locals>";
+const MODULE: &str = "transformers.utils.chat_template_utils";
+
 /// Text of values whose `repr` says nothing about data.
-fn opaque_repr(value: Value<'_>) -> String {
+fn opaque_repr<'r>(arena: &'r Bump, value: Value<'r>) -> String {
     match value {
         Value::Missing | Value::Undefined(_) => "Undefined".to_owned(),
         Value::Range(range) if range.step == 1 => format!("range({}, {})", range.start, range.stop),
         Value::Range(range) => format!("range({}, {}, {})", range.start, range.stop, range.step),
         Value::Iter(iter) if iter.type_name == "generator" => {
-            format!("<generator object {} at 0x7f0000000000>", iter.name)
+            format!("<generator object {} at {ADDRESS}>", iter.name)
         }
         Value::Loop(this) => format!(
             "<LoopContext {}/{}>",
             this.index0.get() + 1,
             this.known_length()
         ),
-        Value::Macro(_) => "<Macro>".to_owned(),
-        other => format!("<{} object at 0x7f0000000000>", other.type_name()),
+        Value::Macro(this) => match this.name {
+            Some(name) => format!("<Macro {}>", pytext::repr_str(name)),
+            None => "<Macro anonymous>".to_owned(),
+        },
+        Value::Method(bound) => method_repr(arena, bound),
+        Value::Function(function) => function_repr(function),
+        Value::Cycler(_) => format!("<jinja2.utils.Cycler object at {ADDRESS}>"),
+        Value::Joiner(_) => format!("<jinja2.utils.Joiner object at {ADDRESS}>"),
+        other => format!("<{} object at {ADDRESS}>", other.type_name()),
+    }
+}
+
+fn method_repr<'r>(arena: &'r Bump, bound: &BoundMethod<'r>) -> String {
+    let (name, object) = (bound.method.name(), bound.object);
+    let type_name = match (object, bound.method) {
+        (_, Method::FromKeys) => "type",
+        _ => object.type_name(),
+    };
+    match bound.type_name() {
+        "function" => format!("<function {type_name}.{name} at {ADDRESS}>"),
+        "method" => {
+            let object = object.repr_text(arena);
+            format!("<bound method {type_name}.{name} of {object}>")
+        }
+        _ => format!("<built-in method {name} of {type_name} object at {ADDRESS}>"),
+    }
+}
+
+fn function_repr(function: Function) -> String {
+    match function {
+        Function::Range => format!("<function safe_range at {ADDRESS}>"),
+        Function::Lipsum => format!("<function generate_lorem_ipsum at {ADDRESS}>"),
+        Function::RaiseException => format!("<function {HERE}.raise_exception at {ADDRESS}>"),
+        Function::StrftimeNow => format!("<function {HERE}.strftime_now at {ADDRESS}>"),
+        Function::Dict => format!("<{MODULE}.{HERE}.TemplateDict object at {ADDRESS}>"),
+        Function::DictFromKeys => {
+            let object = function_repr(Function::Dict);
+            format!("<bound method {HERE}.TemplateDict.fromkeys of {object}>")
+        }
+        Function::Namespace => format!("<class '{MODULE}.{HERE}.TemplateNamespace'>"),
+        Function::Cycler => "<class 'jinja2.utils.Cycler'>".to_owned(),
+        Function::Joiner => "<class 'jinja2.utils.Joiner'>".to_owned(),
+        Function::SelfReference => "<TemplateReference None>".to_owned(),
     }
 }
 

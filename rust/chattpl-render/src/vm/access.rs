@@ -4,11 +4,12 @@ use num_traits::ToPrimitive;
 
 use super::Vm;
 use crate::builtins::attributes;
+use crate::builtins::functions::Function;
 use crate::error::{type_error, value_error, Result};
 use crate::meter;
 use crate::origin::COMPUTED;
 use crate::value::cmp::as_big;
-use crate::value::{BoundMethod, Range, Str, Undefined, Value};
+use crate::value::{BoundMethod, Range, Str, Undefined, Value, ViewKind};
 
 impl<'r> Vm<'r> {
     /// `object.name`: an attribute, else the element under that name.
@@ -121,6 +122,25 @@ impl<'r> Vm<'r> {
         Ok(self.no_element(object, key))
     }
 
+    /// `object[name]` as Python does it, without falling back to attributes.
+    pub(crate) fn subscript(&self, object: Value<'r>, name: &str) -> Result<Option<Value<'r>>> {
+        let message = match object {
+            Value::Dict(dict) => return Ok(dict.get_str(self.arena, name)),
+            Value::Undefined(undefined) => return Err(undefined.error(self.arena)),
+            Value::Function(Function::SelfReference) => return Ok(None),
+            Value::Str(_) | Value::Markup(_) => {
+                "string indices must be integers, not 'str'".to_owned()
+            }
+            Value::List(_) | Value::Range(_) => format!(
+                "{} indices must be integers or slices, not str",
+                object.type_name()
+            ),
+            Value::Tuple(_) => "tuple indices must be integers or slices, not str".to_owned(),
+            _ => format!("'{}' object is not subscriptable", object.type_name()),
+        };
+        type_error(message)
+    }
+
     /// An element of a sequence; negative indexes count from the end.
     pub(crate) fn element(&mut self, object: Value<'r>, index: i64) -> Option<Value<'r>> {
         match object {
@@ -171,7 +191,9 @@ impl<'r> Vm<'r> {
             | Value::Markup(_)
             | Value::Range(_) => {}
             Value::Undefined(undefined) => return Err(undefined.error(self.arena)),
-            Value::Dict(_) => return type_error("unhashable type: 'slice'"),
+            Value::Dict(_) | Value::Function(Function::SelfReference) => {
+                return type_error("unhashable type: 'slice'");
+            }
             _ => {
                 return type_error(format!(
                     "'{}' object is not subscriptable",
@@ -309,6 +331,9 @@ impl<'r> Vm<'r> {
 fn check_hashable_at(key: Value<'_>, depth: u32) -> Result<()> {
     match key {
         Value::List(_) | Value::Dict(_) => {
+            type_error(format!("unhashable type: '{}'", key.type_name()))
+        }
+        Value::View(view) if view.kind != ViewKind::Values => {
             type_error(format!("unhashable type: '{}'", key.type_name()))
         }
         Value::Tuple(seq) => {

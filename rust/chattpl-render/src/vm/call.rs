@@ -47,17 +47,8 @@ impl<'r> Args<'r> {
         skipped: usize,
     ) -> Result<[Option<Value<'r>>; N]> {
         let mut bound = [None; N];
-        if self.positional.len() > N {
-            return type_error(too_many(
-                function,
-                self.positional.len(),
-                N,
-                required,
-                skipped,
-            ));
-        }
-        for (at, value) in self.positional.iter().enumerate() {
-            bound[at] = Some(*value);
+        for (slot, value) in bound.iter_mut().zip(self.positional) {
+            *slot = Some(*value);
         }
         for (name, value) in self.keywords() {
             let Some(at) = params.iter().position(|param| *param == name) else {
@@ -71,6 +62,15 @@ impl<'r> Args<'r> {
                 ));
             }
             bound[at] = Some(value);
+        }
+        if self.positional.len() > N {
+            return type_error(too_many(
+                function,
+                self.positional.len(),
+                N,
+                required,
+                skipped,
+            ));
         }
         let missing: Vec<&str> = params[..required]
             .iter()
@@ -147,7 +147,9 @@ impl<'r> Vm<'r> {
     }
 
     /// Takes callee and arguments of a call with `*` or `**` off the stack.
-    pub(super) fn spread_arguments(&mut self) -> Result<(Value<'r>, Args<'r>)> {
+    ///
+    /// `function` is what Python calls the callee in its messages.
+    pub(super) fn spread_arguments(&mut self, function: &str) -> Result<(Value<'r>, Args<'r>)> {
         let double_star = self.pop();
         let keywords = self.pop();
         let star = self.pop();
@@ -170,18 +172,27 @@ impl<'r> Vm<'r> {
         for source in [keywords, double_star] {
             match source {
                 Value::Missing => {}
+                Value::Undefined(undefined) => return Err(undefined.error(self.arena)),
                 Value::Dict(dict) => {
                     for (key, value) in dict.entries {
                         let Some(key) = key.as_str() else {
                             return type_error("keywords must be strings");
                         };
-                        names.push(key.flat(self.arena));
+                        let key = key.flat(self.arena);
+                        if names.contains(&key) {
+                            return type_error(format!(
+                                "{function} got multiple values for keyword argument '{key}'"
+                            ));
+                        }
+                        names.push(key);
                         values.push(*value);
                     }
                 }
                 other => {
                     let name = other.type_name();
-                    return type_error(format!("argument after ** must be a mapping, not {name}"));
+                    return type_error(format!(
+                        "{function} argument after ** must be a mapping, not {name}"
+                    ));
                 }
             }
         }
@@ -335,7 +346,7 @@ impl<'r> Vm<'r> {
         args: Args<'r>,
         used: &[bool],
     ) -> Result<()> {
-        let name = match &function.name {
+        let name = || match &function.name {
             Some(name) => format!("'{name}'"),
             None => "None".to_owned(),
         };
@@ -350,19 +361,20 @@ impl<'r> Vm<'r> {
             left().for_each(|(name, value)| dict.insert(Value::str(name), value));
             scope.set(slot, Value::Dict(dict.finish(COMPUTED)));
         } else if left().any(|(name, _)| name == "caller") {
+            let name = name();
             return type_error(format!(
                 "macro {name} was invoked with two values for the special caller argument. This is most likely a bug."
             ));
         } else if let Some((keyword, _)) = left().next() {
-            return type_error(format!(
-                "macro {name} takes no keyword argument '{keyword}'"
-            ));
+            let keyword = crate::pytext::repr_str(keyword);
+            let name = name();
+            return type_error(format!("macro {name} takes no keyword argument {keyword}"));
         }
         let extra = args.positional.get(function.params.len()..).unwrap_or(&[]);
         if let Some(slot) = function.varargs {
             scope.set(slot, Value::tuple(self.arena, extra, COMPUTED));
         } else if !extra.is_empty() {
-            let count = function.params.len();
+            let (name, count) = (name(), function.params.len());
             return type_error(format!(
                 "macro {name} takes not more than {count} argument(s)"
             ));
@@ -377,6 +389,9 @@ impl<'r> Vm<'r> {
         parent: Option<&'r Activation<'r>>,
     ) -> Result<()> {
         let scope = self.variables(function, parent);
+        // To Jinja2 a generation block is a macro that is called without arguments.
+        let program = self.program;
+        self.bind_macro(&program.functions[function as usize], scope, Args::NONE)?;
         self.enter()?;
         self.run(function, scope)?;
         self.leave();

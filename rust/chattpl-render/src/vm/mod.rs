@@ -210,6 +210,7 @@ impl<'r> Vm<'r> {
             match instr {
                 Instr::Text(id) => self.print_constant(id)?,
                 Instr::Emit(place) => self.print(place)?,
+                Instr::EmitText(place) => self.print_text(place)?,
                 Instr::Const(id) => self.push_constant(id),
                 Instr::Int(value) => self.stack.push(Value::int(value.into())),
                 Instr::True => self.stack.push(Value::bool(true)),
@@ -374,7 +375,8 @@ impl<'r> Vm<'r> {
                     self.stack.push(value);
                 }
                 Instr::CallSpread => {
-                    let (callee, args) = self.spread_arguments()?;
+                    let function = "jinja2.sandbox.SandboxedEnvironment.call()";
+                    let (callee, args) = self.spread_arguments(function)?;
                     let value = self.call(callee, args)?;
                     self.stack.push(value);
                 }
@@ -394,7 +396,8 @@ impl<'r> Vm<'r> {
                     self.stack.push(value);
                 }
                 Instr::FilterSpread(filter) => {
-                    let (input, args) = self.spread_arguments()?;
+                    let function = filters::function_name(filter);
+                    let (input, args) = self.spread_arguments(&function)?;
                     let value = filters::apply(self, filter, input, args)?;
                     self.stack.push(value);
                 }
@@ -417,7 +420,8 @@ impl<'r> Vm<'r> {
                     self.stack.push(Value::bool(holds));
                 }
                 Instr::TestSpread(test) => {
-                    let (input, args) = self.spread_arguments()?;
+                    let function = tests::function_name(test);
+                    let (input, args) = self.spread_arguments(&function)?;
                     let holds = tests::apply(self, test, input, args)?;
                     self.stack.push(Value::bool(holds));
                 }
@@ -478,14 +482,12 @@ impl<'r> Vm<'r> {
                 }
                 Instr::Absent => self.stack.push(Value::Missing),
                 Instr::Macro { function, slot } => {
-                    scope.set(
-                        slot,
-                        Value::Macro(self.arena.alloc(Macro { function, scope })),
-                    );
+                    let value = self.macro_value(function, scope);
+                    scope.set(slot, value);
                 }
                 Instr::CallBlock { function } => {
-                    self.stack
-                        .push(Value::Macro(self.arena.alloc(Macro { function, scope })));
+                    let value = self.macro_value(function, scope);
+                    self.stack.push(value);
                 }
                 Instr::Generation { function } => {
                     self.output.push_marker(GENERATION_START);
@@ -507,6 +509,15 @@ impl<'r> Vm<'r> {
                 Instr::Return => return Ok(()),
             }
         }
+    }
+
+    fn macro_value(&self, function: FunctionId, scope: &'r Activation<'r>) -> Value<'r> {
+        let name = self.program.functions[function as usize].name.as_deref();
+        Value::Macro(self.arena.alloc(Macro {
+            function,
+            name,
+            scope,
+        }))
     }
 
     // Constants, variables, output
@@ -575,14 +586,35 @@ impl<'r> Vm<'r> {
         Value::Undefined(self.arena.alloc(Undefined::Name(name)))
     }
 
+    /// Prints the top value; Jinja2 does not convert the result of a filter block.
+    fn print_text(&mut self, place: u32) -> Result<()> {
+        let value = self.stack.last().copied().unwrap_or(Value::Missing);
+        if value.as_str().is_none() {
+            return type_error(format!(
+                "sequence item 0: expected str instance, {} found",
+                value.type_name()
+            ));
+        }
+        self.print(place)
+    }
+
     /// Prints the top value.
     fn print(&mut self, place: u32) -> Result<()> {
         let value = self.pop();
+        self.settle(value)?;
         let mut str = value.to_str(self.arena);
         if self.escaping() && !matches!(value, Value::Markup(_)) {
             str = filters::escape_str(self, str);
         }
         self.output.push(str, self.message, TEMPLATE_BIT | place)
+    }
+
+    /// Counts the elements of a loop that is about to be printed, which shows their number.
+    fn settle(&mut self, value: Value<'r>) -> Result<()> {
+        match value {
+            Value::Loop(this) => this.len(self).map(drop),
+            _ => Ok(()),
+        }
     }
 
     fn keep_or_pop(&mut self, wanted: bool, target: u32, next: &mut usize) {
@@ -668,9 +700,10 @@ impl<'r> Vm<'r> {
 
     fn concat(&mut self, count: usize) -> Result<()> {
         let items = self.take(count);
-        let escaping = self.escaping();
+        let escaping = self.escaping() && items.iter().any(|item| matches!(item, Value::Markup(_)));
         let mut out = Str::computed("");
         for item in items {
+            self.settle(*item)?;
             let mut str = item.to_str(self.arena);
             if escaping && !matches!(item, Value::Markup(_)) {
                 str = filters::escape_str(self, str);
@@ -873,7 +906,11 @@ impl<'r> Vm<'r> {
                 return Ok(());
             }
         }
-        let Ok(mut iter) = value.iterate() else {
+        let iter = value.iterate();
+        if matches!(&iter, Err(error) if error.class() != ErrorClass::TypeError) {
+            return iter.map(drop);
+        }
+        let Ok(mut iter) = iter else {
             return type_error(format!(
                 "cannot unpack non-iterable {} object",
                 value.type_name()
@@ -894,6 +931,13 @@ impl<'r> Vm<'r> {
         }
         self.stack.extend(items.iter().rev().copied());
         Ok(())
+    }
+
+    /// `key, value = pair`.
+    pub(crate) fn unpack_pair(&mut self, pair: Value<'r>) -> Result<(Value<'r>, Value<'r>)> {
+        self.stack.push(pair);
+        self.unpack(2)?;
+        Ok((self.pop(), self.pop()))
     }
 
     // Attributes of namespaces

@@ -169,6 +169,10 @@ pub(crate) fn sub<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
 
 pub(crate) fn mul<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Value<'r>> {
     match (a, b) {
+        (Value::Undefined(undefined), Value::Markup(_)) => Err(undefined.error(vm.arena)),
+        (Value::Markup(_), other) | (other, Value::Markup(_)) if index_sized(other).is_none() => {
+            not_an_index(other)
+        }
         (Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_), _) => {
             repeat(vm, a, b)
         }
@@ -177,6 +181,18 @@ pub(crate) fn mul<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
         }
         _ => arithmetic(vm, "*", a, b, i64::checked_mul, |a, b| a * b, |a, b| a * b),
     }
+}
+
+/// The value where it is a whole number; of those too large, the largest.
+fn index_sized(value: Value<'_>) -> Option<i64> {
+    small(value).or(matches!(value, Value::BigInt(..)).then_some(i64::MAX))
+}
+
+fn not_an_index<'r>(value: Value<'r>) -> Result<Value<'r>> {
+    let name = value.type_name();
+    type_error(format!(
+        "'{name}' object cannot be interpreted as an integer"
+    ))
 }
 
 fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<Value<'r>> {
@@ -321,9 +337,6 @@ fn float_div_mod(a: f64, b: f64) -> (f64, f64) {
 
 pub(crate) fn modulo<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Value<'r>> {
     if let Value::Str(_) | Value::Markup(_) = a {
-        if let Value::Undefined(undefined) = b {
-            return Err(undefined.error(vm.arena));
-        }
         return formatting::percent(vm, a, b);
     }
     let Some(numbers) = numbers(a, b)? else {
@@ -444,7 +457,13 @@ pub(crate) fn contains<'r>(vm: &mut Vm<'r>, container: Value<'r>, item: Value<'r
         Value::Range(range) => Ok(range_index(range, item).is_some()),
         Value::Undefined(_) => Ok(false),
         _ => {
-            let Ok(mut iter) = container.iterate() else {
+            let mut iter = container.iterate();
+            if let Err(error) = &iter {
+                if error.class() != ErrorClass::TypeError {
+                    return Err(error.clone());
+                }
+            }
+            let Ok(iter) = &mut iter else {
                 return type_error(format!(
                     "argument of type '{}' is not iterable",
                     container.type_name()
