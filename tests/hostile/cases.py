@@ -155,7 +155,7 @@ ESCAPES = [
     Hostile("undefined-dunder", "walk from an undefined value", "{{ nothing.__class__.__mro__ }}", SECURITY),
     Hostile("undefined-init", "globals of an undefined value", "{{ nothing.__init__.__globals__ }}", SECURITY),
     Hostile("undefined-exception", "the exception class inside", "{{ nothing._undefined_exception }}", "renders", ""),
-    Hostile("self-template", "the template's own internals", "{{ self._TemplateReference__context }}", UNDEFINED),
+    Hostile("self-template", "the template's own internals", "{{ self._TemplateReference__context }}", "renders", ""),
     Hostile("context-name", "the context object", "{{ context.environment }}", UNDEFINED),
     Hostile("builtins-name", "a Python builtin by name", "{{ __builtins__.open('x') }}", UNDEFINED),
     Hostile("import-name", "Python's import", "{{ __import__('os').system('id') }}", UNDEFINED),
@@ -250,7 +250,7 @@ BOMBS = [
     Hostile("doubling-list", "ns.v + ns.v", _grow("[1]", "ns.v + ns.v"), MEMORY),
     Hostile("doubling-tuple", "ns.v + ns.v", _grow("(1,)", "ns.v + ns.v"), MEMORY),
     Hostile("doubling-nested-list", "[ns.v, ns.v], printed", _grow("[]", "[ns.v, ns.v]") + "{{ ns.v }}", MEMORY),
-    Hostile("doubling-nested-json", "[ns.v, ns.v] to JSON", _grow("[]", "[ns.v, ns.v]") + "{{ ns.v|tojson }}", MEMORY),
+    Hostile("doubling-nested-json", "[ns.v, ns.v] to JSON", _grow("[]", "[ns.v, ns.v]") + "{{ ns.v|tojson }}", STEPS),
     Hostile("doubling-nested-dict", "mappings, printed", _grow("{}", "{'a': ns.v, 'b': ns.v}") + "{{ ns.v }}", MEMORY),
     Hostile(
         "doubling-compared",

@@ -23,9 +23,6 @@ const SMALL: usize = 128;
 /// Strings up to this length are not looked at: every limit is higher, and holding them is what is counted.
 const ALWAYS_ALLOWED: usize = 4096;
 
-/// Things that are visited before a step is taken for them.
-pub(crate) const PER_STEP: usize = 16;
-
 thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(u64::MAX) };
     static ALLOWED: Cell<Allowed> = const { Cell::new(Allowed::ANYTHING) };
@@ -40,22 +37,14 @@ struct Allowed {
 }
 
 impl Allowed {
-    const ANYTHING: Self = Allowed {
-        max_steps: u64::MAX,
-        max_memory_bytes: usize::MAX,
-        max_arena_bytes: usize::MAX,
-    };
+    const ANYTHING: Self = Allowed { max_steps: u64::MAX, max_memory_bytes: usize::MAX, max_arena_bytes: usize::MAX };
 }
 
 /// Runs `work` under `limits`; values may be made in `arena`.
 ///
 /// # Errors
 /// What `work` returns, or the limit that it reached.
-pub(crate) fn guard<T>(
-    arena: &Bump,
-    limits: Limits,
-    work: impl FnOnce() -> Result<T>,
-) -> Result<T> {
+pub(crate) fn guard<T>(arena: &Bump, limits: Limits, work: impl FnOnce() -> Result<T>) -> Result<T> {
     STEPS.set(limits.max_instructions);
     ALLOWED.set(Allowed {
         max_steps: limits.max_instructions,
@@ -95,14 +84,6 @@ pub(crate) fn steps(count: usize) {
     match STEPS.get().checked_sub(count as u64) {
         Some(left) => STEPS.set(left),
         None => fail(too_many_steps(ALLOWED.get().max_steps)),
-    }
-}
-
-/// Counts one of many visits in `seen`; every so often that takes steps.
-pub(crate) fn visit(seen: &mut usize) {
-    *seen += 1;
-    if *seen % PER_STEP == 0 {
-        steps(PER_STEP);
     }
 }
 
@@ -172,10 +153,7 @@ pub(crate) fn too_much_memory(max_memory_bytes: usize) -> RenderError {
 
 /// The error of calls or values nested too deeply.
 pub(crate) fn too_deep() -> RenderError {
-    RenderError::new(
-        ErrorClass::RecursionError,
-        "maximum recursion depth exceeded",
-    )
-    .with_code(code::DEPTH)
-    .with_hint("a macro or loop calls itself, or a value holds itself, without end")
+    RenderError::new(ErrorClass::RecursionError, "maximum recursion depth exceeded")
+        .with_code(code::DEPTH)
+        .with_hint("a macro or loop calls itself, or a value holds itself, without end")
 }
