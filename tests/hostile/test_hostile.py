@@ -15,9 +15,6 @@ INTERNALS = re.compile(
     r"<class (?!'jinja2\.utils\.(?:Cycler|Joiner)')"
     r"|<module|<frame|<code|site-packages|/usr/lib|object at 0x(?!7f0000000000>)"
 )
-    r"<class (?!'jinja2\.utils\.(?:Cycler|Joiner)')|<module|<frame|<code|site-packages|/usr/lib|object at 0x(?!7f0000000000>)"
-)
-"""What the text of a Python object of the interpreter would hold; the engine's own addresses are all one constant."""
 
 
 def _end(case: Hostile) -> tuple[str, str]:
