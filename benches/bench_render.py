@@ -216,7 +216,7 @@ def main() -> None:
     rows = rows_with_messages(options.conversations)
     for row in rows:
         row["json"] = json.dumps({"messages": row["messages"], "tools": row["tools"]}, ensure_ascii=False).encode()
-    versions = ", ".join(f"{name} {version(name)}" for name in ("transformers", "minijinja", "chattpl"))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("transformers", "minijinja"))
     print(f"{datetime.now():%Y-%m-%d}, {machine()}, Python {platform.python_version()}, {versions}")
     for name, file in TEMPLATES.items():
         one_template(name, source_of(options.trl / file), rows, options.rounds)

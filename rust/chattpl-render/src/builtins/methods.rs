@@ -601,6 +601,7 @@ fn strip<'r>(
 ) -> Result<Value<'r>> {
     let chars = match given[0] {
         None | Some(Value::None(_)) => None,
+        Some(Value::Str(chars) | Value::Markup(chars)) => Some(chars.flat(vm.arena)),
         Some(value) => {
             let message = format!("{} arg must be None or str", method.name());
             Some(str_arg(value, &message)?.flat(vm.arena))

@@ -198,16 +198,20 @@ impl<'r> Vm<'r> {
 
     #[inline(never)]
     fn execute(&mut self, function: &'r Function, scope: &'r Activation<'r>, next: &mut usize) -> Result<()> {
+        let code = function.code.as_slice();
+        // The position lives in a register; it is written back for the error's place alone.
+        let mut pc = *next;
         loop {
-            let instr = function.code[*next];
-            *next += 1;
+            let instr = code[pc];
+            pc += 1;
+            *next = pc;
             match instr {
                 Instr::Text(id) => self.print_constant(id)?,
                 Instr::Emit(place) => self.print(place)?,
                 Instr::EmitText(place) => self.print_text(place)?,
                 Instr::EmitJson { argc, keywords } => {
                     let args = self.arguments(argc, keywords);
-                    self.print_json(args, function.places[*next - 1])?;
+                    self.print_json(args, function.places[pc - 1])?;
                 }
                 Instr::Const(id) => self.push_constant(id),
                 Instr::Int(value) => self.stack.push(Value::int(value.into())),
@@ -245,7 +249,7 @@ impl<'r> Vm<'r> {
                 }
                 Instr::JumpIfGiven { slot, target } => {
                     if !matches!(scope.get(0, slot), Value::Missing) {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::Alias { depth, from, to } => scope.set(to, scope.get(depth, from)),
@@ -326,33 +330,41 @@ impl<'r> Vm<'r> {
                         self.stack.push(right);
                     } else {
                         self.stack.push(Value::bool(false));
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::Concat(count) => self.concat(count as usize)?,
-                Instr::Jump(target) => *next = target as usize,
+                Instr::Jump(target) => pc = target as usize,
                 Instr::JumpIfFalse(target) => {
                     if !self.pop_truth() {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::JumpIfTrue(target) => {
                     if self.pop_truth() {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::JumpUnlessText { text, target } => {
                     if !self.pop_equals_text(text) {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::JumpIfText { text, target } => {
                     if self.pop_equals_text(text) {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
-                Instr::JumpIfFalseKeep(target) => self.keep_or_pop(false, target, next),
-                Instr::JumpIfTrueKeep(target) => self.keep_or_pop(true, target, next),
+                Instr::JumpIfFalseKeep(target) => {
+                    if self.keeps(false) {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpIfTrueKeep(target) => {
+                    if self.keeps(true) {
+                        pc = target as usize;
+                    }
+                }
                 Instr::NoElse(hint) => self.push_hint(hint),
                 Instr::Call { argc, keywords } => {
                     let args = self.arguments(argc, keywords);
@@ -412,9 +424,9 @@ impl<'r> Vm<'r> {
                 }
                 Instr::LoopNext(target) => {
                     // One pass of the body at most; what it calls is charged by itself.
-                    self.charge(u64::from(target).saturating_sub(*next as u64) + 1)?;
+                    self.charge(u64::from(target).saturating_sub(pc as u64) + 1)?;
                     if !self.advance_loop()? {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::LoopObject { slot } => {
@@ -592,12 +604,13 @@ impl<'r> Vm<'r> {
         failed.map_or(done, Err)
     }
 
-    fn keep_or_pop(&mut self, wanted: bool, target: u32, next: &mut usize) {
-        if self.top().truthy() == wanted {
-            *next = target as usize;
-        } else {
+    /// Keeps the top value if its truth is `wanted`, and takes it otherwise.
+    fn keeps(&mut self, wanted: bool) -> bool {
+        let keeps = self.top().truthy() == wanted;
+        if !keeps {
             self.drop_top();
         }
+        keeps
     }
 
     fn push_dict(&mut self, count: usize) -> Result<()> {
