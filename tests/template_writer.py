@@ -26,6 +26,7 @@ class TemplateWriter:
         self.values = ValueWriter(pick)
         self.pick, self.one, self.rarely = pick, self.values.one, self.values.rarely
         self.scope = {kind: list(names) for kind, names in VARIABLES.items()}
+        self.plain, self.literals = PLAIN, DATA
         self.macros: list[tuple[str, list[str], bool]] = []
         self.loops = 0
         self.names = 0
@@ -52,12 +53,12 @@ class TemplateWriter:
         names = self.scope.get(kind, [])
         if names and self.pick(3 if depth > 0 else 2) == 1:
             return self.one(names)
-        if (depth <= 0 and kind in PLAIN) or kind not in MADE:
-            return self.one(PLAIN[kind])
+        if (depth <= 0 and kind in self.plain) or kind not in MADE:
+            return self.one(self.plain[kind])
         rule = self.one(MADE[kind]) if not self.rarely(60) else self.one(WRONG)
         if "<slice>" in rule:
             # Jinja2 folds constants, and says something else about a bad slice of one.
-            rule = rule.replace(f"<{kind}>", self.one(self.scope.get(kind) or PLAIN[kind]))
+            rule = rule.replace(f"<{kind}>", self.one(self.scope.get(kind) or self.plain[kind]))
         made = HOLE.sub(lambda hole: self.operand(hole[1], depth - 1), rule)
         return made if self.loops or not re.search(r"\bloop\b", rule) or self.rarely(10) else "n"
 
@@ -100,7 +101,7 @@ class TemplateWriter:
         return f"{self.one(OPENERS)} {inside} {self.one(CLOSERS)}"
 
     def data(self) -> str:
-        return self.one(DATA)
+        return self.one(self.literals)
 
     def output(self) -> str:
         kind = self.one(["text", "any", "text", "list", "number", "flag", "dict"])

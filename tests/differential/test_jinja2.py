@@ -76,6 +76,11 @@ CASES = {
         "{{ s|replace('a', 'b'|safe) }}{% autoescape true %}{{ s|replace('a', '<'|safe) ~ '<' }}{% endautoescape %}",
         "{{ [] is filter }}", "{{ range(10**20) }}", "{{ namespace([(1, 2)]) }}", "{{ d.keys() in d }}",
     ],
+    "markup is put into text, and taken out of it, as markupsafe does it": [
+        "{{ 'a<!-- b --> <i>c</i>d\\t&lt;e&gt; &#x41;&notit; x < y'|striptags }}", "{{ '<a><b>'|striptags }}", "{{ '&amp;lt;'|safe|striptags }}",
+        "{{ ('&amp;lt; &eacute &x'|safe).unescape() }}", "{{ '<i\\n\\n<b>\\r'|indent('<'|safe) }}", "{{ '<i\\n\\n<b>'|indent('<'|safe, true) }}",
+        "{{ '<i\\n\\n<b>\\r'|indent('<'|safe, true, true) }}", "{{ '<i\\n<b>'|indent('<'|safe, blank=true) }}", "{{ '<i\\n<b>'|safe|indent('<', true) }}",
+    ],
     "formats are filled as Python fills them": [
         "{{ '{}'.format() }}", "{{ '{a}'.format_map(1) }}", "{{ '{a}'.format_map('x') }}", "{{ '{a}'.format_map(namespace(a=1)) }}",
         "{{ 'x' % absent }}", "{{ 'x' is divisibleby(absent) }}", "{{ '%(a)s' % (1,) }}", "{{ '%(a)s' % range(2) }}",

@@ -131,7 +131,7 @@ pub(crate) fn apply<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args:
             let str = input.to_str(vm.arena);
             vm.reserve(str.len() * 2)?;
             let stripped = pytext::striptags(str.flat(vm.arena));
-            text::derived_text(vm, str, &stripped).map(Value::Str)
+            Ok(Value::Str(text::from_pieces(vm, str, &stripped, str)))
         }
         Filter::UrlEncode => urlencode(vm, input, args),
         Filter::Urlize => urlize(vm, input, args),
@@ -291,11 +291,47 @@ fn indent<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
         first: first.is_some_and(|value| value.truthy()),
         blank: blank.is_some_and(|value| value.truthy()),
     };
+    if let (Some(Value::Markup(width)), Value::Str(_)) = (width, input) {
+        return indent_as_markup(vm, str, width, options);
+    }
     let flat = str.flat(vm.arena);
     let lines = memchr::memchr_iter(b'\n', flat.as_bytes()).count() + 1;
     vm.reserve(flat.len().saturating_add(lines.saturating_mul(indention.len() + 64)))?;
     let pieces = pytext::indent(flat, indention.flat(vm.arena), options);
     Ok(wrap(is_markup(input), text::from_pieces(vm, str, &pieces, indention)))
+}
+
+/// What `indent` makes of a string where the indention is markup, which escapes the lines it is put before.
+fn indent_as_markup<'r>(vm: &mut Vm<'r>, str: Str<'r>, width: Str<'r>, options: IndentOptions) -> Result<Value<'r>> {
+    let flat = str.flat(vm.arena);
+    let breaks = flat.chars().filter(|c| pytext::is_linebreak(*c)).count();
+    vm.reserve(flat.len() * 6 + breaks * (width.len() + text::BYTES_PER_SLICE))?;
+    let mut out = StrBuilder::new(vm.arena);
+    let mut last_end = 0;
+    for (number, line) in pytext::lines_of(flat).into_iter().enumerate() {
+        let line_end = last_end..line.start;
+        last_end = line.end;
+        let mut line = str.slice(vm.arena, line);
+        let indented = number > 0 && (options.blank || !line.is_empty());
+        if number > 0 {
+            out.push("\n", text::range_tag(vm, str, line_end));
+        }
+        if indented || options.blank {
+            line = escape_str(vm, line);
+        }
+        if indented {
+            out.push_str(width);
+        }
+        out.push_str(line);
+    }
+    let mut done = out.finish();
+    if options.first {
+        if !options.blank {
+            done = escape_str(vm, done);
+        }
+        done = width.concat(vm.arena, done);
+    }
+    Ok(wrap(options.first || options.blank, done))
 }
 
 /// A string with HTML's special characters escaped.
@@ -462,8 +498,9 @@ fn urlencode<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Va
     let quote = |vm: &mut Vm<'r>, value: Value<'r>, part| {
         let str = value.to_str(vm.arena);
         vm.reserve(str.len() * 3)?;
-        let quoted = pytext::url_quote(str.flat(vm.arena), part);
-        text::derived_text(vm, str, &quoted)
+        let mut out = StrBuilder::new(vm.arena);
+        str.for_each_run(|run| out.push(&pytext::url_quote(run.text, part), run.tag));
+        Ok(out.finish())
     };
     if input.as_str().is_some() || input.iterate().is_err() {
         return quote(vm, input, UrlPart::Path).map(Value::Str);

@@ -7,6 +7,7 @@ use super::functions::Function;
 use super::text::ADDED;
 use crate::error::{type_error, value_error, ErrorClass, RenderError, Result};
 use crate::meter;
+use crate::origin::{is_data, Tag, UNUSED};
 use crate::pytext::{
     self, Body, FieldPart, FieldSource, FormatArg, FormatDialect, FormatOutput, Formatted, Number, PercentArgs,
     PercentOutput, PyInt,
@@ -128,18 +129,49 @@ impl Arg<'_> {
 fn push_formatted<'r>(vm: &Vm<'r>, out: &mut StrBuilder<'r>, value: Value<'r>, formatted: &Formatted) {
     let str = value.to_str(vm.arena);
     let source = value.source(vm.arena);
-    let tag = if crate::origin::is_data(source) {
-        crate::origin::Tag { source, message: crate::origin::UNUSED }
-    } else {
-        ADDED
-    };
+    let tag = if is_data(source) { data_tag(source) } else { ADDED };
     out.push(&formatted.padding_left, tag);
     match &formatted.body {
         Body::Verbatim => out.push_str(str),
         Body::Part(range) => out.push_slice(str, range.clone()),
-        Body::Text(text) => out.push(text, tag),
+        Body::Text(text) => push_computed(vm, out, value, text, tag),
     }
     out.push(&formatted.padding_right, tag);
+}
+
+/// Adds text computed from a value; what `repr` and `ascii` make of its parts stays theirs.
+fn push_computed<'r>(vm: &Vm<'r>, out: &mut StrBuilder<'r>, value: Value<'r>, text: &str, tag: Tag) {
+    if number(value).is_some() {
+        return out.push(text, tag);
+    }
+    let repr = value.to_repr(vm.arena);
+    if repr.flat(vm.arena).starts_with(text) {
+        return out.push_slice(repr, 0..text.len());
+    }
+    let mut rest = text;
+    let mut runs: Vec<(usize, Tag)> = Vec::new();
+    repr.for_each_run(|run| {
+        let ascii = pytext::ascii_of_repr(run.text);
+        let taken = ascii.len().min(rest.len());
+        if rest.as_bytes()[..taken] == ascii.as_bytes()[..taken] {
+            runs.push((taken, run.tag));
+            rest = &rest[taken..];
+        }
+    });
+    if !rest.is_empty() {
+        // Escaped as markup, or in some other way that mixes what the parts have made: data if any of them is.
+        let source = repr.data_source(vm.arena);
+        return out.push(text, if is_data(source) { data_tag(source) } else { tag });
+    }
+    let mut at = 0;
+    for (length, tag) in runs {
+        out.push(&text[at..at + length], tag);
+        at += length;
+    }
+}
+
+fn data_tag(source: u32) -> Tag {
+    Tag { source, message: UNUSED }
 }
 
 /// Counts the text made for a field among what is held until the result is put together.

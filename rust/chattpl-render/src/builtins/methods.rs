@@ -478,8 +478,8 @@ fn call_str<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, arg
         M::StripTags | M::Unescape => {
             let flat = str.flat(vm.arena);
             vm.reserve(flat.len() * 2)?;
-            let out = if method == M::StripTags { pytext::striptags(flat) } else { pytext::unescape_html(flat) };
-            Ok(Value::Str(text::derived_text(vm, str, &out)?))
+            let pieces = if method == M::StripTags { pytext::striptags(flat) } else { pytext::unescape_html(flat) };
+            Ok(Value::Str(text::from_pieces(vm, str, &pieces, str)))
         }
         M::Capitalize | M::Casefold | M::Lower | M::SwapCase | M::Title | M::Upper => {
             Ok(wrap(markup, text::change_case(vm, str, case_op(method))?))

@@ -32,6 +32,15 @@ pub(crate) fn push_piece<'r>(
 ) {
     match piece {
         Piece::Source(range) => out.push_slice(str, range.clone()),
+        // Text of the same length stands for its source character by character.
+        Piece::Replaced { text, source } if text.len() == source.len() => {
+            let mut at = 0;
+            str.slice(vm.arena, source.clone()).for_each_run(|run| {
+                let end = at + run.text.len();
+                out.push(&text[at..end], run.tag);
+                at = end;
+            });
+        }
         Piece::Replaced { text, source } => out.push(text, range_tag(vm, str, source.clone())),
         // An inserted copy of a string keeps that string's runs.
         Piece::Inserted(text) if inserted.len() == text.len() => out.push_str(inserted),
@@ -50,12 +59,6 @@ pub(crate) fn range_tag<'r>(vm: &Vm<'r>, str: Str<'r>, range: Range<usize>) -> T
 /// The tag of text computed from a whole string: the first data run's, else the first run's.
 pub(crate) fn whole_tag<'r>(vm: &Vm<'r>, str: Str<'r>) -> Tag {
     range_tag(vm, str, 0..str.len())
-}
-
-/// A string computed from a whole string.
-pub(crate) fn derived_text<'r>(vm: &mut Vm<'r>, from: Str<'r>, text: &str) -> Result<Str<'r>> {
-    vm.reserve(text.len())?;
-    Ok(Str::tagged(vm.arena.alloc_str(text), whole_tag(vm, from)))
 }
 
 /// `upper`, `lower`, `title`, ...

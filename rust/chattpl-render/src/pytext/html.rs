@@ -51,11 +51,103 @@ fn entity_of(byte: u8) -> Option<&'static str> {
 }
 
 /// Removes tags and comments, collapses whitespace and unescapes, as `Markup.striptags` does.
-pub fn striptags(text: &str) -> String {
-    let kept: String = text_between_tags(text).into_iter().map(|range| &text[range]).collect();
-    let words = split_whitespace(&kept, None, Direction::FromLeft);
-    let words: Vec<&str> = words.into_iter().map(|range| &kept[range]).collect();
-    unescape_html(&words.join(" "))
+pub fn striptags(text: &str) -> Vec<Piece<'static>> {
+    let collapsed = Collapsed::new(text);
+    let mut pieces = Vec::new();
+    for piece in unescape_html(&collapsed.text) {
+        match piece {
+            Piece::Source(range) => collapsed.push_source(range, &mut pieces),
+            Piece::Replaced { text, source } => {
+                pieces.push(Piece::Replaced { text, source: collapsed.source_of(source) })
+            }
+            inserted => pieces.push(inserted),
+        }
+    }
+    pieces
+}
+
+/// A text without its tags, and with one space between words.
+struct Collapsed {
+    text: String,
+    /// Ranges of `text` and of the source they stem from, in order; a space stands for all that was between two words.
+    parts: Vec<(Range<usize>, Range<usize>)>,
+}
+
+impl Collapsed {
+    fn new(source: &str) -> Self {
+        let kept = text_between_tags(source);
+        let joined: String = kept.iter().map(|range| &source[range.clone()]).collect();
+        let mut collapsed = Collapsed { text: String::new(), parts: Vec::new() };
+        let mut first = (0, 0);
+        for word in split_whitespace(&joined, None, Direction::FromLeft) {
+            first = collapsed.push_word(source, &kept, first, word);
+        }
+        collapsed
+    }
+
+    /// Adds the word at `word` of the kept text; `first` says which kept range to begin with, and where that one starts.
+    fn push_word(
+        &mut self,
+        source: &str,
+        kept: &[Range<usize>],
+        (mut at, mut start): (usize, usize),
+        word: Range<usize>,
+    ) -> (usize, usize) {
+        let mut from = word.start;
+        let mut space = !self.text.is_empty();
+        while from < word.end {
+            let range = &kept[at];
+            let end = start + range.len();
+            if end <= from {
+                (at, start) = (at + 1, end);
+                continue;
+            }
+            let part = range.start + (from - start)..range.start + (word.end.min(end) - start);
+            if std::mem::take(&mut space) {
+                let before = self.parts.last().map_or(0, |(_, source)| source.end);
+                self.push(" ", before..part.start);
+            }
+            from += part.len();
+            self.push(&source[part.clone()], part);
+        }
+        (at, start)
+    }
+
+    fn push(&mut self, text: &str, source: Range<usize>) {
+        let start = self.text.len();
+        self.text.push_str(text);
+        self.parts.push((start..self.text.len(), source));
+    }
+
+    /// The parts that the byte range of the text lies in.
+    fn parts_of(&self, range: &Range<usize>) -> &[(Range<usize>, Range<usize>)] {
+        let first = self.parts.partition_point(|(part, _)| part.end <= range.start);
+        let end = self.parts.partition_point(|(part, _)| part.start < range.end);
+        &self.parts[first..end.max(first)]
+    }
+
+    fn push_source(&self, range: Range<usize>, pieces: &mut Vec<Piece<'static>>) {
+        for (part, source) in self.parts_of(&range) {
+            if &self.text[part.clone()] == " " {
+                pieces.push(Piece::Replaced { text: Cow::Borrowed(" "), source: source.clone() });
+                continue;
+            }
+            let start = source.start + range.start.saturating_sub(part.start);
+            let end = source.end - part.end.saturating_sub(range.end);
+            pieces.push(Piece::Source(start..end));
+        }
+    }
+
+    fn source_of(&self, range: Range<usize>) -> Range<usize> {
+        match self.parts_of(&range) {
+            [] => 0..0,
+            parts => {
+                let ((first, from), (last, to)) = (&parts[0], &parts[parts.len() - 1]);
+                let start = from.start + (range.start - first.start).min(from.len());
+                start..to.end - (last.end - range.end).min(to.len())
+            }
+        }
+    }
 }
 
 fn text_between_tags(text: &str) -> Vec<Range<usize>> {
@@ -75,21 +167,28 @@ fn text_between_tags(text: &str) -> Vec<Range<usize>> {
 }
 
 /// Replaces character references as Python's `html.unescape` does.
-pub fn unescape_html(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('&') {
-        out.push_str(before);
-        rest = match reference(after, &mut out) {
-            Some(length) => &after[length..],
-            None => {
-                out.push('&');
-                after
+pub fn unescape_html(text: &str) -> Vec<Piece<'static>> {
+    let mut pieces = Vec::new();
+    let mut at = 0;
+    while let Some(before) = text[at..].find('&') {
+        let start = at + before;
+        if start > at {
+            pieces.push(Piece::Source(at..start));
+        }
+        let mut meaning = String::new();
+        at = start + 1;
+        match reference(&text[at..], &mut meaning) {
+            Some(length) => {
+                at += length;
+                pieces.push(Piece::Replaced { text: Cow::Owned(meaning), source: start..at });
             }
-        };
+            None => pieces.push(Piece::Source(start..at)),
+        }
     }
-    out.push_str(rest);
-    out
+    if at < text.len() {
+        pieces.push(Piece::Source(at..text.len()));
+    }
+    pieces
 }
 
 /// Appends what the reference at the start of `text` stands for; returns its length.
@@ -175,7 +274,11 @@ mod tests {
 
     #[test]
     fn tags_go_and_references_are_read() {
-        assert_eq!(striptags("Main &raquo;\t<em>About</em><!-- > -->\n x < y"), "Main » About x < y");
-        assert_eq!(unescape_html("&notit; &#128; &#x110000; &amp &bogus; &#1;&"), "¬it; € \u{fffd} & &bogus; &");
+        let text = "Main &raquo;\t<em>Ab</em>out<!-- > -->\n x < y";
+        let stripped = striptags(text);
+        assert_eq!(join_pieces(text, &stripped), "Main » About x < y");
+        assert_eq!(stripped[0], Piece::Source(0..4));
+        let text = "&notit; &#128; &#x110000; &amp &bogus; &#1;&";
+        assert_eq!(join_pieces(text, &unescape_html(text)), "¬it; € \u{fffd} & &bogus; &");
     }
 }

@@ -37,7 +37,7 @@ pub fn indent<'i>(text: &str, indention: &'i str, options: IndentOptions) -> Vec
 }
 
 /// Splits into the lines of `text + "\n"`.
-fn lines_of(text: &str) -> Vec<std::ops::Range<usize>> {
+pub fn lines_of(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut lines = splitlines(text, false);
     // With the newline added, a text ending in `\r` still has one line end there.
     let ends_line = text.chars().next_back().is_none_or(super::charprops::is_linebreak);

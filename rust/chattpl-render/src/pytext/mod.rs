@@ -61,13 +61,13 @@ pub use json::{
     JsonCharset,
 };
 pub use layout::{center, expandtabs, ljust, rjust, zfill, Padding};
-pub use lines::{indent, wordcount, IndentOptions};
+pub use lines::{indent, lines_of, wordcount, IndentOptions};
 pub use number::{filesizeformat, format_int, parse_float, parse_int};
 pub use percent::{parse_percent, Directive, PercentFlags, PercentParser, PercentPiece, Size};
 pub use percent_args::{format_percent, PercentArgs, PercentOutput};
 pub use percent_value::apply_percent;
 pub use pyint::PyInt;
-pub use repr::{repr_str, repr_str_into};
+pub use repr::{ascii_of_repr, repr_str, repr_str_into};
 pub use round::{round_common, round_toward, Toward};
 pub use split::{
     partition, removeprefix, removesuffix, rpartition, split_on, split_whitespace, splitlines, strip_range, Direction,

@@ -30,7 +30,7 @@ pub fn repr_str_into(text: &str, out: &mut String) {
 }
 
 /// Rewrites a `repr` text the way `ascii()` does.
-pub(super) fn ascii_of_repr(repr: &str) -> String {
+pub fn ascii_of_repr(repr: &str) -> String {
     let mut out = String::with_capacity(repr.len());
     for c in repr.chars() {
         if c.is_ascii() {
