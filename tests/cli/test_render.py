@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -213,14 +212,3 @@ def test_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert "Broken" not in errors
     assert "Traceback" not in errors
-
-
-def test_small_chat_takes_little_time(tmp_path: Path) -> None:
-    path = _file(tmp_path, "c.json", HELLO)
-    chattpl("render", "-m", "chatml", path)
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        chattpl("render", "-m", "chatml", path)
-        times.append(time.perf_counter() - start)
-    assert min(times) < 0.15
