@@ -97,6 +97,7 @@ def check_derivations(rendered: Rendered, roots: Mapping[str, Any]) -> None:
     for segment in rendered.segments:
         if segment.origin in (Origin.TEMPLATE, Origin.CLOCK):
             continue
+        assert segment.path is not None
         if segment.path not in known:
             # A key has the path of the value under it.
             known[segment.path] = _characters(_value_at(roots, segment.path)) | _characters(segment.path[-1])
