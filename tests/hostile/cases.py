@@ -155,7 +155,7 @@ ESCAPES = [
     Hostile("undefined-dunder", "walk from an undefined value", "{{ nothing.__class__.__mro__ }}", SECURITY),
     Hostile("undefined-init", "globals of an undefined value", "{{ nothing.__init__.__globals__ }}", SECURITY),
     Hostile("undefined-exception", "the exception class inside", "{{ nothing._undefined_exception }}", "renders", ""),
-    Hostile("self-template", "the template's own internals", "{{ self._TemplateReference__context }}", UNDEFINED),
+    Hostile("self-template", "the template's own internals", "{{ self._TemplateReference__context }}", "renders", ""),
     Hostile("context-name", "the context object", "{{ context.environment }}", UNDEFINED),
     Hostile("builtins-name", "a Python builtin by name", "{{ __builtins__.open('x') }}", UNDEFINED),
     Hostile("import-name", "Python's import", "{{ __import__('os').system('id') }}", UNDEFINED),
@@ -250,7 +250,7 @@ BOMBS = [
     Hostile("doubling-list", "ns.v + ns.v", _grow("[1]", "ns.v + ns.v"), MEMORY),
     Hostile("doubling-tuple", "ns.v + ns.v", _grow("(1,)", "ns.v + ns.v"), MEMORY),
     Hostile("doubling-nested-list", "[ns.v, ns.v], printed", _grow("[]", "[ns.v, ns.v]") + "{{ ns.v }}", MEMORY),
-    Hostile("doubling-nested-json", "[ns.v, ns.v] to JSON", _grow("[]", "[ns.v, ns.v]") + "{{ ns.v|tojson }}", MEMORY),
+    Hostile("doubling-nested-json", "[ns.v, ns.v] to JSON", _grow("[]", "[ns.v, ns.v]") + "{{ ns.v|tojson }}", STEPS),
     Hostile("doubling-nested-dict", "mappings, printed", _grow("{}", "{'a': ns.v, 'b': ns.v}") + "{{ ns.v }}", MEMORY),
     Hostile(
         "doubling-compared",
@@ -266,6 +266,26 @@ BOMBS = [
     ),
     Hostile(
         "doubling-tuple-key", "a nested tuple as a key", _grow("()", "(ns.v, ns.v)") + "{{ {ns.v: 1}|length }}", STEPS
+    ),
+    Hostile(
+        "escapes-json",
+        "control characters, each six characters in JSON",
+        "{{ ('\\x01' * 100000000)|tojson }}",
+        MEMORY,
+    ),
+    Hostile(
+        "zigzag",
+        "text put around a text, 100,000 times",
+        _grow("'-'", "'a' ~ ns.v ~ 'b'", 100000) + "{{ ns.v|length }}{{ ns.v ~ ns.v == 'x' }}",
+        "renders",
+        "200001False",
+    ),
+    Hostile(
+        "zigzag-right",
+        "text put before a text, 100,000 times",
+        _grow("'-'", "'a' ~ (ns.v ~ ('b' ~ ns.w))", 100000).replace("v='-'", "v='-', w='c'") + "{{ ns.v|length }}",
+        "renders",
+        "300001",
     ),
     Hostile("doubling-json-text", "JSON text of JSON text", _grow("'\"'", "ns.v|tojson", 200), MEMORY),
     Hostile("doubling-repr", "repr of repr", _grow("['\\\\']", "[ns.v|string]", 200), MEMORY),

@@ -10,7 +10,9 @@ import pytest
 from chattpl import ChatTemplateError, Rendered, Template
 from hostile.cases import CASES, MESSAGES, Hostile
 
-INTERNALS = re.compile(r"<class |<module|<frame|<code|site-packages|/usr/lib|object at 0x(?!7f0000000000>)")
+INTERNALS = re.compile(
+    r"<class '(object|type)|<module|<frame|<code|site-packages|/usr/lib|object at 0x(?!7f0000000000>)"
+)
 """What the text of a Python object of the interpreter would hold; the engine's own addresses are all one constant."""
 
 

@@ -23,9 +23,6 @@ const SMALL: usize = 128;
 /// Strings up to this length are not looked at: every limit is higher, and holding them is what is counted.
 const ALWAYS_ALLOWED: usize = 4096;
 
-/// Things that are visited before a step is taken for them.
-pub(crate) const PER_STEP: usize = 16;
-
 thread_local! {
     static STEPS: Cell<u64> = const { Cell::new(u64::MAX) };
     static ALLOWED: Cell<Allowed> = const { Cell::new(Allowed::ANYTHING) };
@@ -95,14 +92,6 @@ pub(crate) fn steps(count: usize) {
     match STEPS.get().checked_sub(count as u64) {
         Some(left) => STEPS.set(left),
         None => fail(too_many_steps(ALLOWED.get().max_steps)),
-    }
-}
-
-/// Counts one of many visits in `seen`; every so often that takes steps.
-pub(crate) fn visit(seen: &mut usize) {
-    *seen += 1;
-    if *seen % PER_STEP == 0 {
-        steps(PER_STEP);
     }
 }
 
