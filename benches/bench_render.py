@@ -13,6 +13,7 @@ import statistics
 import time
 from collections.abc import Callable
 from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -59,12 +60,10 @@ def minijinja_renderer(source: str) -> Callable[[Row], str]:
     def raise_exception(message: str) -> None:
         raise ValueError(message)
 
-    def strftime_now(format: str) -> str:
-        return datetime.now().strftime(format)
+    def strftime_now(pattern: str) -> str:
+        return datetime.now().strftime(pattern)
 
-    env = minijinja.Environment(
-        templates={"chat": source}, trim_blocks=True, lstrip_blocks=True, pycompat=True
-    )
+    env = minijinja.Environment(templates={"chat": source}, trim_blocks=True, lstrip_blocks=True, pycompat=True)
     env.add_global("raise_exception", raise_exception)
     env.add_global("strftime_now", strftime_now)
 
@@ -143,8 +142,10 @@ def one_template(name: str, source: str, rows: list[Row], rounds: int) -> None:
         rounds,
     )
     characters = sum(len(texts[id(row)]) for row in usable)
-    print(f"\n{name}: {len(usable)} conversations, {characters / 1e6:.1f}M characters; "
-          f"minijinja-py differs from transformers on {differing}")
+    print(
+        f"\n{name}: {len(usable)} conversations, {characters / 1e6:.1f}M characters; "
+        f"minijinja-py differs from transformers on {differing}"
+    )
     print("| renderer | µs per conversation | MB/s | x transformers | x minijinja-py |")
     print("|---|---|---|---|---|")
     for label, value in seconds.items():
@@ -172,8 +173,10 @@ def one_long_message(rounds: int) -> None:
         copies.append(repeated(lambda: long + "x"))
         added.append(repeated(lambda: template.render(messages).text) - repeated(lambda: template.render(short).text))
     copy, extra = statistics.median(copies), statistics.median(added)
-    print(f"\nOne message of {len(long):,} characters adds {extra * 1e6:.0f} µs; "
-          f"copying it takes {copy * 1e6:.0f} µs ({extra / copy:.2f}x)")
+    print(
+        f"\nOne message of {len(long):,} characters adds {extra * 1e6:.0f} µs; "
+        f"copying it takes {copy * 1e6:.0f} µs ({extra / copy:.2f}x)"
+    )
 
 
 def compile_times(folder: Path, rounds: int) -> None:
@@ -189,8 +192,17 @@ def compile_times(folder: Path, rounds: int) -> None:
             chattpl.Template(source)
             times.append(time.perf_counter() - start)
         medians.append(statistics.median(times))
-    print(f"\nCompile, {len(sources)} templates: median {statistics.median(medians) * 1e6:.0f} µs, "
-          f"slowest {max(medians) * 1e6:.0f} µs")
+    print(
+        f"\nCompile, {len(sources)} templates: median {statistics.median(medians) * 1e6:.0f} µs, "
+        f"slowest {max(medians) * 1e6:.0f} µs"
+    )
+
+
+def machine() -> str:
+    """The processor's name where the system tells it."""
+    info = Path("/proc/cpuinfo")
+    names = [line.partition(":")[2].strip() for line in info.read_text().splitlines() if "model name" in line]
+    return f"{len(names)} x {names[0]}" if names else platform.machine()
 
 
 def main() -> None:
@@ -204,8 +216,8 @@ def main() -> None:
     rows = rows_with_messages(options.conversations)
     for row in rows:
         row["json"] = json.dumps({"messages": row["messages"], "tools": row["tools"]}, ensure_ascii=False).encode()
-    print(f"{datetime.now():%Y-%m-%d}, {platform.processor() or platform.machine()}, Python {platform.python_version()}, "
-          f"transformers {transformers.__version__}, minijinja {minijinja.__version__ if hasattr(minijinja, '__version__') else ''}")
+    versions = ", ".join(f"{name} {version(name)}" for name in ("transformers", "minijinja"))
+    print(f"{datetime.now():%Y-%m-%d}, {machine()}, Python {platform.python_version()}, {versions}")
     for name, file in TEMPLATES.items():
         one_template(name, source_of(options.trl / file), rows, options.rounds)
     one_long_message(options.rounds)

@@ -44,7 +44,7 @@ def _classes(outcome: Outcome) -> set[str]:
 
 
 def _matches(pattern: str | None, message: str | None) -> bool:
-    return pattern is None or message is not None and re.search(pattern, message) is not None
+    return pattern is None or (message is not None and re.search(pattern, message) is not None)
 
 
 def _normal(outcome: Outcome) -> Outcome:

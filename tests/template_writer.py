@@ -52,7 +52,7 @@ class TemplateWriter:
         names = self.scope.get(kind, [])
         if names and self.pick(3 if depth > 0 else 2) == 1:
             return self.one(names)
-        if depth <= 0 and kind in PLAIN or kind not in MADE:
+        if (depth <= 0 and kind in PLAIN) or kind not in MADE:
             return self.one(PLAIN[kind])
         rule = self.one(MADE[kind]) if not self.rarely(60) else self.one(WRONG)
         if "<slice>" in rule:
@@ -63,8 +63,17 @@ class TemplateWriter:
 
     def operand(self, kind: str, depth: int) -> str:
         made = self.expression(kind, depth)
-        bare = kind in ("textmethod", "test", "slice", "attribute", "filtername0", "predicate", "filtername", "testname")
-        if bare or re.fullmatch(r"[\w.]+|'[^']*'|\[[^\]]*\]", made) and not made[0].isdigit() or self.rarely(4):
+        bare = kind in (
+            "textmethod",
+            "test",
+            "slice",
+            "attribute",
+            "filtername0",
+            "predicate",
+            "filtername",
+            "testname",
+        )
+        if bare or (re.fullmatch(r"[\w.]+|'[^']*'|\[[^\]]*\]", made) and not made[0].isdigit()) or self.rarely(4):
             return made
         return f"({made})"
 
@@ -113,7 +122,9 @@ class TemplateWriter:
         return self.tag(f"set {self.fresh(kind)} = {value}")
 
     def unpacking(self, depth: int) -> str:
-        value = self.one(["('a', 2)", "[1, 2]", self.expression("list", depth), "1, 2", f"{self.expression('any', 1)}, 'b'"])
+        value = self.one(
+            ["('a', 2)", "[1, 2]", self.expression("list", depth), "1, 2", f"{self.expression('any', 1)}, 'b'"]
+        )
         names = self.one(["{}, {}", "({}, {})", "{}, ({}, {})", "{},"])
         return self.tag("set " + re.sub(r"\{\}", lambda _: self.fresh("any"), names) + " = " + value)
 
@@ -127,7 +138,16 @@ class TemplateWriter:
 
     def loop(self, depth: int) -> str:
         kept = {kind: list(names) for kind, names in self.scope.items()}
-        kind, over = self.one([("records", "record"), ("list", "any"), ("texts", "text"), ("numbers", "number"), ("dict", "any"), ("any", "any")])
+        kind, over = self.one(
+            [
+                ("records", "record"),
+                ("list", "any"),
+                ("texts", "text"),
+                ("numbers", "number"),
+                ("dict", "any"),
+                ("any", "any"),
+            ]
+        )
         iterable = self.expression(kind, 1)
         if kind == "dict" and self.pick(2):
             iterable = f"({iterable}).items()" if self.pick(2) else f"({iterable})|dictsort"
@@ -148,7 +168,13 @@ class TemplateWriter:
         inside = self.body(depth, 1)
         self.loops -= 1
         nested = self.one([f"{name}.items", f"{name}.content", f"{name}[1:]", f"{name}.b", "[]"])
-        guard = self.one([f"{name} is mapping", f"{name} is iterable and loop.depth < 4", f"{name} is sequence and {name} is not string"])
+        guard = self.one(
+            [
+                f"{name} is mapping",
+                f"{name} is iterable and loop.depth < 4",
+                f"{name} is sequence and {name} is not string",
+            ]
+        )
         call = self.tag(f"if {guard}") + "{{ loop(" + nested + ") }}" + self.tag("endif")
         iterable = self.one(["[{'b': [{'b': []}]}]", "[[1, [2]], 3]", "messages", self.expression("list", 1)])
         return self.tag(f"for {name} in {iterable} recursive") + inside + call + self.tag("endfor")
@@ -172,20 +198,31 @@ class TemplateWriter:
         inside = self.body(depth, 1 + self.pick(2))
         self.scope, self.loops = kept, loops
         self.macros.append((name, names, takes_caller))
-        return self.tag(f"macro {name}({params})") + inside + self.tag("endmacro") + ("{{ " + self.macro_call(name, names) + " }}" if not takes_caller else self.called(name, names))
+        return (
+            self.tag(f"macro {name}({params})")
+            + inside
+            + self.tag("endmacro")
+            + ("{{ " + self.macro_call(name, names) + " }}" if not takes_caller else self.called(name, names))
+        )
 
     def arguments(self, params: list[str]) -> str:
         """Arguments of a call: mostly such as the macro takes."""
         if self.rarely(6):
-            return self.one(["<any>, z=<any>", "*<list>", "**<dict>", "<any>, a=1", "<any>, <any>, <any>, <any>", "caller=1"])
+            return self.one(
+                ["<any>, z=<any>", "*<list>", "**<dict>", "<any>, a=1", "<any>, <any>, <any>, <any>", "caller=1"]
+            )
         given = params[: self.pick(len(params) + 1)]
-        return ", ".join(f"{name}=<any>" if self.rarely(3) or at and self.rarely(3) else "<any>" for at, name in enumerate(given))
+        return ", ".join(
+            f"{name}=<any>" if self.rarely(3) or (at and self.rarely(3)) else "<any>" for at, name in enumerate(given)
+        )
 
     def macro_call(self, name: str, params: list[str]) -> str:
         arguments = self.arguments(params)
         written = f"{name}({HOLE.sub(lambda hole: self.operand(hole[1], 1), arguments)})"
         if self.rarely(6):
-            written += self.one(["", "|upper", ".strip()", " ~ s", "|length", " + '<'", "|tojson", "|replace('a', '<')"])
+            written += self.one(
+                ["", "|upper", ".strip()", " ~ s", "|length", " + '<'", "|tojson", "|replace('a', '<')"]
+            )
         return written
 
     def call_block(self, depth: int) -> str:
@@ -195,8 +232,18 @@ class TemplateWriter:
         self.names += 1
         name, argument = f"m{self.names}", self.one(["", "", "1", "'<'", "s"])
         param = "(q)" if argument and not self.rarely(4) else ""
-        macro = self.tag(f"macro {name}()") + self.one(["<{{ caller(" + argument + ") }}>", self.body(depth, 1), "{{ caller }}"]) + self.tag("endmacro")
-        return macro + self.tag(f"call{param} {name}()") + self.body(depth, 1) + self.one(["", "{{ q }}"]) + self.tag("endcall")
+        macro = (
+            self.tag(f"macro {name}()")
+            + self.one(["<{{ caller(" + argument + ") }}>", self.body(depth, 1), "{{ caller }}"])
+            + self.tag("endmacro")
+        )
+        return (
+            macro
+            + self.tag(f"call{param} {name}()")
+            + self.body(depth, 1)
+            + self.one(["", "{{ q }}"])
+            + self.tag("endcall")
+        )
 
     def called(self, name: str, params: list[str]) -> str:
         head = self.one(["call ", "call ", "call ", "call(q) ", "call(q=1) "]) + self.macro_call(name, params)
@@ -217,7 +264,9 @@ class TemplateWriter:
     def with_block(self, depth: int) -> str:
         kept = {kind: list(names) for kind, names in self.scope.items()}
         value = self.expression("any", 1)
-        head = self.one([f"with {self.fresh('any')} = {value}", "with", f"with {self.fresh('any')} = 1, {self.fresh('text')} = s"])
+        head = self.one(
+            [f"with {self.fresh('any')} = {value}", "with", f"with {self.fresh('any')} = 1, {self.fresh('text')} = s"]
+        )
         inside = self.body(depth, 1 + self.pick(2))
         self.scope = kept
         return self.tag(head) + inside + self.tag("endwith")
@@ -225,24 +274,54 @@ class TemplateWriter:
     def namespace(self, depth: int) -> str:
         self.names += 1
         name = f"o{self.names}"
-        first, then = self.expression("any", 1), self.one([f"{name}.a ~ 'x'", f"{name}.n + 1", self.expression("any", 1)])
+        first, then = (
+            self.expression("any", 1),
+            self.one([f"{name}.a ~ 'x'", f"{name}.n + 1", self.expression("any", 1)]),
+        )
         start = self.tag(f"set {name} = namespace(a={first}, n=0)")
-        change = self.tag(f"set {name}.{self.one(['a', 'n', 'new', 'a', 'items']) if not self.rarely(30) else '_p'} = {then}")
+        change = self.tag(
+            f"set {name}.{self.one(['a', 'n', 'new', 'a', 'items']) if not self.rarely(30) else '_p'} = {then}"
+        )
         self.scope["any"] = [*self.scope["any"], f"{name}.a", f"{name}.n"]
-        around = self.one(["{}", self.tag("for q in [1, 2]") + "{}" + self.tag("endfor"), self.tag("if flag") + "{}" + self.tag("endif")])
-        return start + around.replace("{}", change) + "{{ " + name + self.one([".a", ".n", "", ".new", "['a']", ".absent"]) + " }}"
+        around = self.one(
+            [
+                "{}",
+                self.tag("for q in [1, 2]") + "{}" + self.tag("endfor"),
+                self.tag("if flag") + "{}" + self.tag("endif"),
+            ]
+        )
+        return (
+            start
+            + around.replace("{}", change)
+            + "{{ "
+            + name
+            + self.one([".a", ".n", "", ".new", "['a']", ".absent"])
+            + " }}"
+        )
 
     def raw(self, depth: int) -> str:
-        return self.one(["{% raw %}", "{%- raw -%}", "{%raw%}\n"]) + self.one(["{{ x }}", " {% if %} ", "\n"]) + self.one(["{% endraw %}", "{%- endraw -%}\n"])
+        return (
+            self.one(["{% raw %}", "{%- raw -%}", "{%raw%}\n"])
+            + self.one(["{{ x }}", " {% if %} ", "\n"])
+            + self.one(["{% endraw %}", "{%- endraw -%}\n"])
+        )
 
     def comment(self, depth: int) -> str:
         return self.one(["{# note #}", "{#- note -#}\n", "\n  {# {{ x }} #}\n", "{#+ a\n b #}"])
 
     def block(self, depth: int) -> str:
         self.names += 1
-        return self.tag(f"block b{self.names}") + self.body(depth, 1) + self.tag("endblock") if self.rarely(3) else self.output()
+        return (
+            self.tag(f"block b{self.names}") + self.body(depth, 1) + self.tag("endblock")
+            if self.rarely(3)
+            else self.output()
+        )
 
     def autoescape(self, depth: int) -> str:
         if not self.rarely(3):
             return self.output()
-        return self.tag("autoescape " + self.one(["true", "false", "flag"])) + self.body(depth, 1) + self.tag("endautoescape")
+        return (
+            self.tag("autoescape " + self.one(["true", "false", "flag"]))
+            + self.body(depth, 1)
+            + self.tag("endautoescape")
+        )

@@ -172,7 +172,7 @@ def test_runaway_template_is_stopped(source: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "filter_", ["upper", "center(9)", "replace('a', 'b')", "trim", "tojson", "indent(1, true)", "title"]
+    "filter_", ["upper", "center(9)", "replace('a', 'b')", "trim", "tojson", "indent(1, true)", "string"]
 )
 def test_generation_mark_is_no_source_of_text(filter_: str) -> None:
     body = "{% generation %}12{% endgeneration %}"

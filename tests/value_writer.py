@@ -59,7 +59,8 @@ class ValueWriter:
         return self.one(NUMBERS)
 
     def scalar(self) -> Any:
-        return self.one([self.text, self.number, lambda: True, lambda: False, lambda: None])()
+        writers: list[Callable[[], Any]] = [self.text, self.number, lambda: True, lambda: False, lambda: None]
+        return self.one(writers)()
 
     def key(self) -> Any:
         if self.rarely(12):
@@ -136,8 +137,14 @@ class ValueWriter:
     def tool(self) -> dict[str, Any]:
         parameters: dict[str, Any] = {"type": "object", "properties": {}}
         for _ in range(self.pick(3)):
-            parameters["properties"][self.one(FIELDS)] = {"type": self.one(["string", "number", "array"]), "description": self.text()}
-        return {"type": "function", "function": {"name": self.text(), "description": self.text(), "parameters": parameters}}
+            parameters["properties"][self.one(FIELDS)] = {
+                "type": self.one(["string", "number", "array"]),
+                "description": self.text(),
+            }
+        return {
+            "type": "function",
+            "function": {"name": self.text(), "description": self.text(), "parameters": parameters},
+        }
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments of a render; the names are those that generated templates use."""
@@ -145,13 +152,16 @@ class ValueWriter:
         options |= {"ns": self.numbers(), "ts": self.texts(), "x": self.value(), "flag": self.pick(2) == 0}
         options |= {"bos_token": "<s>", "eos_token": "</s>"}
         if self.rarely(3):
-            options["tools"] = [self.one([self.tool, self.tool, lambda: add])() for _ in range(self.pick(3))]
+            makers: list[Callable[[], Any]] = [self.tool, self.tool, lambda: add]
+            options["tools"] = [self.one(makers)() for _ in range(self.pick(3))]
         if self.rarely(6):
             options["documents"] = [{"title": self.text(), "text": self.text()} for _ in range(self.pick(3))]
         if self.rarely(3):
             options["add_generation_prompt"] = True
         if self.rarely(20):
-            options["continue_final_message"] = self.one([True, True, True, "content", "reasoning_content", "thinking", "absent"])
+            options["continue_final_message"] = self.one(
+                [True, True, True, "content", "reasoning_content", "thinking", "absent"]
+            )
         return options
 
 

@@ -106,7 +106,9 @@ def test_case_renders_as_in_transformers(claim: str, source: str) -> None:
     assert _difference(source, MESSAGES, OPTIONS) is None, claim
 
 
-@pytest.mark.parametrize("content", [["text"], [{"text": "a "}, {}], [{"text": 1}], [1.5], [None], [["text"]], {"text": "a"}, 1, ""])
+@pytest.mark.parametrize(
+    "content", [["text"], [{"text": "a "}, {}], [{"text": 1}], [1.5], [None], [["text"]], {"text": "a"}, 1, ""]
+)
 def test_any_content_is_continued_or_refused_as_in_transformers(content: Any) -> None:
     source = "{% for m in messages %}{{ m.content }}{% endfor %}"
     assert _difference(source, [{"role": "assistant", "content": content}], {"continue_final_message": True}) is None

@@ -10,10 +10,11 @@ import pytest
 from chattpl import ChatTemplateError, Rendered, Template
 from hostile.cases import CASES, MESSAGES, Hostile
 
+# Jinja2 prints the names of its own helper classes too; nothing can be reached from a name.
 INTERNALS = re.compile(
-    r"<class '(object|type)|<module|<frame|<code|site-packages|/usr/lib|object at 0x(?!7f0000000000>)"
+    r"<class (?!'jinja2\.utils\.(?:Cycler|Joiner)')"
+    r"|<module|<frame|<code|site-packages|/usr/lib|object at 0x(?!7f0000000000>)"
 )
-"""What the text of a Python object of the interpreter would hold; the engine's own addresses are all one constant."""
 
 
 def _end(case: Hostile) -> tuple[str, str]:

@@ -76,10 +76,7 @@ impl<'r> Converter<'r> {
         }
         // An object may reduce to another one that is as odd, without end.
         self.open(input, object, place)?;
-        let plain = object
-            .py()
-            .import("chattpl.messages")?
-            .call_method1("plain", (object,))?;
+        let plain = object.py().import("chattpl.messages")?.call_method1("plain", (object,))?;
         let value = self.value(input, &plain, place)?;
         self.open.pop();
         Ok(value)
@@ -143,8 +140,7 @@ impl<'r> Converter<'r> {
         } {
             // Reading anything but a plain string can run Python code that changes the dict, which its iterator does
             // not survive.
-            let plain =
-                key.is_exact_instance_of::<PyString>() && value.is_exact_instance_of::<PyString>();
+            let plain = key.is_exact_instance_of::<PyString>() && value.is_exact_instance_of::<PyString>();
             if held.is_none() && !plain {
                 held = Some(items.by_ref().collect::<Vec<_>>().into_iter());
             }

@@ -4,7 +4,7 @@ use bumpalo::Bump;
 use num_bigint::BigInt;
 
 use crate::error::{code, type_error, value_error, ErrorClass, RenderError, Result};
-use crate::origin::{Key, Nodes, ARGUMENTS_ROOT, DOCUMENTS_ROOT, MESSAGES_ROOT, TOOLS_ROOT, UNUSED, Tag};
+use crate::origin::{Key, Nodes, Tag, ARGUMENTS_ROOT, DOCUMENTS_ROOT, MESSAGES_ROOT, TOOLS_ROOT, UNUSED};
 use crate::value::dict::DictBuilder;
 use crate::value::{Seq, Str, Value};
 
@@ -143,20 +143,14 @@ impl<'r> Input<'r> {
     }
 
     fn sequence(&self, place: Place, items: &[Data<'r>]) -> &'r Seq<'r> {
-        let items = self
-            .arena
-            .alloc_slice_fill_iter(items.iter().map(|item| item.0));
+        let items = self.arena.alloc_slice_fill_iter(items.iter().map(|item| item.0));
         self.arena.alloc(Seq::new(items, place.source))
     }
 
     /// A mapping whose keys are known to differ.
     pub fn dict(&self, place: Place, entries: &[(Data<'r>, Data<'r>)]) -> Data<'r> {
-        let entries = self
-            .arena
-            .alloc_slice_fill_iter(entries.iter().map(|(key, value)| (key.0, value.0)));
-        Data(Value::Dict(
-            self.arena.alloc(crate::value::Dict::new(entries, place.source)),
-        ))
+        let entries = self.arena.alloc_slice_fill_iter(entries.iter().map(|(key, value)| (key.0, value.0)));
+        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(entries, place.source))))
     }
 
     /// A mapping from an iterator; with `repeats`, a later entry replaces an earlier one with the same key.
@@ -178,9 +172,7 @@ impl<'r> Input<'r> {
     /// A mapping in which a later entry replaces an earlier one with the same key.
     pub fn dict_with_repeats(&self, place: Place, entries: &[(Data<'r>, Data<'r>)]) -> Data<'r> {
         let mut dict = DictBuilder::new(self.arena, entries.len());
-        entries
-            .iter()
-            .for_each(|(key, value)| dict.insert(key.0, value.0));
+        entries.iter().for_each(|(key, value)| dict.insert(key.0, value.0));
         Data(Value::Dict(dict.finish(place.source)))
     }
 
@@ -205,11 +197,7 @@ impl<'r> Input<'r> {
     }
 
     pub(crate) fn argument(&self, name: &str) -> Option<Value<'r>> {
-        self.arguments
-            .iter()
-            .rev()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| *value)
+        self.arguments.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| *value)
     }
 
     /// Checks tools and documents as `transformers` does before it renders.
@@ -220,11 +208,8 @@ impl<'r> Input<'r> {
                 if !matches!(tool, Value::Dict(_)) {
                     let message = "Tools should either be a JSON schema, or a callable function with type hints \
                                    and a docstring suitable for auto-conversion to a schema.";
-                    return value_error::<()>(message).map_err(|error| {
-                        error
-                            .with_code(code::SHAPE)
-                            .at_input(format!("tools[{at}]"))
-                    });
+                    return value_error::<()>(message)
+                        .map_err(|error| error.with_code(code::SHAPE).at_input(format!("tools[{at}]")));
                 }
             }
             self.tools = Value::List(self.arena.alloc(Seq::new(tools, TOOLS_ROOT)));
@@ -233,14 +218,8 @@ impl<'r> Input<'r> {
             let documents = elements(self.arena, self.documents, "documents")?;
             for (at, document) in documents.iter().enumerate() {
                 if !matches!(document, Value::Dict(_)) {
-                    return type_error::<()>(
-                        "Documents should be a list of dicts with 'title' and 'text' keys!",
-                    )
-                    .map_err(|error| {
-                        error
-                            .with_code(code::SHAPE)
-                            .at_input(format!("documents[{at}]"))
-                    });
+                    return type_error::<()>("Documents should be a list of dicts with 'title' and 'text' keys!")
+                        .map_err(|error| error.with_code(code::SHAPE).at_input(format!("documents[{at}]")));
                 }
             }
         }
@@ -255,10 +234,7 @@ impl<'r> Input<'r> {
             let Value::Dict(dict) = message else {
                 return Err(self.not_a_message(at, *message));
             };
-            let find = |name| {
-                dict.get_str(self.arena, name)
-                    .filter(|value| !value.is_none())
-            };
+            let find = |name| dict.get_str(self.arena, name).filter(|value| !value.is_none());
             if let Some(reasoning) = REASONING_FIELDS.into_iter().find_map(find) {
                 let copy = aliased.get_or_insert_with(|| messages.to_vec());
                 copy[at] = self.with_reasoning(dict, reasoning);
@@ -273,12 +249,8 @@ impl<'r> Input<'r> {
 
     fn not_a_message(&self, at: usize, message: Value<'r>) -> RenderError {
         let repr = message.repr_text(self.arena);
-        let text = format!(
-            "Chat messages should be dicts, dataclasses or pydantic models, but got {repr}."
-        );
-        RenderError::new(ErrorClass::TypeError, text)
-            .with_code(code::SHAPE)
-            .at_input(format!("messages[{at}]"))
+        let text = format!("Chat messages should be dicts, dataclasses or pydantic models, but got {repr}.");
+        RenderError::new(ErrorClass::TypeError, text).with_code(code::SHAPE).at_input(format!("messages[{at}]"))
     }
 
     fn with_reasoning(&self, dict: &'r crate::value::Dict<'r>, reasoning: Value<'r>) -> Value<'r> {
@@ -286,9 +258,7 @@ impl<'r> Input<'r> {
         let key = |name: &'static str| Value::Str(Str::tagged(name, self.nodes.tag(source)));
         let mut copy = DictBuilder::new(self.arena, dict.entries.len() + 2);
         copy.insert(key("thinking"), reasoning);
-        dict.entries
-            .iter()
-            .for_each(|(name, value)| copy.insert(*name, *value));
+        dict.entries.iter().for_each(|(name, value)| copy.insert(*name, *value));
         copy.insert(key("reasoning_content"), reasoning);
         Value::Dict(copy.finish(dict.source))
     }
@@ -298,17 +268,11 @@ impl<'r> Input<'r> {
 fn elements<'r>(arena: &'r Bump, value: Value<'r>, place: &str) -> Result<&'r [Value<'r>]> {
     match value {
         Value::List(seq) | Value::Tuple(seq) => Ok(seq.items),
-        Value::Dict(dict) => {
-            Ok(arena.alloc_slice_fill_iter(dict.entries.iter().map(|(key, _)| *key)))
-        }
+        Value::Dict(dict) => Ok(arena.alloc_slice_fill_iter(dict.entries.iter().map(|(key, _)| *key))),
         Value::Str(str) => {
             let text = str.flat(arena);
             let first = text.char_indices().nth(1).map_or(text.len(), |(at, _)| at);
-            let items = if text.is_empty() {
-                vec![]
-            } else {
-                vec![Value::Str(str.slice(arena, 0..first))]
-            };
+            let items = if text.is_empty() { vec![] } else { vec![Value::Str(str.slice(arena, 0..first))] };
             Ok(arena.alloc_slice_copy(&items))
         }
         other => {

@@ -20,11 +20,7 @@ pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<(
         Err(error) => {
             let at = error.valid_up_to();
             let message = format!("invalid UTF-8 at byte {at}");
-            return Err(RenderError::own(
-                code::ENCODING,
-                message,
-                "save the file as UTF-8",
-            ));
+            return Err(RenderError::own(code::ENCODING, message, "save the file as UTF-8"));
         }
     };
     let mut reader = Reader {
@@ -80,15 +76,8 @@ impl<'r> Reader<'r> {
         let before = &self.text.as_bytes()[..self.at.min(self.bytes.len())];
         let line = memchr::memchr_iter(b'\n', before).count() + 1;
         let line_start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
-        let column = String::from_utf8_lossy(&before[line_start..])
-            .chars()
-            .count()
-            + 1;
-        RenderError::own(
-            code::JSON,
-            format!("{message} at line {line} column {column}"),
-            "check the JSON text there",
-        )
+        let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
+        RenderError::own(code::JSON, format!("{message} at line {line} column {column}"), "check the JSON text there")
     }
 
     fn expect(&mut self, byte: u8, message: &str) -> Result<()> {
@@ -381,17 +370,12 @@ impl<'r> Reader<'r> {
                 return Ok(char::from_u32(c).expect("a pair of surrogates is a character"));
             }
         }
-        let error = self
-            .fault("a lone surrogate in a string")
-            .with_code(code::ENCODING);
+        let error = self.fault("a lone surrogate in a string").with_code(code::ENCODING);
         Err(error.with_hint("no UTF-8 text can hold it; remove it from the data"))
     }
 
     fn hex4(&self, at: usize) -> Result<u32> {
-        let digits = self
-            .bytes
-            .get(at..at + 4)
-            .filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
+        let digits = self.bytes.get(at..at + 4).filter(|digits| digits.iter().all(u8::is_ascii_hexdigit));
         let digits = digits.and_then(|digits| std::str::from_utf8(digits).ok());
         digits
             .and_then(|digits| u32::from_str_radix(digits, 16).ok())

@@ -37,22 +37,14 @@ struct Allowed {
 }
 
 impl Allowed {
-    const ANYTHING: Self = Allowed {
-        max_steps: u64::MAX,
-        max_memory_bytes: usize::MAX,
-        max_arena_bytes: usize::MAX,
-    };
+    const ANYTHING: Self = Allowed { max_steps: u64::MAX, max_memory_bytes: usize::MAX, max_arena_bytes: usize::MAX };
 }
 
 /// Runs `work` under `limits`; values may be made in `arena`.
 ///
 /// # Errors
 /// What `work` returns, or the limit that it reached.
-pub(crate) fn guard<T>(
-    arena: &Bump,
-    limits: Limits,
-    work: impl FnOnce() -> Result<T>,
-) -> Result<T> {
+pub(crate) fn guard<T>(arena: &Bump, limits: Limits, work: impl FnOnce() -> Result<T>) -> Result<T> {
     STEPS.set(limits.max_instructions);
     ALLOWED.set(Allowed {
         max_steps: limits.max_instructions,
@@ -161,10 +153,7 @@ pub(crate) fn too_much_memory(max_memory_bytes: usize) -> RenderError {
 
 /// The error of calls or values nested too deeply.
 pub(crate) fn too_deep() -> RenderError {
-    RenderError::new(
-        ErrorClass::RecursionError,
-        "maximum recursion depth exceeded",
-    )
-    .with_code(code::DEPTH)
-    .with_hint("a macro or loop calls itself, or a value holds itself, without end")
+    RenderError::new(ErrorClass::RecursionError, "maximum recursion depth exceeded")
+        .with_code(code::DEPTH)
+        .with_hint("a macro or loop calls itself, or a value holds itself, without end")
 }

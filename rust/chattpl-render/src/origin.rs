@@ -48,10 +48,7 @@ pub(crate) struct Tag {
 
 impl Tag {
     /// The tag of text computed from the template alone.
-    pub const COMPUTED: Tag = Tag {
-        source: COMPUTED,
-        message: UNUSED,
-    };
+    pub const COMPUTED: Tag = Tag { source: COMPUTED, message: UNUSED };
 
     /// Whether the text came from data rather than from the template.
     pub fn is_data(self) -> bool {
@@ -111,15 +108,9 @@ impl<'r> Nodes<'r> {
     pub fn new(arena: &'r Bump) -> Self {
         let mut items = BumpVec::with_capacity_in(64, arena);
         for name in ["messages", "tools", "documents", "arguments", "clock"] {
-            items.push(Node {
-                parent: u32::MAX,
-                message: UNUSED,
-                key: Key::Root(name),
-            });
+            items.push(Node { parent: u32::MAX, message: UNUSED, key: Key::Root(name) });
         }
-        Nodes {
-            items: RefCell::new(items),
-        }
+        Nodes { items: RefCell::new(items) }
     }
 
     /// Adds a value under `parent` that lies in `message`, and returns its source.
@@ -132,10 +123,7 @@ impl<'r> Nodes<'r> {
 
     /// The tag of text that is exactly the value `source`.
     pub fn tag(&self, source: u32) -> Tag {
-        Tag {
-            source,
-            message: self.items.borrow()[source as usize].message,
-        }
+        Tag { source, message: self.items.borrow()[source as usize].message }
     }
 
     /// The message that a value lies in; [`UNUSED`] when it lies in none.

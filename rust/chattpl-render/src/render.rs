@@ -54,9 +54,7 @@ pub struct Buffers {
 impl Program {
     /// Whether the template reads the clock.
     pub fn uses_clock(&self) -> bool {
-        self.globals
-            .iter()
-            .any(|symbol| &*self.symbols[*symbol as usize].text == "strftime_now")
+        self.globals.iter().any(|symbol| &*self.symbols[*symbol as usize].text == "strftime_now")
     }
 }
 
@@ -70,9 +68,7 @@ pub fn render<'r>(
     options: &'r Options<'_>,
     buffers: &mut Buffers,
 ) -> Result<Rendered<'r>> {
-    meter::guard(input.arena, options.limits, || {
-        render_guarded(program, input, options, buffers)
-    })
+    meter::guard(input.arena, options.limits, || render_guarded(program, input, options, buffers))
 }
 
 fn render_guarded<'r>(
@@ -84,14 +80,10 @@ fn render_guarded<'r>(
     input.check_tools_and_documents()?;
     let messages = input.prepare_messages()?;
     let continued = match options.continue_field {
-        Some(field) => Some(mark_final_message(
-            program, &input, messages, field, options,
-        )?),
+        Some(field) => Some(mark_final_message(program, &input, messages, field, options)?),
         None => None,
     };
-    let messages = continued
-        .as_ref()
-        .map_or(messages, |continued| continued.messages);
+    let messages = continued.as_ref().map_or(messages, |continued| continued.messages);
     let messages = Value::List(input.arena.alloc(Seq::new(messages, MESSAGES_ROOT)));
     let mut output = run(program, &input, messages, options, buffers)?;
     if let Some(continued) = continued {
@@ -101,12 +93,7 @@ fn render_guarded<'r>(
     let segments = Segments::new(Arc::clone(program), input.nodes, &output.marks);
     output.marks.clear();
     buffers.marks = output.marks;
-    Ok(Rendered {
-        text: output.text,
-        large: output.large,
-        segments,
-        generation: output.generation,
-    })
+    Ok(Rendered { text: output.text, large: output.large, segments, generation: output.generation })
 }
 
 fn machine<'r>(
@@ -125,15 +112,7 @@ fn machine<'r>(
             None => Function::by_name(name).map_or(Value::Missing, Value::Function),
         },
     };
-    Vm::new(
-        input.arena,
-        program,
-        input.nodes,
-        &options.clock,
-        options.limits,
-        output,
-        lookup,
-    )
+    Vm::new(input.arena, program, input.nodes, &options.clock, options.limits, output, lookup)
 }
 
 fn run<'r>(
@@ -193,35 +172,20 @@ fn mark_final_message<'r>(
     } else {
         vec![field]
     };
-    if !fields
-        .iter()
-        .any(|field| program.source.text.contains(field))
-    {
+    if !fields.iter().any(|field| program.source.text.contains(field)) {
         return value_error(format!(
             "continue_final_message is set to \"{field}\" but this is not an accepted field in the chat_template"
         ));
     }
-    let output = Output::new(
-        Default::default(),
-        options.limits.max_output_bytes,
-        input.nodes,
-    );
+    let output = Output::new(Default::default(), options.limits.max_output_bytes, input.nodes);
     let mut vm = machine(program, input, Value::NONE, options, output);
-    let tag_of = |value: Value<'r>| {
-        input
-            .nodes
-            .tag(value.source(arena) & !crate::origin::TEMPLATE_BIT)
-    };
+    let tag_of = |value: Value<'r>| input.nodes.tag(value.source(arena) & !crate::origin::TEMPLATE_BIT);
     let (tagged, text) = match final_message {
-        Value::List(seq) | Value::Tuple(seq) => {
-            tag_last_part(&mut vm, input, seq.items, final_message)?
-        }
+        Value::List(seq) | Value::Tuple(seq) => tag_last_part(&mut vm, input, seq.items, final_message)?,
         value => (append_tag(&mut vm, value, tag_of)?, value),
     };
     let mut copy = DictBuilder::new(arena, last.entries.len());
-    last.entries
-        .iter()
-        .for_each(|(key, value)| copy.insert(*key, *value));
+    last.entries.iter().for_each(|(key, value)| copy.insert(*key, *value));
     for name in &fields {
         copy.insert(Value::str(arena.alloc_str(name)), tagged);
     }
@@ -231,22 +195,12 @@ fn mark_final_message<'r>(
         let name = text.type_name();
         return crate::error::type_error(format!("'{name}' object has no attribute 'strip'"));
     };
-    Ok(Continued {
-        messages: arena.alloc_slice_copy(&messages),
-        text: text.flat(arena),
-    })
+    Ok(Continued { messages: arena.alloc_slice_copy(&messages), text: text.flat(arena) })
 }
 
 /// `value + tag`; the tag counts as the value's own text.
-fn append_tag<'r>(
-    vm: &mut Vm<'r>,
-    value: Value<'r>,
-    tag_of: impl Fn(Value<'r>) -> Tag,
-) -> Result<Value<'r>> {
-    let run = Run {
-        text: CONTINUE_TAG,
-        tag: tag_of(value),
-    };
+fn append_tag<'r>(vm: &mut Vm<'r>, value: Value<'r>, tag_of: impl Fn(Value<'r>) -> Tag) -> Result<Value<'r>> {
+    let run = Run { text: CONTINUE_TAG, tag: tag_of(value) };
     let message = vm.message;
     vm.message = run.tag.message;
     let tagged = ops::add(vm, value, Value::Str(Str::Run(run)));
@@ -263,28 +217,20 @@ fn tag_last_part<'r>(
 ) -> Result<(Value<'r>, Value<'r>)> {
     let arena = input.arena;
     let Some((at, dict, text)) = last_text_part(vm, parts)? else {
-        return value_error("continue_final_message is set but we could not find any text to continue in the final message!");
+        return value_error(
+            "continue_final_message is set but we could not find any text to continue in the final message!",
+        );
     };
-    let tag_of = |value: Value<'r>| {
-        input
-            .nodes
-            .tag(value.source(arena) & !crate::origin::TEMPLATE_BIT)
-    };
+    let tag_of = |value: Value<'r>| input.nodes.tag(value.source(arena) & !crate::origin::TEMPLATE_BIT);
     let tagged = append_tag(vm, text, tag_of)?;
     let mut copy = DictBuilder::new(arena, dict.entries.len());
-    dict.entries
-        .iter()
-        .for_each(|(key, value)| copy.insert(*key, *value));
+    dict.entries.iter().for_each(|(key, value)| copy.insert(*key, *value));
     copy.insert(Value::str("text"), tagged);
     let mut parts = parts.to_vec();
     parts[at] = Value::Dict(copy.finish(dict.source));
     let items = arena.alloc_slice_copy(&parts);
     let seq = arena.alloc(Seq::new(items, whole.source(arena)));
-    let list = if matches!(whole, Value::Tuple(_)) {
-        Value::Tuple(seq)
-    } else {
-        Value::List(seq)
-    };
+    let list = if matches!(whole, Value::Tuple(_)) { Value::Tuple(seq) } else { Value::List(seq) };
     Ok((list, text))
 }
 
@@ -319,10 +265,7 @@ fn join(text: &mut String, large: &mut Vec<(usize, &str)>) {
 }
 
 /// The last part with a text: its index, the part and the text.
-fn last_text_part<'r>(
-    vm: &mut Vm<'r>,
-    parts: &[Value<'r>],
-) -> Result<Option<(usize, &'r Dict<'r>, Value<'r>)>> {
+fn last_text_part<'r>(vm: &mut Vm<'r>, parts: &[Value<'r>]) -> Result<Option<(usize, &'r Dict<'r>, Value<'r>)>> {
     for (at, part) in parts.iter().enumerate().rev() {
         if !ops::contains(vm, *part, Value::str("text"))? {
             continue;
@@ -357,9 +300,7 @@ fn cut_at_tag(output: &mut Output<'_>, final_message: &str) -> Result<()> {
         pytext::strip_range(&output.text[..at], None, pytext::Side::Right).end
     };
     output.text.truncate(end);
-    let kept = output
-        .marks
-        .partition_point(|mark| (mark.end as usize) < end);
+    let kept = output.marks.partition_point(|mark| (mark.end as usize) < end);
     output.marks.truncate(kept + 1);
     if let Some(last) = output.marks.last_mut() {
         last.end = last.end.min(end as u32);

@@ -6,8 +6,8 @@ use chattpl_syntax::Span;
 
 use crate::compile::program::Program;
 use crate::origin::{
-    is_data, Key, Nodes, Origin, ARGUMENTS_ROOT, CLOCK_ROOT, COMPUTED, DOCUMENTS_ROOT,
-    MESSAGES_ROOT, TEMPLATE_BIT, TOOLS_ROOT, UNUSED,
+    is_data, Key, Nodes, Origin, ARGUMENTS_ROOT, CLOCK_ROOT, COMPUTED, DOCUMENTS_ROOT, MESSAGES_ROOT, TEMPLATE_BIT,
+    TOOLS_ROOT, UNUSED,
 };
 use crate::vm::output::Mark;
 
@@ -76,18 +76,9 @@ impl Segments {
                 source if is_data(source) => paths.add(nodes, source),
                 source => source,
             };
-            Record {
-                end: mark.end,
-                source,
-                message: mark.tag.message,
-            }
+            Record { end: mark.end, source, message: mark.tag.message }
         });
-        Segments {
-            records: records.collect(),
-            paths: paths.items,
-            names: paths.names,
-            program,
-        }
+        Segments { records: records.collect(), paths: paths.items, names: paths.names, program }
     }
 
     /// How many segments there are.
@@ -106,11 +97,7 @@ impl Segments {
     /// Panics if there is none.
     pub fn get(&self, index: usize) -> Segment {
         let record = self.records[index];
-        let start = if index == 0 {
-            0
-        } else {
-            self.records[index - 1].end
-        };
+        let start = if index == 0 { 0 } else { self.records[index - 1].end };
         let in_template = record.source & TEMPLATE_BIT != 0;
         let template_span = (in_template && record.source != COMPUTED).then(|| {
             let span = self.program.places[(record.source & !TEMPLATE_BIT) as usize];
@@ -119,11 +106,7 @@ impl Segments {
         Segment {
             start: start as usize,
             end: record.end as usize,
-            origin: if in_template {
-                Origin::Template
-            } else {
-                self.origin(record.source)
-            },
+            origin: if in_template { Origin::Template } else { self.origin(record.source) },
             message: (record.message != UNUSED).then_some(record.message),
             template_span,
             path: (!in_template).then_some(record.source),

@@ -71,7 +71,8 @@ fn a_render_stops_at_its_limits() {
     ] {
         let arena = Bump::new();
         let options = Options { limits, ..options() };
-        let error = render(&program, Input::new(&arena), &options, &mut Buffers::default()).expect_err("over the limit");
+        let error =
+            render(&program, Input::new(&arena), &options, &mut Buffers::default()).expect_err("over the limit");
         assert_eq!(error.code(), code);
     }
 }
@@ -79,7 +80,9 @@ fn a_render_stops_at_its_limits() {
 #[test]
 fn json_faults_name_their_place() {
     let arena = Bump::new();
-    for (text, place) in [("[{\"role\": }]", "line 1 column 11"), ("[\n1 2]", "line 2 column 3"), ("", "line 1 column 1")] {
+    for (text, place) in
+        [("[{\"role\": }]", "line 1 column 11"), ("[\n1 2]", "line 2 column 3"), ("", "line 1 column 1")]
+    {
         let mut input = Input::new(&arena);
         let error = read_conversation(&mut input, text.as_bytes()).expect_err("not JSON");
         assert!(error.message().ends_with(place), "{}", error.message());

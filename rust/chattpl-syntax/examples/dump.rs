@@ -30,29 +30,14 @@ fn main() -> std::io::Result<()> {
 fn tree(parsed: &Parsed) -> String {
     let mut end = 0;
     for token in &parsed.tokens {
-        assert!(
-            token.span.start == end && token.span.end > end,
-            "a gap before {token:?}"
-        );
+        assert!(token.span.start == end && token.span.end > end, "a gap before {token:?}");
         end = token.span.end;
     }
-    assert_eq!(
-        end as usize,
-        parsed.source.text.len(),
-        "tokens end before the text does"
-    );
+    assert_eq!(end as usize, parsed.source.text.len(), "tokens end before the text does");
     format!("ok\n{}", dump_with(&parsed.template, Spans::Hide))
 }
 
 fn error(diagnostic: &Diagnostic) -> String {
-    let message = diagnostic
-        .jinja_message
-        .as_ref()
-        .unwrap_or(&diagnostic.message);
-    format!(
-        "error\n{}\n{}\n{}\n{message}",
-        diagnostic.error_class.name(),
-        diagnostic.lineno,
-        diagnostic.code
-    )
+    let message = diagnostic.jinja_message.as_ref().unwrap_or(&diagnostic.message);
+    format!("error\n{}\n{}\n{}\n{message}", diagnostic.error_class.name(), diagnostic.lineno, diagnostic.code)
 }

@@ -114,19 +114,10 @@ impl Diagnostic {
         let (line, column) = source.line_column(self.span.start);
         let margin = " ".repeat(line.to_string().len() + 2);
         let (shown, carets) = excerpt(source, self.span, line, column);
-        let mut text = format!(
-            "{}[{}]: {}\n",
-            self.severity.name(),
-            self.code,
-            self.message
-        );
-        let place = format!(
-            "{}:{line}:{column}",
-            self.name.as_deref().unwrap_or("<template>")
-        );
+        let mut text = format!("{}[{}]: {}\n", self.severity.name(), self.code, self.message);
+        let place = format!("{}:{line}:{column}", self.name.as_deref().unwrap_or("<template>"));
         writeln!(text, "{}--> {place}", &margin[1..]).expect("writing to a string can't fail");
-        writeln!(text, "{margin}|\n {line} | {shown}\n{margin}| {carets}")
-            .expect("writing to a string can't fail");
+        writeln!(text, "{margin}|\n {line} | {shown}\n{margin}| {carets}").expect("writing to a string can't fail");
         if let Some(hint) = &self.hint {
             writeln!(text, "{margin}= help: {hint}").expect("writing to a string can't fail");
         }
@@ -162,35 +153,15 @@ impl Diagnostic {
 fn excerpt(source: &Source, span: Span, line: u32, column: u32) -> (String, String) {
     let text = source.line_text(line);
     let line_end = source.lines().start_byte(line) as usize + text.len();
-    let marked_end =
-        (span.end as usize).clamp(span.start as usize, line_end.max(span.start as usize));
-    let width = source.text[span.start as usize..marked_end]
-        .chars()
-        .count()
-        .clamp(1, MAX_SHOWN);
+    let marked_end = (span.end as usize).clamp(span.start as usize, line_end.max(span.start as usize));
+    let width = source.text[span.start as usize..marked_end].chars().count().clamp(1, MAX_SHOWN);
     let before = column as usize - 1;
-    let skipped = if before + width > MAX_SHOWN {
-        before.saturating_sub(MAX_SHOWN / 2)
-    } else {
-        0
-    };
+    let skipped = if before + width > MAX_SHOWN { before.saturating_sub(MAX_SHOWN / 2) } else { 0 };
     let mut shown = String::from(if skipped > 0 { "..." } else { "" });
     let indent = shown.len() + before - skipped;
-    let visible = text
-        .chars()
-        .skip(skipped)
-        .take(MAX_SHOWN.max(before - skipped + width));
-    shown.extend(visible.map(|character| {
-        if character.is_control() {
-            ' '
-        } else {
-            character
-        }
-    }));
-    (
-        shown.trim_end().to_owned(),
-        " ".repeat(indent) + &"^".repeat(width),
-    )
+    let visible = text.chars().skip(skipped).take(MAX_SHOWN.max(before - skipped + width));
+    shown.extend(visible.map(|character| if character.is_control() { ' ' } else { character }));
+    (shown.trim_end().to_owned(), " ".repeat(indent) + &"^".repeat(width))
 }
 
 /// A JSON string literal, quotes included.
@@ -205,8 +176,7 @@ pub fn json_string(text: &str) -> String {
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
             control if (control as u32) < 0x20 => {
-                write!(quoted, "\\u{:04x}", control as u32)
-                    .expect("writing to a string can't fail");
+                write!(quoted, "\\u{:04x}", control as u32).expect("writing to a string can't fail");
             }
             other => quoted.push(other),
         }

@@ -2,9 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::ast::{
-    Args, Const, Expr, ExprKind, Load, Name, Signature, Stmt, StmtKind, Target, Template,
-};
+use crate::ast::{Args, Const, Expr, ExprKind, Load, Name, Signature, Stmt, StmtKind, Target, Template};
 use crate::diagnostic::json_string;
 use crate::span::Span;
 
@@ -24,11 +22,7 @@ pub fn dump(template: &Template) -> String {
 
 /// Prints the tree with or without spans.
 pub fn dump_with(template: &Template, spans: Spans) -> String {
-    let mut printer = Printer {
-        text: String::new(),
-        depth: 0,
-        spans,
-    };
+    let mut printer = Printer { text: String::new(), depth: 0, spans };
     template.body.iter().for_each(|stmt| printer.stmt(stmt));
     printer.text
 }
@@ -44,8 +38,7 @@ impl Printer {
         let indent = self.depth * 2;
         write!(self.text, "{:indent$}{words}", "").expect("writing to a string can't fail");
         if let (Spans::Show, Some(span)) = (self.spans, span) {
-            write!(self.text, " @{}..{}", span.start, span.end)
-                .expect("writing to a string can't fail");
+            write!(self.text, " @{}..{}", span.start, span.end).expect("writing to a string can't fail");
         }
         self.text.push('\n');
     }
@@ -63,9 +56,7 @@ impl Printer {
 
     fn body(&mut self, label: &str, body: &[Stmt]) {
         if !body.is_empty() {
-            self.part(label, |printer| {
-                body.iter().for_each(|stmt| printer.stmt(stmt))
-            });
+            self.part(label, |printer| body.iter().for_each(|stmt| printer.stmt(stmt)));
         }
     }
 
@@ -140,10 +131,7 @@ impl Printer {
     fn target(&mut self, target: &Target) {
         match target {
             Target::Name(name) => self.line(&format!("bind {}", name.text), Some(name.span)),
-            Target::Attribute {
-                namespace,
-                attribute,
-            } => {
+            Target::Attribute { namespace, attribute } => {
                 let words = format!("bind {}.{}", namespace.text, attribute.text);
                 self.line(&words, Some(namespace.span.to(attribute.span)));
             }
@@ -158,14 +146,8 @@ impl Printer {
         let required = signature.params.len() - signature.defaults.len();
         for (index, param) in signature.params.iter().enumerate() {
             self.line(&format!("param {}", param.text), Some(param.span));
-            let default = index
-                .checked_sub(required)
-                .map(|index| &signature.defaults[index]);
-            self.below(|printer| {
-                default
-                    .into_iter()
-                    .for_each(|default| printer.expr(default))
-            });
+            let default = index.checked_sub(required).map(|index| &signature.defaults[index]);
+            self.below(|printer| default.into_iter().for_each(|default| printer.expr(default)));
         }
     }
 
@@ -197,16 +179,10 @@ impl Printer {
             ExprKind::Compare(left, rest) => {
                 self.expr(left);
                 for (op, right) in rest {
-                    self.part(&format!("{op:?}").to_lowercase(), |printer| {
-                        printer.expr(right)
-                    });
+                    self.part(&format!("{op:?}").to_lowercase(), |printer| printer.expr(right));
                 }
             }
-            ExprKind::Conditional {
-                test,
-                then,
-                otherwise,
-            } => {
+            ExprKind::Conditional { test, then, otherwise } => {
                 self.expr_part("test", Some(test));
                 self.expr_part("then", Some(then));
                 self.expr_part("else", otherwise.as_deref());
@@ -233,9 +209,7 @@ impl Printer {
     }
 
     fn args(&mut self, args: &Args) {
-        args.positional
-            .iter()
-            .for_each(|value| self.expr_part("arg", Some(value)));
+        args.positional.iter().for_each(|value| self.expr_part("arg", Some(value)));
         for (name, value) in &args.keywords {
             self.line(&format!("keyword {}", name.text), Some(name.span));
             self.below(|printer| printer.expr(value));

@@ -50,9 +50,8 @@ impl Fault {
 
     /// The fault of a template nested past [`crate::MAX_DEPTH`].
     pub fn too_deep(span: Span) -> Box<Fault> {
-        Fault::limit(code::TOO_DEEP, "template nested too deeply", span).hint(Some(
-            "split the expression with `{% set %}`, or the blocks with macros".to_owned(),
-        ))
+        Fault::limit(code::TOO_DEEP, "template nested too deeply", span)
+            .hint(Some("split the expression with `{% set %}`, or the blocks with macros".to_owned()))
     }
 
     /// Reports another line than that of the span.

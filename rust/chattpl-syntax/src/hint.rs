@@ -23,19 +23,8 @@ const TAGS: [&str; 18] = [
 ];
 
 /// Tags that open a body, closed by `end` and their name.
-const BODY_TAGS: [&str; 11] = [
-    "for",
-    "if",
-    "set",
-    "macro",
-    "call",
-    "filter",
-    "with",
-    "block",
-    "generation",
-    "autoescape",
-    "raw",
-];
+const BODY_TAGS: [&str; 11] =
+    ["for", "if", "set", "macro", "call", "filter", "with", "block", "generation", "autoescape", "raw"];
 
 /// Advice for a tag that nobody knows. `open` is the innermost open block and its line.
 pub(crate) fn for_unknown_tag(name: &str, open: Option<(&str, u32)>) -> Option<String> {
@@ -45,9 +34,7 @@ pub(crate) fn for_unknown_tag(name: &str, open: Option<(&str, u32)>) -> Option<S
         "trans" | "pluralize" | "endtrans" => "chat templates have no translation tags",
         "debug" => "the `debug` extension is off in chat templates",
         "comment" | "endcomment" => "write a comment as `{# ... #}`",
-        "while" => {
-            "the dialect has no `while`; loop with `{% for i in range(...) %}` and `{% break %}`"
-        }
+        "while" => "the dialect has no `while`; loop with `{% for i in range(...) %}` and `{% break %}`",
         "let" | "var" | "assign" => "write `{% set name = value %}`",
         "raw" => "write `{% raw %}` without `+` before `%}`",
         "endraw" => "no `{% raw %}` is open here",
@@ -58,18 +45,14 @@ pub(crate) fn for_unknown_tag(name: &str, open: Option<(&str, u32)>) -> Option<S
 }
 
 fn for_end_tag(name: &str, open: Option<(&str, u32)>) -> Option<String> {
-    let closes = BODY_TAGS
-        .iter()
-        .find(|tag| name.strip_prefix("end") == Some(tag));
+    let closes = BODY_TAGS.iter().find(|tag| name.strip_prefix("end") == Some(tag));
     match (closes, name, open) {
-        (Some(_), _, Some((tag, line))) => Some(format!(
-            "close the `{{% {tag} %}}` of line {line} with `{{% end{tag} %}}` first"
-        )),
+        (Some(_), _, Some((tag, line))) => {
+            Some(format!("close the `{{% {tag} %}}` of line {line} with `{{% end{tag} %}}` first"))
+        }
         (Some(tag), _, None) => Some(format!("no `{{% {tag} %}}` is open here")),
         (None, "elif", _) => Some("`elif` belongs directly inside an `{% if %}`".to_owned()),
-        (None, "else", _) => {
-            Some("`else` belongs directly inside an `{% if %}` or `{% for %}`".to_owned())
-        }
+        (None, "else", _) => Some("`else` belongs directly inside an `{% if %}` or `{% for %}`".to_owned()),
         (None, "end", Some((tag, _))) => Some(format!("write `{{% end{tag} %}}`")),
         _ => None,
     }
@@ -83,11 +66,7 @@ pub(crate) fn for_unclosed(tag: &str, line: u32) -> String {
 /// The tag nearest to `name` by edit distance, when one is near.
 fn did_you_mean(name: &str) -> Option<String> {
     let ends = BODY_TAGS.iter().map(|tag| format!("end{tag}"));
-    let known = TAGS
-        .iter()
-        .map(|tag| (*tag).to_owned())
-        .chain(["elif".to_owned(), "else".to_owned()])
-        .chain(ends);
+    let known = TAGS.iter().map(|tag| (*tag).to_owned()).chain(["elif".to_owned(), "else".to_owned()]).chain(ends);
     let limit = if name.len() < 4 { 1 } else { 2 };
     let (distance, nearest) = known.map(|tag| (edit_distance(name, &tag), tag)).min()?;
     (distance <= limit).then(|| format!("did you mean `{nearest}`?"))
@@ -143,37 +122,26 @@ pub(crate) fn for_bracket(before: &str, rest: &str) -> Option<String> {
     match (rest.starts_with("}}"), statement) {
         (true, true) => Some("a statement opened by `{%` ends with `%}`".to_owned()),
         _ if at_end && before.ends_with('%') => None,
-        _ if at_end && !statement => {
-            Some("a print statement opened by `{{` ends with `}}`".to_owned())
-        }
+        _ if at_end && !statement => Some("a print statement opened by `{{` ends with `}}`".to_owned()),
         _ => None,
     }
 }
 
 /// Advice where one token was expected and another found; `tag` is the statement around, `previous` the word before.
-pub(crate) fn for_unexpected(
-    tag: &str,
-    previous: &str,
-    found: &str,
-    expected: &str,
-) -> Option<String> {
+pub(crate) fn for_unexpected(tag: &str, previous: &str, found: &str, expected: &str) -> Option<String> {
     let advice = match (previous, found, expected) {
         ("else", "if", _) => "write `{% elif ... %}`",
         (_, "." | "[", "end of statement block") if tag == "set" => {
             "only `name`, `namespace.attribute` and tuples of them can be set"
         }
-        (_, "==" | ":" | "+" | "-" | "|", "end of statement block") if tag == "set" => {
-            "write `{% set name = value %}`"
-        }
+        (_, "==" | ":" | "+" | "-" | "|", "end of statement block") if tag == "set" => "write `{% set name = value %}`",
         (_, _, "in") if tag == "for" => "write `{% for name in values %}`",
         ("|", "|", _) => "write `or` for `||`",
         ("==", "=", _) => "write `==` for `===`",
         ("+", "+" | "=", _) | ("-", "-" | "=", _) => "write `{% set x = x + 1 %}`",
         (_, "=", "end of print statement") => "assign with `{% set name = value %}`",
         (_, "=", "end of statement block") => "compare with `==`",
-        (_, "end of print statement", "end of statement block") => {
-            "a statement opened by `{%` ends with `%}`"
-        }
+        (_, "end of print statement", "end of statement block") => "a statement opened by `{%` ends with `%}`",
         (_, ";", _) => "the dialect has no `;`",
         _ => return None,
     };
@@ -188,14 +156,8 @@ mod tests {
     fn a_misspelled_tag_gets_its_neighbour() {
         assert_eq!(did_you_mean("edn"), None);
         assert_eq!(did_you_mean("fro"), Some("did you mean `for`?".to_owned()));
-        assert_eq!(
-            did_you_mean("enfor"),
-            Some("did you mean `endfor`?".to_owned())
-        );
-        assert_eq!(
-            did_you_mean("generaton"),
-            Some("did you mean `generation`?".to_owned())
-        );
+        assert_eq!(did_you_mean("enfor"), Some("did you mean `endfor`?".to_owned()));
+        assert_eq!(did_you_mean("generaton"), Some("did you mean `generation`?".to_owned()));
         assert_eq!(did_you_mean("messages"), None);
     }
 }

@@ -63,11 +63,7 @@ pub fn parse(source: &str, name: Option<&str>) -> Result<Parsed, Diagnostic> {
     let source = Source::new(source);
     let (tokens, fault) = lexer::tokenize(&source.text);
     match parser::parse(&source, &tokens, fault) {
-        Ok(template) => Ok(Parsed {
-            source,
-            tokens,
-            template,
-        }),
+        Ok(template) => Ok(Parsed { source, tokens, template }),
         Err(fault) => Err(Diagnostic::from_fault(*fault, &source, name)),
     }
 }

@@ -35,11 +35,7 @@ pub(crate) fn decode_string(body: &str) -> Result<String, LiteralError> {
 }
 
 /// Appends what `\escaped` stands for and returns the text after it.
-fn push_escape<'s>(
-    decoded: &mut String,
-    escaped: char,
-    after: &'s str,
-) -> Result<&'s str, LiteralError> {
+fn push_escape<'s>(decoded: &mut String, escaped: char, after: &'s str) -> Result<&'s str, LiteralError> {
     match escaped {
         '\n' => {}
         '\\' | '\'' | '"' => decoded.push(escaped),
@@ -61,58 +57,30 @@ fn push_escape<'s>(
 }
 
 fn push_octal<'s>(decoded: &mut String, first: char, after: &'s str) -> &'s str {
-    let more = after
-        .bytes()
-        .take(2)
-        .take_while(|byte| matches!(byte, b'0'..=b'7'))
-        .count();
-    let code = after[..more]
-        .bytes()
-        .fold(first as u32 - '0' as u32, |code, byte| {
-            code * 8 + u32::from(byte - b'0')
-        });
+    let more = after.bytes().take(2).take_while(|byte| matches!(byte, b'0'..=b'7')).count();
+    let code = after[..more].bytes().fold(first as u32 - '0' as u32, |code, byte| code * 8 + u32::from(byte - b'0'));
     decoded.push(char::from_u32(code).expect("three octal digits stay below the surrogates"));
     &after[more..]
 }
 
-fn push_hex<'s>(
-    decoded: &mut String,
-    after: &'s str,
-    width: usize,
-    truncated: &str,
-) -> Result<&'s str, LiteralError> {
-    let digits = after
-        .bytes()
-        .take(width)
-        .take_while(u8::is_ascii_hexdigit)
-        .count();
+fn push_hex<'s>(decoded: &mut String, after: &'s str, width: usize, truncated: &str) -> Result<&'s str, LiteralError> {
+    let digits = after.bytes().take(width).take_while(u8::is_ascii_hexdigit).count();
     if digits < width {
         return Err(LiteralError::Python(truncated.to_owned()));
     }
-    let code =
-        u32::from_str_radix(&after[..width], 16).expect("eight hexadecimal digits fit 32 bits");
+    let code = u32::from_str_radix(&after[..width], 16).expect("eight hexadecimal digits fit 32 bits");
     match char::from_u32(code) {
         Some(character) => decoded.push(character),
-        None if code > 0x10ffff => {
-            return Err(LiteralError::Python("illegal Unicode character".to_owned()))
-        }
-        None => {
-            return Err(LiteralError::Unsupported(
-                "lone surrogate in a string literal",
-            ))
-        }
+        None if code > 0x10ffff => return Err(LiteralError::Python("illegal Unicode character".to_owned())),
+        None => return Err(LiteralError::Unsupported("lone surrogate in a string literal")),
     }
     Ok(&after[width..])
 }
 
 fn named_escape(after: &str) -> LiteralError {
-    let name = after
-        .strip_prefix('{')
-        .and_then(|rest| rest.split_once('}'));
+    let name = after.strip_prefix('{').and_then(|rest| rest.split_once('}'));
     match name {
-        Some((name, _)) if !name.is_empty() => {
-            LiteralError::Unsupported("named character escape in a string literal")
-        }
+        Some((name, _)) if !name.is_empty() => LiteralError::Unsupported("named character escape in a string literal"),
         _ => LiteralError::Python("malformed \\N character escape".to_owned()),
     }
 }
@@ -140,12 +108,7 @@ pub(crate) fn parse_integer(text: &str) -> Result<Const, LiteralError> {
     let digits: Vec<u32> = written
         .chars()
         .filter(|&character| character != '_')
-        .map(|character| {
-            character
-                .to_digit(16)
-                .or_else(|| digit(character))
-                .expect("the lexer took only digits")
-        })
+        .map(|character| character.to_digit(16).or_else(|| digit(character)).expect("the lexer took only digits"))
         .collect();
     if radix == 10 && digits.len() > MAX_DIGITS {
         return Err(too_many_digits(digits.len()));
@@ -157,24 +120,15 @@ pub(crate) fn parse_integer(text: &str) -> Result<Const, LiteralError> {
 }
 
 fn small_integer(digits: &[u32], radix: u32) -> Option<i64> {
-    digits.iter().try_fold(0i64, |value, &digit| {
-        value.checked_mul(radix.into())?.checked_add(digit.into())
-    })
+    digits.iter().try_fold(0i64, |value, &digit| value.checked_mul(radix.into())?.checked_add(digit.into()))
 }
 
 fn big_integer(digits: &[u32], radix: u32) -> Result<Const, LiteralError> {
     if radix == 10 {
-        let decimal = digits
-            .iter()
-            .filter_map(|&digit| char::from_digit(digit, 10))
-            .collect::<String>();
+        let decimal = digits.iter().filter_map(|&digit| char::from_digit(digit, 10)).collect::<String>();
         return Ok(Const::BigInt(decimal.into()));
     }
-    let significant: Vec<u32> = digits
-        .iter()
-        .copied()
-        .skip_while(|&digit| digit == 0)
-        .collect();
+    let significant: Vec<u32> = digits.iter().copied().skip_while(|&digit| digit == 0).collect();
     // Python compiles the value through its decimal form, so the same limit holds; this bound keeps the work small.
     let bits = significant.len() * radix.trailing_zeros() as usize;
     if bits > MAX_DIGITS * 10 / 3 {
@@ -203,10 +157,7 @@ fn to_decimal(digits: &[u32], radix: u32) -> String {
         }
     }
     let mut decimal = limbs.pop().unwrap_or(0).to_string();
-    limbs
-        .iter()
-        .rev()
-        .for_each(|limb| decimal.push_str(&format!("{limb:09}")));
+    limbs.iter().rev().for_each(|limb| decimal.push_str(&format!("{limb:09}")));
     decimal
 }
 
@@ -220,9 +171,7 @@ fn too_many_digits(count: usize) -> LiteralError {
 /// The value of a float literal, underscores included; too large is infinite, as in Python.
 pub(crate) fn parse_float(text: &str) -> Result<f64, LiteralError> {
     let plain: String = text.chars().filter(|&character| character != '_').collect();
-    plain
-        .parse()
-        .map_err(|_| LiteralError::Python("invalid decimal literal".to_owned()))
+    plain.parse().map_err(|_| LiteralError::Python("invalid decimal literal".to_owned()))
 }
 
 #[cfg(test)]
@@ -244,31 +193,16 @@ mod tests {
     #[test]
     fn broken_escapes_fail_in_the_words_of_python() {
         let message = |body| decode_string(body).expect_err("a broken literal");
-        assert_eq!(
-            message(r"\x4"),
-            LiteralError::Python("truncated \\xXX escape".to_owned())
-        );
-        assert_eq!(
-            message(r"\U00110000"),
-            LiteralError::Python("illegal Unicode character".to_owned())
-        );
-        assert_eq!(
-            message(r"\N{}"),
-            LiteralError::Python("malformed \\N character escape".to_owned())
-        );
+        assert_eq!(message(r"\x4"), LiteralError::Python("truncated \\xXX escape".to_owned()));
+        assert_eq!(message(r"\U00110000"), LiteralError::Python("illegal Unicode character".to_owned()));
+        assert_eq!(message(r"\N{}"), LiteralError::Python("malformed \\N character escape".to_owned()));
     }
 
     #[test]
     fn integers_of_any_size_and_radix_parse() {
         assert_eq!(parse_integer("1_000"), Ok(Const::Int(1000)));
         assert_eq!(parse_integer("0xff"), Ok(Const::Int(255)));
-        assert_eq!(
-            parse_integer("9223372036854775808"),
-            Ok(Const::BigInt("9223372036854775808".into()))
-        );
-        assert_eq!(
-            parse_integer("0x1_0000_0000_0000_0000"),
-            Ok(Const::BigInt("18446744073709551616".into()))
-        );
+        assert_eq!(parse_integer("9223372036854775808"), Ok(Const::BigInt("9223372036854775808".into())));
+        assert_eq!(parse_integer("0x1_0000_0000_0000_0000"), Ok(Const::BigInt("18446744073709551616".into())));
     }
 }

@@ -37,10 +37,7 @@ impl Source {
 
     /// The span in the caller's bytes.
     pub fn original_span(&self, span: Span) -> Span {
-        Span::new(
-            self.original_offset(span.start),
-            self.original_offset(span.end),
-        )
+        Span::new(self.original_offset(span.start), self.original_offset(span.end))
     }
 
     /// Line and column of a byte offset, both from 1, the column in characters.
@@ -75,10 +72,7 @@ impl LineIndex {
     pub fn new(text: &str) -> Self {
         let mut starts = vec![0];
         starts.extend(memchr_iter(b'\n', text.as_bytes()).map(|newline| newline as u32 + 1));
-        LineIndex {
-            starts,
-            end: text.len() as u32,
-        }
+        LineIndex { starts, end: text.len() as u32 }
     }
 
     /// The line of a byte offset, from 1.
@@ -123,9 +117,7 @@ mod tests {
     fn offsets_lead_back_to_the_callers_bytes() {
         let source = Source::new("a\r\nb\rc\r\n");
         assert_eq!(source.text, "a\nb\nc");
-        let back: Vec<u32> = (0..=5)
-            .map(|offset| source.original_offset(offset))
-            .collect();
+        let back: Vec<u32> = (0..=5).map(|offset| source.original_offset(offset)).collect();
         assert_eq!(back, [0, 1, 3, 4, 5, 6]);
     }
 

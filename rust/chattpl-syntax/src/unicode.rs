@@ -53,9 +53,7 @@ pub(crate) fn digit(character: char) -> Option<u32> {
 /// Whether the text is a Python identifier.
 pub(crate) fn is_identifier(text: &str) -> bool {
     let mut characters = text.chars();
-    characters
-        .next()
-        .is_some_and(|first| class(first) == Class::Start)
+    characters.next().is_some_and(|first| class(first) == Class::Start)
         && characters.all(|rest| class(rest) >= Class::Continue)
 }
 

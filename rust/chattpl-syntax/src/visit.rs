@@ -59,9 +59,7 @@ pub fn walk_stmt<V: Visitor + ?Sized>(visitor: &mut V, stmt: &Stmt) {
         StmtKind::For(node) => {
             visitor.visit_target(&node.target);
             visitor.visit_expr(&node.iter);
-            node.filter
-                .iter()
-                .for_each(|filter| visitor.visit_expr(filter));
+            node.filter.iter().for_each(|filter| visitor.visit_expr(filter));
             walk_body(visitor, &node.body);
             walk_body(visitor, &node.otherwise);
         }
@@ -78,9 +76,7 @@ pub fn walk_stmt<V: Visitor + ?Sized>(visitor: &mut V, stmt: &Stmt) {
         }
         StmtKind::SetBlock(node) => {
             visitor.visit_target(&node.target);
-            node.filter
-                .iter()
-                .for_each(|filter| visitor.visit_expr(filter));
+            node.filter.iter().for_each(|filter| visitor.visit_expr(filter));
             walk_body(visitor, &node.body);
         }
         StmtKind::Macro(node) => {
@@ -138,21 +134,14 @@ pub fn walk_expr<V: Visitor + ?Sized>(visitor: &mut V, expr: &Expr) {
             visitor.visit_expr(left);
             rest.iter().for_each(|(_, right)| visitor.visit_expr(right));
         }
-        ExprKind::Conditional {
-            test,
-            then,
-            otherwise,
-        } => {
+        ExprKind::Conditional { test, then, otherwise } => {
             visitor.visit_expr(then);
             visitor.visit_expr(test);
             otherwise.iter().for_each(|expr| visitor.visit_expr(expr));
         }
         ExprKind::Getattr(object, _) => visitor.visit_expr(object),
         ExprKind::Slice { start, stop, step } => {
-            [start, stop, step]
-                .into_iter()
-                .flatten()
-                .for_each(|part| visitor.visit_expr(part));
+            [start, stop, step].into_iter().flatten().for_each(|part| visitor.visit_expr(part));
         }
         ExprKind::Call(callee, args) => {
             visitor.visit_expr(callee);
@@ -178,21 +167,12 @@ pub fn walk_target<V: Visitor + ?Sized>(visitor: &mut V, target: &Target) {
 
 /// Visits argument expressions: positional, keywords, `*`, `**`.
 pub fn walk_args<V: Visitor + ?Sized>(visitor: &mut V, args: &Args) {
-    args.positional
-        .iter()
-        .for_each(|value| visitor.visit_expr(value));
-    args.keywords
-        .iter()
-        .for_each(|(_, value)| visitor.visit_expr(value));
+    args.positional.iter().for_each(|value| visitor.visit_expr(value));
+    args.keywords.iter().for_each(|(_, value)| visitor.visit_expr(value));
     args.star.iter().for_each(|value| visitor.visit_expr(value));
-    args.double_star
-        .iter()
-        .for_each(|value| visitor.visit_expr(value));
+    args.double_star.iter().for_each(|value| visitor.visit_expr(value));
 }
 
 fn walk_signature<V: Visitor + ?Sized>(visitor: &mut V, signature: &Signature) {
-    signature
-        .defaults
-        .iter()
-        .for_each(|value| visitor.visit_expr(value));
+    signature.defaults.iter().for_each(|value| visitor.visit_expr(value));
 }

@@ -12,12 +12,8 @@ use chattpl_syntax::{code, dump, parse, Source};
 
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = entries
-        .filter(|path| path.extension().is_some_and(|end| end == "jinja"))
-        .collect();
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|end| end == "jinja")).collect();
     paths.sort();
     paths
 }
@@ -27,11 +23,7 @@ fn outcome(template: &str, name: &str) -> String {
         Ok(parsed) => dump(&parsed.template),
         Err(diagnostic) => {
             let text = diagnostic.to_text(&Source::new(template));
-            format!(
-                "{text}\n{} on line {}\n",
-                diagnostic.error_class.name(),
-                diagnostic.lineno
-            )
+            format!("{text}\n{} on line {}\n", diagnostic.error_class.name(), diagnostic.lineno)
         }
     }
 }
@@ -60,11 +52,7 @@ fn tokens_cover_the_text_and_texts_equal_their_spans() {
         let Ok(parsed) = parse(&fs::read_to_string(&path).unwrap(), None) else {
             continue;
         };
-        let joined: String = parsed
-            .tokens
-            .iter()
-            .map(|token| &parsed.source.text[token.span.range()])
-            .collect();
+        let joined: String = parsed.tokens.iter().map(|token| &parsed.source.text[token.span.range()]).collect();
         assert_eq!(joined, parsed.source.text, "{}", path.display());
     }
 }
@@ -106,21 +94,12 @@ fn deep_templates_never_overflow_the_stack() {
             }
         }
         let (opened, closed) = ("{% if a %}".repeat(199), "{% endif %}".repeat(199));
-        let filled = format!(
-            "{opened}{{{{ {}a{} }}}}{closed}",
-            "(".repeat(199),
-            ")".repeat(199)
-        );
+        let filled = format!("{opened}{{{{ {}a{} }}}}{closed}", "(".repeat(199), ")".repeat(199));
         assert!(!dump(&parse(&filled, None).unwrap().template).is_empty());
         let blocks = "{% if a %}{% for x in y %}".repeat(20_000);
         assert_eq!(parse(&blocks, None).unwrap_err().code, code::TOO_DEEP);
     };
-    std::thread::Builder::new()
-        .stack_size(2 << 20)
-        .spawn(run)
-        .unwrap()
-        .join()
-        .unwrap();
+    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
 }
 
 const NESTINGS: [(&str, &str, &str); 14] = [
@@ -143,28 +122,12 @@ const NESTINGS: [(&str, &str, &str); 14] = [
 #[test]
 fn hostile_templates_parse_in_linear_time() {
     let started = Instant::now();
-    for piece in [
-        "{%",
-        "{{",
-        "{",
-        "{# ",
-        "{% raw %}",
-        "{%- ",
-        " \n",
-        "{% raw",
-        "\\'",
-        "0_",
-        "{{ a }}\n  ",
-        "{# #} ",
-        "{{'",
-    ] {
+    for piece in
+        ["{%", "{{", "{", "{# ", "{% raw %}", "{%- ", " \n", "{% raw", "\\'", "0_", "{{ a }}\n  ", "{# #} ", "{{'"]
+    {
         let _ = parse(&piece.repeat(200_000), None);
         let _ = parse(&format!("{{% raw %}}{}", piece.repeat(200_000)), None);
         let _ = parse(&format!("{{{{ {}", piece.repeat(200_000)), None);
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(30),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
 }

@@ -20,27 +20,9 @@ const TEXTS: &[&str] = &[
     "\\u0000",
     "\\\\",
 ];
-const ROLES: &[&str] = &[
-    "system",
-    "user",
-    "assistant",
-    "tool",
-    "developer",
-    "ipython",
-    "",
-    "é",
-];
-const KEYS: &[&str] = &[
-    "name",
-    "tool_calls",
-    "reasoning_content",
-    "thinking",
-    "type",
-    "function",
-    "arguments",
-    "v",
-    "parameters",
-];
+const ROLES: &[&str] = &["system", "user", "assistant", "tool", "developer", "ipython", "", "é"];
+const KEYS: &[&str] =
+    &["name", "tool_calls", "reasoning_content", "thinking", "type", "function", "arguments", "v", "parameters"];
 
 fn one<'t>(rng: &mut Rng, table: &[&'t str]) -> &'t str {
     table[rng.usize(..table.len())]
@@ -52,14 +34,8 @@ pub fn random(rng: &mut Rng) -> String {
     let messages = format!("[{}]", messages.join(", "));
     let mut text = match rng.u8(..4) {
         0 => messages,
-        1 => format!(
-            "{{\"messages\": {messages}, \"tools\": [{}]}}",
-            value(rng, 4)
-        ),
-        2 => format!(
-            "{{\"messages\": {messages}, \"documents\": {}, \"tools\": null}}",
-            value(rng, 3)
-        ),
+        1 => format!("{{\"messages\": {messages}, \"tools\": [{}]}}", value(rng, 4)),
+        2 => format!("{{\"messages\": {messages}, \"documents\": {}, \"tools\": null}}", value(rng, 3)),
         _ => format!("{{\"tools\": {}, \"messages\": {messages}}}", value(rng, 3)),
     };
     if rng.u8(..16) == 0 {
@@ -79,13 +55,7 @@ fn damage(rng: &mut Rng, text: &mut String) {
     } else {
         text.insert_str(
             at,
-            one(
-                rng,
-                &[
-                    "\"", "\\", "\\u", "\\ud800", "{", "]", ",", ":", "1e", "-", "\0", "é", "NaN",
-                    "00",
-                ],
-            ),
+            one(rng, &["\"", "\\", "\\u", "\\ud800", "{", "]", ",", ":", "1e", "-", "\0", "é", "NaN", "00"]),
         );
     }
 }
@@ -95,24 +65,15 @@ fn message(rng: &mut Rng) -> String {
     match rng.u8(..6) {
         0 => fields.push(format!("\"content\": {}", value(rng, 3))),
         1 => fields.push("\"content\": null".to_owned()),
-        2 => fields.push(format!(
-            "\"content\": [{{\"type\": \"text\", \"text\": \"{}\"}}]",
-            one(rng, TEXTS)
-        )),
-        _ => fields.push(format!(
-            "\"content\": \"{}{}\"",
-            one(rng, TEXTS),
-            one(rng, TEXTS)
-        )),
+        2 => fields.push(format!("\"content\": [{{\"type\": \"text\", \"text\": \"{}\"}}]", one(rng, TEXTS))),
+        _ => fields.push(format!("\"content\": \"{}{}\"", one(rng, TEXTS), one(rng, TEXTS))),
     }
     for _ in 0..rng.usize(..3) {
         fields.push(format!("\"{}\": {}", one(rng, KEYS), value(rng, 3)));
     }
     if rng.u8(..4) == 0 {
-        let call = format!(
-            "{{\"type\": \"function\", \"function\": {{\"name\": \"f\", \"arguments\": {}}}}}",
-            value(rng, 2)
-        );
+        let call =
+            format!("{{\"type\": \"function\", \"function\": {{\"name\": \"f\", \"arguments\": {}}}}}", value(rng, 2));
         fields.push(format!("\"tool_calls\": [{call}]"));
     }
     format!("{{{}}}", fields.join(", "))
@@ -124,23 +85,10 @@ fn value(rng: &mut Rng, depth: u32) -> String {
         if rng.bool() {
             return format!("[{}]", inner.join(", "));
         }
-        let fields = inner
-            .iter()
-            .map(|inner| format!("\"{}\": {inner}", one(rng, KEYS)));
+        let fields = inner.iter().map(|inner| format!("\"{}\": {inner}", one(rng, KEYS)));
         return format!("{{{}}}", fields.collect::<Vec<_>>().join(", "));
     }
-    let scalars = [
-        "null",
-        "true",
-        "false",
-        "0",
-        "-1",
-        "1.5",
-        "1e400",
-        "123456789012345678901234567890",
-        "NaN",
-        "-0.0",
-    ];
+    let scalars = ["null", "true", "false", "0", "-1", "1.5", "1e400", "123456789012345678901234567890", "NaN", "-0.0"];
     match rng.u8(..3) {
         0 => one(rng, &scalars).to_owned(),
         _ => format!("\"{}\"", one(rng, TEXTS)),

@@ -398,10 +398,8 @@ const TESTS: &[&str] = &[
     "filter",
     "test",
 ];
-const OPERATORS: &[&str] = &[
-    "+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "and", "or", "in",
-    "not in",
-];
+const OPERATORS: &[&str] =
+    &["+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "and", "or", "in", "not in"];
 const KEYWORDS: &[&str] = &[
     "attribute",
     "default",
@@ -444,10 +442,7 @@ pub fn expression(rng: &mut Rng, depth: u32) -> String {
 /// One of the productions of a type; `$` and a letter stand for an expression of a type.
 fn produce(rng: &mut Rng, productions: &[&str], depth: u32) -> String {
     let usable = if depth == 0 {
-        productions
-            .iter()
-            .take_while(|production| !production.contains('$'))
-            .count()
+        productions.iter().take_while(|production| !production.contains('$')).count()
     } else {
         productions.len()
     };
@@ -472,12 +467,7 @@ fn produce(rng: &mut Rng, productions: &[&str], depth: u32) -> String {
 /// An expression that is not likely to make sense.
 fn wild(rng: &mut Rng, depth: u32) -> String {
     if depth == 0 {
-        return if rng.bool() {
-            one(rng, SCALARS)
-        } else {
-            one(rng, NAMES)
-        }
-        .to_owned();
+        return if rng.bool() { one(rng, SCALARS) } else { one(rng, NAMES) }.to_owned();
     }
     let deeper = depth - 1;
     let left = expression(rng, deeper);
@@ -487,23 +477,11 @@ fn wild(rng: &mut Rng, depth: u32) -> String {
         5 => format!("{left}.{}", one(rng, KEYS)),
         6 => format!("{left}[{}]", expression(rng, deeper)),
         7 => format!("({left})[{}:{}:{}]", bound(rng), bound(rng), bound(rng)),
-        8..=10 => format!(
-            "({left} {} {})",
-            one(rng, OPERATORS),
-            expression(rng, deeper)
-        ),
-        11 => format!(
-            "({left} is {}{})",
-            if rng.bool() { "not " } else { "" },
-            one(rng, TESTS)
-        ),
+        8..=10 => format!("({left} {} {})", one(rng, OPERATORS), expression(rng, deeper)),
+        11 => format!("({left} is {}{})", if rng.bool() { "not " } else { "" }, one(rng, TESTS)),
         12 => format!("[{left}, {}]", expression(rng, deeper)),
         13 => format!("{{{left}: {}, 'v': 1}}", expression(rng, deeper)),
-        14 => format!(
-            "({left} if {} else {})",
-            expression(rng, deeper),
-            expression(rng, deeper)
-        ),
+        14 => format!("({left} if {} else {})", expression(rng, deeper), expression(rng, deeper)),
         _ => format!("{}({})", one(rng, NAMES), arguments(rng, deeper)),
     }
 }
@@ -517,21 +495,14 @@ pub fn filter(rng: &mut Rng, depth: u32) -> String {
             format!("{name}('{}')", one(rng, FILTERS))
         }
         2 if matches!(name, "selectattr" | "rejectattr") => {
-            format!(
-                "{name}('{}', '{}', {})",
-                one(rng, KEYS),
-                one(rng, TESTS),
-                expression(rng, 0)
-            )
+            format!("{name}('{}', '{}', {})", one(rng, KEYS), one(rng, TESTS), expression(rng, 0))
         }
         _ => name.to_owned(),
     }
 }
 
 fn arguments(rng: &mut Rng, depth: u32) -> String {
-    let mut parts: Vec<String> = (0..rng.usize(..3))
-        .map(|_| expression(rng, depth))
-        .collect();
+    let mut parts: Vec<String> = (0..rng.usize(..3)).map(|_| expression(rng, depth)).collect();
     if rng.u8(..4) == 0 {
         parts.push(format!("{}={}", one(rng, KEYWORDS), expression(rng, 0)));
     }
@@ -545,22 +516,7 @@ fn arguments(rng: &mut Rng, depth: u32) -> String {
 }
 
 fn bound(rng: &mut Rng) -> &'static str {
-    one(
-        rng,
-        &[
-            "",
-            "",
-            "0",
-            "1",
-            "-1",
-            "2",
-            "-3",
-            "100",
-            "9223372036854775807",
-            "-9223372036854775808",
-            "none",
-        ],
-    )
+    one(rng, &["", "", "0", "1", "-1", "2", "-3", "100", "9223372036854775807", "-9223372036854775808", "none"])
 }
 
 /// A statement, closed, with statements inside.
@@ -568,20 +524,22 @@ pub fn statement(rng: &mut Rng, depth: u32) -> String {
     let depth_of_value = rng.u32(..3);
     let value = expression(rng, depth_of_value);
     let name = one(rng, &["x", "y", "m", "ns", "message", "f"]);
-    let body = if depth == 0 {
-        "-".to_owned()
-    } else {
-        body(rng, depth - 1)
-    };
+    let body = if depth == 0 { "-".to_owned() } else { body(rng, depth - 1) };
     match rng.u8(..12) {
         0 => format!("{{% set {name} = {value} %}}"),
         1 => format!("{{% set ns = namespace(v={value}) %}}{{% set ns.v = {} %}}{body}", expression(rng, 2)),
         2 => format!("{{% set {name} %}}{body}{{% endset %}}"),
         3 => format!("{{% if {value} %}}{body}{{% elif {name} %}}{body}{{% else %}}-{{% endif %}}"),
         4 => format!("{{% for m in {} %}}{body}{{{{ loop.{} }}}}{{% endfor %}}", produce(rng, LIST, 2), one(rng, KEYS)),
-        5 => format!("{{% for i, x in {}.items() if {} recursive %}}{body}{{% else %}}e{{% endfor %}}", produce(rng, MAPPING, 2), expression(rng, 1)),
+        5 => format!(
+            "{{% for i, x in {}.items() if {} recursive %}}{body}{{% else %}}e{{% endfor %}}",
+            produce(rng, MAPPING, 2),
+            expression(rng, 1)
+        ),
         6 => format!("{{% for m in messages %}}{body}{{% if {value} %}}{{% break %}}{{% endif %}}{{% endfor %}}"),
-        7 => format!("{{% macro f(x, y={value}) %}}{body}{{{{ x }}}}{{% endmacro %}}{{{{ f({}) }}}}", arguments(rng, 1)),
+        7 => {
+            format!("{{% macro f(x, y={value}) %}}{body}{{{{ x }}}}{{% endmacro %}}{{{{ f({}) }}}}", arguments(rng, 1))
+        }
         8 => format!("{{% call(x) f({}) %}}{body}{{% endcall %}}", arguments(rng, 1)),
         9 => format!("{{% filter {} %}}{body}{{% endfilter %}}", filter(rng, 1)),
         10 => format!("{{% generation %}}{body}{{% endgeneration %}}"),

@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use chattpl_render::{Buffers, Bump, Clock, DateTime, Input, Limits, Options, Program, Rendered, Segments, dump_bytecode, read_conversation, render};
+use chattpl_render::{
+    dump_bytecode, read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, Options, Program,
+    Rendered, Segments,
+};
 use chattpl_syntax::Source;
 
 /// Small, so that many executions run into them.
-const LIMITS: Limits = Limits {
-    max_instructions: 100_000,
-    max_output_bytes: 1 << 20,
-    max_memory_bytes: 4 << 20,
-    max_depth: 60,
-};
+const LIMITS: Limits =
+    Limits { max_instructions: 100_000, max_output_bytes: 1 << 20, max_memory_bytes: 4 << 20, max_depth: 60 };
 
 type Law = Result<(), String>;
 
@@ -44,11 +43,7 @@ pub fn check_parse(template: &str) -> Result<Reached, String> {
         }
         Err(diagnostic) => {
             let source = Source::new(template);
-            check_range(
-                &source.text,
-                diagnostic.span.start as usize,
-                diagnostic.span.end as usize,
-            )?;
+            check_range(&source.text, diagnostic.span.start as usize, diagnostic.span.end as usize)?;
             let _ = diagnostic.to_text(&source);
             Ok(Reached::Nothing)
         }
@@ -92,15 +87,11 @@ pub fn check_render(template: &str, conversation: &str) -> Result<Reached, Strin
     match (first, second) {
         (Ok(first), Ok(second)) => {
             check_segments(&first)?;
-            let same = first.text == second.text
-                && format!("{:?}", first.segments) == format!("{:?}", second.segments);
-            same.then_some(Reached::Rendered)
-                .ok_or_else(|| "two renders of one conversation differ".to_owned())
+            let same = first.text == second.text && format!("{:?}", first.segments) == format!("{:?}", second.segments);
+            same.then_some(Reached::Rendered).ok_or_else(|| "two renders of one conversation differ".to_owned())
         }
         (Err(first), Err(second)) if first == second => Ok(Reached::Compiled),
-        (first, second) => Err(format!(
-            "two renders end differently: {first:?}, {second:?}"
-        )),
+        (first, second) => Err(format!("two renders end differently: {first:?}, {second:?}")),
     }
 }
 
@@ -125,15 +116,7 @@ fn outcome(
     conversation: &str,
     buffers: &mut Buffers,
 ) -> Result<Result<Printed, String>, String> {
-    let now = DateTime {
-        year: 2024,
-        month: 2,
-        day: 29,
-        hour: 23,
-        minute: 59,
-        second: 58,
-        microsecond: 7,
-    };
+    let now = DateTime { year: 2024, month: 2, day: 29, hour: 23, minute: 59, second: 58, microsecond: 7 };
     let options = Options {
         limits: LIMITS,
         clock: Clock { now },
@@ -147,14 +130,7 @@ fn outcome(
     if arena.allocated_bytes() > 4 * LIMITS.max_memory_bytes {
         return Err(format!("values take up {} bytes", arena.allocated_bytes()));
     }
-    Ok(done.map_err(|error| {
-        format!(
-            "{} {error} {:?} {:?}",
-            error.code(),
-            error.span(),
-            error.place()
-        )
-    }))
+    Ok(done.map_err(|error| format!("{} {error} {:?} {:?}", error.code(), error.span(), error.place())))
 }
 
 fn check_segments(rendered: &Printed) -> Law {
@@ -163,21 +139,12 @@ fn check_segments(rendered: &Printed) -> Law {
         let segment = rendered.segments.get(index);
         check_range(&rendered.text, segment.start, segment.end)?;
         if segment.start != at || segment.end == at {
-            return Err(format!(
-                "segment {index} starts at byte {}, not {at}",
-                segment.start
-            ));
+            return Err(format!("segment {index} starts at byte {}, not {at}", segment.start));
         }
         at = segment.end;
     }
     if at != rendered.text.len() || at > LIMITS.max_output_bytes {
-        return Err(format!(
-            "the segments end at byte {at} of {}",
-            rendered.text.len()
-        ));
+        return Err(format!("the segments end at byte {at} of {}", rendered.text.len()));
     }
-    rendered
-        .generation
-        .iter()
-        .try_for_each(|(start, end)| check_range(&rendered.text, *start as usize, *end as usize))
+    rendered.generation.iter().try_for_each(|(start, end)| check_range(&rendered.text, *start as usize, *end as usize))
 }

@@ -35,18 +35,13 @@ struct Fuzzer {
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let numbers: Vec<u64> = arguments
-        .iter()
-        .filter_map(|word| word.parse().ok())
-        .collect();
+    let numbers: Vec<u64> = arguments.iter().filter_map(|word| word.parse().ok()).collect();
     let mode = match arguments.first().map(String::as_str) {
         Some("parser") => Mode::Parser,
         Some("renderer") => Mode::Renderer,
         _ => usage(),
     };
-    let Some(seconds) = numbers.first() else {
-        usage()
-    };
+    let Some(seconds) = numbers.first() else { usage() };
     let mut fuzzer = Fuzzer {
         mode,
         seed: numbers.get(1).copied().unwrap_or(1),
@@ -62,10 +57,7 @@ fn main() {
     }
     let executions = if only {
         let execution = numbers.last().copied().unwrap_or(0);
-        println!(
-            "{}",
-            fuzzer.input(execution).join("\n--- conversation ---\n")
-        );
+        println!("{}", fuzzer.input(execution).join("\n--- conversation ---\n"));
         fuzzer.execute(execution);
         1
     } else {
@@ -96,10 +88,7 @@ impl Fuzzer {
             executions += 1;
             if executions % PROGRESS_EVERY == 0 {
                 let seconds = start.elapsed().as_secs();
-                println!(
-                    "{executions} executions in {seconds} s, {} failures",
-                    self.failures
-                );
+                println!("{executions} executions in {seconds} s, {} failures", self.failures);
             }
         }
         executions
@@ -143,15 +132,8 @@ impl Fuzzer {
 
     fn report(&mut self, execution: u64, what: &str) {
         self.failures += 1;
-        let mode = if self.mode == Mode::Parser {
-            "parser"
-        } else {
-            "renderer"
-        };
-        println!(
-            "FAILURE {what}\n  replay: {mode} 0 {} --only {execution}",
-            self.seed
-        );
+        let mode = if self.mode == Mode::Parser { "parser" } else { "renderer" };
+        println!("FAILURE {what}\n  replay: {mode} 0 {} --only {execution}", self.seed);
     }
 }
 
@@ -161,9 +143,7 @@ fn seed_templates() -> Vec<String> {
     let mut found = Vec::new();
     collect(&root, &mut found);
     found.sort();
-    let seeds = found
-        .iter()
-        .filter_map(|path| std::fs::read_to_string(path).ok());
+    let seeds = found.iter().filter_map(|path| std::fs::read_to_string(path).ok());
     let seeds: Vec<String> = seeds.collect();
     assert!(!seeds.is_empty(), "no templates under {}", root.display());
     seeds
@@ -176,10 +156,7 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) {
     for path in entries.flatten().map(|entry| entry.path()) {
         if path.is_dir() {
             collect(&path, found);
-        } else if path
-            .extension()
-            .is_some_and(|extension| extension == "jinja")
-        {
+        } else if path.extension().is_some_and(|extension| extension == "jinja") {
             found.push(path);
         }
     }

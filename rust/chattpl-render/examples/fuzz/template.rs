@@ -93,21 +93,13 @@ fn window(rng: &mut Rng, pieces: &[String]) -> Vec<String> {
 fn pieces_of(template: &str) -> Vec<String> {
     let mut pieces = Vec::new();
     let mut rest = template;
-    while let Some(open) = rest
-        .find("{{")
-        .into_iter()
-        .chain(rest.find("{%"))
-        .chain(rest.find("{#"))
-        .min()
-    {
+    while let Some(open) = rest.find("{{").into_iter().chain(rest.find("{%")).chain(rest.find("{#")).min() {
         let close = match &rest[open..open + 2] {
             "{{" => "}}",
             "{%" => "%}",
             _ => "#}",
         };
-        let end = rest[open..]
-            .find(close)
-            .map_or(rest.len(), |end| open + end + 2);
+        let end = rest[open..].find(close).map_or(rest.len(), |end| open + end + 2);
         pieces.push(rest[..open].to_owned());
         pieces.push(rest[open..end].to_owned());
         rest = &rest[end..];

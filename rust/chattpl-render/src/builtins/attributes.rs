@@ -62,8 +62,7 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
                     | "__mul__"
                     | "__rmod__"
                     | "__rmul__"
-            ) || matches!(object, Value::Markup(_))
-                && matches!(name, "__html__" | "__html_format__" | "__radd__")
+            ) || matches!(object, Value::Markup(_)) && matches!(name, "__html__" | "__html_format__" | "__radd__")
         }
         Value::List(_) => matches!(
             name,
@@ -107,38 +106,26 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
                 | "__ror__"
                 | "__setitem__"
         ),
-        Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => {
-            is_number_dunder(name) || is_int_dunder(name)
-        }
+        Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => is_number_dunder(name) || is_int_dunder(name),
         Value::Float(..) => is_number_dunder(name) || name == "__getformat__",
         Value::None(_) => name == "__bool__",
-        Value::Iter(_) => matches!(
-            name,
-            "__iter__" | "__next__" | "__del__" | "__name__" | "__qualname__"
-        ),
-        Value::Range(_) => matches!(
-            name,
-            "__bool__" | "__contains__" | "__getitem__" | "__iter__" | "__len__" | "__reversed__"
-        ),
+        Value::Iter(_) => matches!(name, "__iter__" | "__next__" | "__del__" | "__name__" | "__qualname__"),
+        Value::Range(_) => {
+            matches!(name, "__bool__" | "__contains__" | "__getitem__" | "__iter__" | "__len__" | "__reversed__")
+        }
         Value::View(view) => {
             matches!(name, "__iter__" | "__len__" | "__reversed__")
                 || view.kind != ViewKind::Values && is_set_dunder(name)
         }
-        Value::Function(Function::SelfReference) => matches!(
-            name,
-            "__getitem__" | "__weakref__" | "_TemplateReference__context"
-        ),
+        Value::Function(Function::SelfReference) => {
+            matches!(name, "__getitem__" | "__weakref__" | "_TemplateReference__context")
+        }
         Value::Function(Function::Cycler) => matches!(name, "__next__" | "__weakref__"),
         Value::Function(Function::Dict) => matches!(name, "__call__" | "__weakref__"),
-        Value::Method(bound) if bound.type_name() == "builtin_function_or_method" => matches!(
-            name,
-            "__call__"
-                | "__module__"
-                | "__name__"
-                | "__qualname__"
-                | "__self__"
-                | "__text_signature__"
-        ),
+        Value::Method(bound) if bound.type_name() == "builtin_function_or_method" => {
+            matches!(name, "__call__" | "__module__" | "__name__" | "__qualname__" | "__self__" | "__text_signature__")
+        }
+        Value::Function(Function::DictFromKeys) => is_function_dunder(name) || matches!(name, "__func__" | "__self__"),
         Value::Method(bound) if bound.type_name() == "method" => {
             is_function_dunder(name) || matches!(name, "__func__" | "__self__")
         }
@@ -182,10 +169,7 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
 }
 
 fn has_instance_dict(object: Value<'_>) -> bool {
-    matches!(
-        object,
-        Value::Loop(_) | Value::Macro(_) | Value::Function(_) | Value::Cycler(_) | Value::Joiner(_)
-    )
+    matches!(object, Value::Loop(_) | Value::Macro(_) | Value::Function(_) | Value::Cycler(_) | Value::Joiner(_))
 }
 
 fn is_set_dunder(name: &str) -> bool {
@@ -326,16 +310,8 @@ pub(crate) fn get<'r>(vm: &mut Vm<'r>, object: Value<'r>, name: &str) -> Result<
             match name {
                 "name" => Some(function.name.as_deref().map_or(Value::NONE, Value::str)),
                 "arguments" => {
-                    let names: Vec<Value<'r>> = function
-                        .params
-                        .iter()
-                        .map(|(name, _)| Value::str(name))
-                        .collect();
-                    Some(Value::tuple(
-                        vm.arena,
-                        vm.arena.alloc_slice_copy(&names),
-                        crate::origin::COMPUTED,
-                    ))
+                    let names: Vec<Value<'r>> = function.params.iter().map(|(name, _)| Value::str(name)).collect();
+                    Some(Value::tuple(vm.arena, vm.arena.alloc_slice_copy(&names), crate::origin::COMPUTED))
                 }
                 "catch_kwargs" => Some(Value::bool(function.kwargs.is_some())),
                 "catch_varargs" => Some(Value::bool(function.varargs.is_some())),
@@ -381,19 +357,13 @@ pub(crate) fn get<'r>(vm: &mut Vm<'r>, object: Value<'r>, name: &str) -> Result<
             "list" => Some(seq.items[1]),
             _ => None,
         },
-        Value::Function(Function::Dict) if name == "fromkeys" => {
-            Some(Value::Function(Function::DictFromKeys))
-        }
+        Value::Function(Function::Dict) if name == "fromkeys" => Some(Value::Function(Function::DictFromKeys)),
         _ => None,
     })
 }
 
 /// An attribute of `loop`; `None` where it has none of that name.
-pub(crate) fn of_loop<'r>(
-    vm: &mut Vm<'r>,
-    this: &'r crate::value::Loop<'r>,
-    name: &str,
-) -> Result<Option<Value<'r>>> {
+pub(crate) fn of_loop<'r>(vm: &mut Vm<'r>, this: &'r crate::value::Loop<'r>, name: &str) -> Result<Option<Value<'r>>> {
     let index0 = this.index0.get();
     Ok(Some(match name {
         "index0" => Value::int(index0),
@@ -407,9 +377,7 @@ pub(crate) fn of_loop<'r>(
         "depth" => Value::int(this.depth0 + 1),
         "previtem" if index0 == 0 => no_item(vm, "there is no previous item"),
         "previtem" => this.previous(),
-        "nextitem" => this
-            .peek(vm)?
-            .unwrap_or_else(|| no_item(vm, "there is no next item")),
+        "nextitem" => this.peek(vm)?.unwrap_or_else(|| no_item(vm, "there is no next item")),
         _ => return Ok(None),
     }))
 }

@@ -42,12 +42,7 @@ enum Then<'r> {
 
 impl<'r> Callback<'r> {
     fn attribute(path: Path<'r>, ignore_case: bool) -> Self {
-        Callback {
-            path,
-            default: None,
-            ignore_case,
-            then: Then::Nothing,
-        }
+        Callback { path, default: None, ignore_case, then: Then::Nothing }
     }
 
     /// The result for one element.
@@ -82,9 +77,7 @@ fn unknown<'r>(vm: &Vm<'r>, kind: &str, name: Value<'r>) -> RenderError {
     let mut message = format!("No {kind} named {}.", name.repr_text(vm.arena));
     if let Value::Undefined(undefined) = name {
         let why = undefined.message(vm.arena);
-        message.push_str(&format!(
-            " ({why}; did you forget to quote the callable name?)"
-        ));
+        message.push_str(&format!(" ({why}; did you forget to quote the callable name?)"));
     }
     RenderError::new(ErrorClass::TemplateRuntimeError, message)
 }
@@ -107,12 +100,7 @@ fn path_parts<'r>(attribute: &'r str) -> Vec<Value<'r>> {
     attribute.split('.').map(part).collect()
 }
 
-pub(crate) fn apply<'r>(
-    vm: &mut Vm<'r>,
-    filter: Filter,
-    input: Value<'r>,
-    args: Args<'r>,
-) -> Result<Value<'r>> {
+pub(crate) fn apply<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     match filter {
         Filter::List => {
             let [] = args.bind("sync_do_list", [], 0, 1)?;
@@ -150,18 +138,13 @@ pub(crate) fn apply<'r>(
 fn first<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [] = args.bind("sync_do_first", [], 0, 2)?;
     let item = input.iterate()?.next(vm)?;
-    Ok(item
-        .unwrap_or_else(|| Value::undefined_hint(vm.arena, "No first item, sequence was empty.")))
+    Ok(item.unwrap_or_else(|| Value::undefined_hint(vm.arena, "No first item, sequence was empty.")))
 }
 
 fn last<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [] = args.bind("do_last", [], 0, 2)?;
     let item = reversed(vm, input)?.first().copied();
-    Ok(
-        item.unwrap_or_else(|| {
-            Value::undefined_hint(vm.arena, "No last item, sequence was empty.")
-        }),
-    )
+    Ok(item.unwrap_or_else(|| Value::undefined_hint(vm.arena, "No last item, sequence was empty.")))
 }
 
 /// The elements back to front, where the type supports `reversed`.
@@ -208,11 +191,7 @@ fn join<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
     let text_of = |vm: &mut Vm<'r>, value: Value<'r>| {
         let str = value.to_str(vm.arena);
         let escaped = escape && !matches!(value, Value::Markup(_));
-        let str = if escaped {
-            filters::escape_str(vm, str)
-        } else {
-            str
-        };
+        let str = if escaped { filters::escape_str(vm, str) } else { str };
         vm.used(str)
     };
     let strs: Vec<Str<'r>> = items.iter().map(|item| text_of(vm, *item)).collect();
@@ -228,20 +207,10 @@ fn items<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<
         Value::Dict(dict) => IterState::Dict(dict, ViewKind::Items, 0),
         _ => {
             let message = "Can only get item pairs from a mapping.";
-            return Ok(generator(
-                vm,
-                "do_items",
-                COMPUTED,
-                Generator::Fails(ErrorClass::TypeError, message),
-            ));
+            return Ok(generator(vm, "do_items", COMPUTED, Generator::Fails(ErrorClass::TypeError, message)));
         }
     };
-    Ok(generator(
-        vm,
-        "do_items",
-        input.source(vm.arena),
-        Generator::Plain(state),
-    ))
+    Ok(generator(vm, "do_items", input.source(vm.arena), Generator::Plain(state)))
 }
 
 fn generator<'r>(vm: &Vm<'r>, name: &'static str, source: u32, state: Generator<'r>) -> Value<'r> {
@@ -255,9 +224,7 @@ fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let by_value = match by {
         None | Some("key") => false,
         Some("value") => true,
-        Some(_) => {
-            return filter_argument_error("You can only sort by either \"key\" or \"value\"")
-        }
+        Some(_) => return filter_argument_error("You can only sort by either \"key\" or \"value\""),
     };
     let Value::Dict(dict) = input else {
         return Err(filters::no_method(vm, input, "items"));
@@ -267,11 +234,7 @@ fn dictsort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let mut keyed = Vec::with_capacity(dict.entries.len());
     for (name, value) in dict.entries {
         let sort_key = key.apply(vm, if by_value { *value } else { *name })?;
-        let pair = Value::tuple(
-            vm.arena,
-            vm.arena.alloc_slice_copy(&[*name, *value]),
-            dict.source,
-        );
+        let pair = Value::tuple(vm.arena, vm.arena.alloc_slice_copy(&[*name, *value]), dict.source);
         keyed.push((sort_key, pair));
     }
     sort_by_key(vm, &mut keyed, reverse)?;
@@ -285,17 +248,12 @@ fn sort<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
     let paths: Vec<Path<'r>> = match attribute.and_then(Value::as_str) {
         Some(str) => {
             let flat = str.flat(vm.arena);
-            flat.split(',')
-                .map(|part| &*vm.arena.alloc_slice_copy(&path_parts(part)))
-                .collect()
+            flat.split(',').map(|part| &*vm.arena.alloc_slice_copy(&path_parts(part))).collect()
         }
         None => vec![path(vm, attribute)],
     };
     let ignore_case = !case_sensitive.is_some_and(|value| value.truthy());
-    let callbacks: Vec<Callback<'r>> = paths
-        .into_iter()
-        .map(|path| Callback::attribute(path, ignore_case))
-        .collect();
+    let callbacks: Vec<Callback<'r>> = paths.into_iter().map(|path| Callback::attribute(path, ignore_case)).collect();
     let items = input.iterate()?.collect(vm)?;
     let reverse = reverse.map_or(Ok(0), c_int)? != 0;
     let mut keyed = Vec::new();
@@ -319,15 +277,8 @@ fn extreme<'r>(
     wanted: std::cmp::Ordering,
 ) -> Result<Value<'r>> {
     let [case_sensitive, attribute] = args.bind(name, ["case_sensitive", "attribute"], 0, 2)?;
-    let callback = Callback::attribute(
-        path(vm, attribute),
-        !case_sensitive.is_some_and(|value| value.truthy()),
-    );
-    let symbol = if wanted == std::cmp::Ordering::Less {
-        "<"
-    } else {
-        ">"
-    };
+    let callback = Callback::attribute(path(vm, attribute), !case_sensitive.is_some_and(|value| value.truthy()));
+    let symbol = if wanted == std::cmp::Ordering::Less { "<" } else { ">" };
     let mut best: Option<(Value<'r>, Value<'r>)> = None;
     let mut iter = input.iterate()?;
     while let Some(item) = iter.next(vm)? {
@@ -362,22 +313,14 @@ fn sum<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
 }
 
 fn unique<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let [case_sensitive, attribute] =
-        args.bind("sync_do_unique", ["case_sensitive", "attribute"], 0, 2)?;
-    let key = Callback::attribute(
-        path(vm, attribute),
-        !case_sensitive.is_some_and(|value| value.truthy()),
-    );
+    let [case_sensitive, attribute] = args.bind("sync_do_unique", ["case_sensitive", "attribute"], 0, 2)?;
+    let key = Callback::attribute(path(vm, attribute), !case_sensitive.is_some_and(|value| value.truthy()));
     let key: &'r Callback<'r> = vm.arena.alloc(key);
     let source = input.source(vm.arena);
     let state = match input.iterate() {
         Ok(iter) => {
             let seen = bumpalo::collections::Vec::new_in(vm.arena);
-            Generator::Unique {
-                input: iter,
-                key,
-                seen,
-            }
+            Generator::Unique { input: iter, key, seen }
         }
         Err(_) => Generator::NotIterable(input),
     };
@@ -390,18 +333,8 @@ fn groupby<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     let path = path(vm, attribute);
     let default = default.filter(|value| !value.is_none());
     let ignore_case = !case_sensitive.is_some_and(|value| value.truthy());
-    let key = Callback {
-        path,
-        default,
-        ignore_case,
-        then: Then::Nothing,
-    };
-    let shown = Callback {
-        path,
-        default,
-        ignore_case: false,
-        then: Then::Nothing,
-    };
+    let key = Callback { path, default, ignore_case, then: Then::Nothing };
+    let shown = Callback { path, default, ignore_case: false, then: Then::Nothing };
     let mut keyed = Vec::new();
     for item in input.iterate()?.collect(vm)? {
         keyed.push((key.apply(vm, item)?, item));
@@ -411,17 +344,10 @@ fn groupby<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     let source = input.source(vm.arena);
     let mut rest = keyed.as_slice();
     while let Some((group_key, group_first)) = rest.first().copied() {
-        let count = rest
-            .iter()
-            .take_while(|(key, _)| equal(vm.arena, *key, group_key))
-            .count();
+        let count = rest.iter().take_while(|(key, _)| equal(vm.arena, *key, group_key)).count();
         let members: Vec<Value<'r>> = rest[..count].iter().map(|(_, item)| *item).collect();
         let members = vm.list_from(&members, source);
-        let grouper = if ignore_case {
-            shown.apply(vm, group_first)?
-        } else {
-            group_key
-        };
+        let grouper = if ignore_case { shown.apply(vm, group_first)? } else { group_key };
         let pair = vm.arena.alloc_slice_copy(&[grouper, members]);
         let mut pair = Seq::new(pair, source);
         pair.grouped = true;
@@ -435,10 +361,7 @@ fn reverse<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     let [] = args.bind("do_reverse", [], 0, 1)?;
     let source = input.source(vm.arena);
     if let Some(str) = input.as_str() {
-        return Ok(wrap(
-            matches!(input, Value::Markup(_)),
-            text::reverse(vm, str)?,
-        ));
+        return Ok(wrap(matches!(input, Value::Markup(_)), text::reverse(vm, str)?));
     }
     let type_name = match input {
         Value::List(_) => "list_reverseiterator",
@@ -466,12 +389,7 @@ fn reverse<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
     }
     let items = vm.arena.alloc_slice_copy(&items);
     let state = Generator::Plain(IterState::Slice(items, 0));
-    let object = IterObject {
-        type_name,
-        name: "",
-        source,
-        state: state.into(),
-    };
+    let object = IterObject { type_name, name: "", source, state: state.into() };
     Ok(Value::Iter(vm.arena.alloc(object)))
 }
 
@@ -485,11 +403,8 @@ pub(crate) struct Rows<'r> {
 }
 
 fn rows<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>, sliced: bool) -> Result<Value<'r>> {
-    let (name, params) = if sliced {
-        ("sync_do_slice", ["slices", "fill_with"])
-    } else {
-        ("do_batch", ["linecount", "fill_with"])
-    };
+    let (name, params) =
+        if sliced { ("sync_do_slice", ["slices", "fill_with"]) } else { ("do_batch", ["linecount", "fill_with"]) };
     let [count, fill] = args.bind(name, params, 1, 1)?;
     let rows: &'r Rows<'r> = vm.arena.alloc(Rows {
         input,
@@ -505,11 +420,7 @@ impl<'r> Rows<'r> {
     /// All the lists.
     pub fn make(&self, vm: &mut Vm<'r>) -> Result<&'r [Value<'r>]> {
         let items: &'r [Value<'r>] = self.input.iterate()?.collect(vm)?.into_bump_slice();
-        let rows = if self.sliced {
-            self.slice(vm, items)?
-        } else {
-            self.batch(vm, items)?
-        };
+        let rows = if self.sliced { self.slice(vm, items)? } else { self.batch(vm, items)? };
         Ok(vm.arena.alloc_slice_copy(&rows))
     }
 
@@ -578,63 +489,31 @@ fn map<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
         }
         Err(message) => Generator::Fails(ErrorClass::FilterArgumentError, message),
     };
-    Ok(generator(
-        vm,
-        name,
-        source,
-        if input.truthy() {
-            state
-        } else {
-            Generator::Done
-        },
-    ))
+    Ok(generator(vm, name, source, if input.truthy() { state } else { Generator::Done }))
 }
 
 fn map_callback<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> std::result::Result<Callback<'r>, &'r str> {
-    let keyword = |name: &str| {
-        args.keywords()
-            .find(|(key, _)| *key == name)
-            .map(|(_, value)| value)
-    };
+    let keyword = |name: &str| args.keywords().find(|(key, _)| *key == name).map(|(_, value)| value);
     if let (true, Some(attribute)) = (args.positional.is_empty(), keyword("attribute")) {
-        let other = args
-            .names
-            .iter()
-            .find(|name| !matches!(**name, "attribute" | "default"));
+        let other = args.names.iter().find(|name| !matches!(**name, "attribute" | "default"));
         if let Some(other) = other {
-            let message = format!(
-                "Unexpected keyword argument {}",
-                crate::pytext::repr_str(other)
-            );
+            let message = format!("Unexpected keyword argument {}", crate::pytext::repr_str(other));
             return Err(vm.arena.alloc_str(&message));
         }
         let default = keyword("default").filter(|value| !value.is_none());
         let path = path(vm, Some(attribute));
-        return Ok(Callback {
-            path,
-            default,
-            ignore_case: false,
-            then: Then::Nothing,
-        });
+        return Ok(Callback { path, default, ignore_case: false, then: Then::Nothing });
     }
     let Some((name, rest)) = args.positional.split_first() else {
         return Err("map requires a filter argument");
     };
-    let args = Args {
-        positional: rest,
-        ..args
-    };
+    let args = Args { positional: rest, ..args };
     let text = name.as_str().map_or("", |str| str.flat(vm.arena));
     let then = match Filter::by_name(text) {
         Some(filter) => Then::Filter(filter, args),
         None => Then::Unknown("filter", *name),
     };
-    Ok(Callback {
-        path: &[],
-        default: None,
-        ignore_case: false,
-        then,
-    })
+    Ok(Callback { path: &[], default: None, ignore_case: false, then })
 }
 
 fn select<'r>(
@@ -661,10 +540,7 @@ fn select<'r>(
     let then = match rest.split_first() {
         None => Then::Nothing,
         Some((test, rest)) => {
-            let args = Args {
-                positional: rest,
-                ..args
-            };
+            let args = Args { positional: rest, ..args };
             let text = test.as_str().map_or("", |str| str.flat(vm.arena));
             match Test::by_name(text) {
                 Some(test) => Then::Test(test, args),
@@ -673,12 +549,7 @@ fn select<'r>(
         }
     };
     let path = path(vm, attribute);
-    let callback: &'r Callback<'r> = vm.arena.alloc(Callback {
-        path,
-        default: None,
-        ignore_case: false,
-        then,
-    });
+    let callback: &'r Callback<'r> = vm.arena.alloc(Callback { path, default: None, ignore_case: false, then });
     let state = match input.iterate() {
         Ok(iter) => Generator::Select(iter, callback, wanted),
         Err(_) => Generator::NotIterable(input),

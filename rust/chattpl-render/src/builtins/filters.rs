@@ -10,9 +10,7 @@ use chattpl_syntax::ast::CompareOp;
 use crate::error::{type_error, ErrorClass, RenderError, Result};
 use crate::meter;
 use crate::origin::{is_data, Tag, COMPUTED, UNUSED};
-use crate::pytext::{
-    self, CaseOp, IndentOptions, Piece, Side, Toward, UrlPart, UrlizeOptions, WrapOptions,
-};
+use crate::pytext::{self, CaseOp, IndentOptions, Piece, Side, Toward, UrlPart, UrlizeOptions, WrapOptions};
 use crate::value::build::StrBuilder;
 use crate::value::dict::DictBuilder;
 use crate::value::{Str, Value};
@@ -95,12 +93,7 @@ filters! {
 }
 
 /// `input|filter(args)`.
-pub(crate) fn apply<'r>(
-    vm: &mut Vm<'r>,
-    filter: Filter,
-    input: Value<'r>,
-    args: Args<'r>,
-) -> Result<Value<'r>> {
+pub(crate) fn apply<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     vm.charge(2)?;
     match filter {
         Filter::Default => default(input, args),
@@ -165,14 +158,8 @@ pub(crate) fn function_name(filter: Filter) -> String {
         Filter::Escape => "markupsafe.escape()".to_owned(),
         Filter::String => "markupsafe.soft_str()".to_owned(),
         Filter::Safe => "jinja2.filters.do_mark_safe()".to_owned(),
-        Filter::ToJson => format!(
-            "transformers.utils.chat_template_utils.{}()",
-            local("tojson")
-        ),
-        _ => format!(
-            "jinja2.filters.do_{}()",
-            format!("{filter:?}").to_lowercase()
-        ),
+        Filter::ToJson => format!("transformers.utils.chat_template_utils.{}()", local("tojson")),
+        _ => format!("jinja2.filters.do_{}()", format!("{filter:?}").to_lowercase()),
     }
 }
 
@@ -195,11 +182,7 @@ pub(crate) fn filter_argument_error<T>(message: impl Into<String>) -> Result<T> 
 fn default<'r>(input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let [value, boolean] = args.bind("do_default", ["default_value", "boolean"], 0, 1)?;
     let replaced = input.is_undefined() || boolean.is_some_and(|value| value.truthy()) && !input.truthy();
-    Ok(if replaced {
-        value.unwrap_or(Value::str(""))
-    } else {
-        input
-    })
+    Ok(if replaced { value.unwrap_or(Value::str("")) } else { input })
 }
 
 fn trim<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
@@ -227,12 +210,7 @@ pub(crate) fn len<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Result<i64> {
         Value::Range(range) => range.len(),
         Value::Undefined(_) | Value::Missing => 0,
         Value::Loop(this) => this.len(vm)?,
-        other => {
-            return type_error(format!(
-                "object of type '{}' has no len()",
-                other.type_name()
-            ))
-        }
+        other => return type_error(format!("object of type '{}' has no len()", other.type_name())),
     })
 }
 
@@ -243,9 +221,7 @@ pub(crate) fn c_function(name: &str, args: Args<'_>) -> Result<()> {
     }
     if !args.positional.is_empty() {
         let given = args.positional.len() + 1;
-        return type_error(format!(
-            "{name}() takes exactly one argument ({given} given)"
-        ));
+        return type_error(format!("{name}() takes exactly one argument ({given} given)"));
     }
     Ok(())
 }
@@ -256,13 +232,7 @@ fn length<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
     Ok(Value::Int(count, input.source(vm.arena)))
 }
 
-fn case<'r>(
-    vm: &mut Vm<'r>,
-    input: Value<'r>,
-    args: Args<'r>,
-    name: &str,
-    op: CaseOp,
-) -> Result<Value<'r>> {
+fn case<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>, name: &str, op: CaseOp) -> Result<Value<'r>> {
     let [] = args.bind(name, [], 0, 1)?;
     let str = input.to_str(vm.arena);
     Ok(wrap(is_markup(input), text::change_case(vm, str, op)?))
@@ -284,23 +254,13 @@ fn replace<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
         Some(Value::Bool(count, _)) => Some(count.into()),
         Some(other) => {
             let name = other.type_name();
-            return type_error(format!(
-                "'{name}' object cannot be interpreted as an integer"
-            ));
+            return type_error(format!("'{name}' object cannot be interpreted as an integer"));
         }
     };
     let escape = vm.escaping() && (is_markup(old) || is_markup(new) && !is_markup(input));
     let markup = vm.escaping() && (escape || is_markup(input));
-    let str = if escape {
-        escaped(vm, input)
-    } else {
-        input.to_str(vm.arena)
-    };
-    let new = if markup {
-        escaped(vm, new)
-    } else {
-        new.to_str(vm.arena)
-    };
+    let str = if escape { escaped(vm, input) } else { input.to_str(vm.arena) };
+    let new = if markup { escaped(vm, new) } else { new.to_str(vm.arena) };
     let (old, new) = (old.to_str(vm.arena), vm.used(new));
     Ok(wrap(markup, text::replace(vm, str, old, new, count)?))
 }
@@ -323,9 +283,7 @@ fn indent<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
             Value::Tuple(_) => ops::add(vm, input, Value::str("\n")),
             other => {
                 let name = other.type_name();
-                type_error(format!(
-                    "unsupported operand type(s) for +=: '{name}' and 'str'"
-                ))
+                type_error(format!("unsupported operand type(s) for +=: '{name}' and 'str'"))
             }
         };
     };
@@ -335,25 +293,16 @@ fn indent<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
     };
     let flat = str.flat(vm.arena);
     let lines = memchr::memchr_iter(b'\n', flat.as_bytes()).count() + 1;
-    vm.reserve(
-        flat.len()
-            .saturating_add(lines.saturating_mul(indention.len() + 64)),
-    )?;
+    vm.reserve(flat.len().saturating_add(lines.saturating_mul(indention.len() + 64)))?;
     let pieces = pytext::indent(flat, indention.flat(vm.arena), options);
-    Ok(wrap(
-        is_markup(input),
-        text::from_pieces(vm, str, &pieces, indention),
-    ))
+    Ok(wrap(is_markup(input), text::from_pieces(vm, str, &pieces, indention)))
 }
 
 /// A string with HTML's special characters escaped.
 pub(crate) fn escape_str<'r>(vm: &Vm<'r>, str: Str<'r>) -> Str<'r> {
     let flat = str.flat(vm.arena);
     meter::read(flat.len());
-    if !flat
-        .bytes()
-        .any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\''))
-    {
+    if !flat.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\'')) {
         return str;
     }
     let mut out = StrBuilder::new(vm.arena);
@@ -363,12 +312,7 @@ pub(crate) fn escape_str<'r>(vm: &Vm<'r>, str: Str<'r>) -> Str<'r> {
     out.finish()
 }
 
-fn escape<'r>(
-    vm: &mut Vm<'r>,
-    filter: Filter,
-    input: Value<'r>,
-    args: Args<'r>,
-) -> Result<Value<'r>> {
+fn escape<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     let name = match filter {
         Filter::Escape => "escape",
         _ => "do_forceescape",
@@ -384,16 +328,13 @@ fn escape<'r>(
 
 fn format<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
     if !args.positional.is_empty() && !args.values.is_empty() {
-        return filter_argument_error(
-            "can't handle positional and keyword arguments at the same time",
-        );
+        return filter_argument_error("can't handle positional and keyword arguments at the same time");
     }
     let operand = if args.values.is_empty() {
         Value::tuple(vm.arena, args.positional, COMPUTED)
     } else {
         let mut dict = DictBuilder::new(vm.arena, args.names.len());
-        args.keywords()
-            .for_each(|(name, value)| dict.insert(Value::str(name), value));
+        args.keywords().for_each(|(name, value)| dict.insert(Value::str(name), value));
         Value::Dict(dict.finish(COMPUTED))
     };
     let format = soft_str(vm, input);
@@ -402,16 +343,12 @@ fn format<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
 
 pub(crate) fn index(value: Value<'_>) -> Result<i64> {
     match value {
-        Value::BigInt(..) => Err(RenderError::new(
-            ErrorClass::OverflowError,
-            "Python int too large to convert to C ssize_t",
-        )),
+        Value::BigInt(..) => {
+            Err(RenderError::new(ErrorClass::OverflowError, "Python int too large to convert to C ssize_t"))
+        }
         Value::Int(value, _) => Ok(value),
         Value::Bool(value, _) => Ok(value.into()),
-        other => type_error(format!(
-            "'{}' object cannot be interpreted as an integer",
-            other.type_name()
-        )),
+        other => type_error(format!("'{}' object cannot be interpreted as an integer", other.type_name())),
     }
 }
 
@@ -430,14 +367,9 @@ fn truncate<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let killwords = killwords.is_some_and(|value| value.truthy());
     let length = length.unwrap_or(Value::int(255));
     let end = end.unwrap_or(Value::str("..."));
-    let leeway = leeway
-        .filter(|value| !value.is_none())
-        .unwrap_or(Value::int(5));
+    let leeway = leeway.filter(|value| !value.is_none()).unwrap_or(Value::int(5));
     let end_length = Value::int(len(vm, end)?);
-    for (name, value, least) in [
-        ("length", length, end_length),
-        ("leeway", leeway, Value::int(0)),
-    ] {
+    for (name, value, least) in [("length", length, end_length), ("leeway", leeway, Value::int(0))] {
         if !vm.compare(CompareOp::Ge, value, least)? {
             let (least, value) = (least.to_str(vm.arena), value.to_str(vm.arena));
             let (least, value) = (least.flat(vm.arena), value.flat(vm.arena));
@@ -467,28 +399,16 @@ fn truncate<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
 }
 
 fn wordwrap<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let params = [
-        "width",
-        "break_long_words",
-        "wrapstring",
-        "break_on_hyphens",
-    ];
-    let [width, break_long_words, wrapstring, break_on_hyphens] =
-        args.bind("do_wordwrap", params, 0, 2)?;
-    let wrapstring = wrapstring
-        .filter(|value| !value.is_none())
-        .unwrap_or(Value::str("\n"));
+    let params = ["width", "break_long_words", "wrapstring", "break_on_hyphens"];
+    let [width, break_long_words, wrapstring, break_on_hyphens] = args.bind("do_wordwrap", params, 0, 2)?;
+    let wrapstring = wrapstring.filter(|value| !value.is_none()).unwrap_or(Value::str("\n"));
     let Some(separator) = wrapstring.as_str() else {
         return Err(no_method(vm, wrapstring, "join"));
     };
     let Some(str) = input.as_str() else {
         return Err(no_method(vm, input, "splitlines"));
     };
-    let str = if is_markup(wrapstring) && !is_markup(input) {
-        escape_str(vm, str)
-    } else {
-        str
-    };
+    let str = if is_markup(wrapstring) && !is_markup(input) { escape_str(vm, str) } else { str };
     if str.is_empty() {
         return Ok(wrap(is_markup(wrapstring), str));
     }
@@ -500,10 +420,7 @@ fn wordwrap<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Val
     let words = pytext::wordcount(str.flat(vm.arena));
     vm.reserve(str.len() * 4 + words * 512)?;
     let pieces = pytext::wordwrap(str.flat(vm.arena), options, separator.flat(vm.arena))?;
-    Ok(wrap(
-        is_markup(wrapstring),
-        text::from_pieces(vm, str, &pieces, separator),
-    ))
+    Ok(wrap(is_markup(wrapstring), text::from_pieces(vm, str, &pieces, separator)))
 }
 
 /// The width of a line, which need not be a whole number.
@@ -529,10 +446,9 @@ pub(crate) fn no_method<'r>(vm: &Vm<'r>, value: Value<'r>, name: &str) -> Render
         // Namespaces raise with the name alone.
         Value::Namespace(namespace) => match namespace.get(vm.arena, name) {
             None => RenderError::new(ErrorClass::AttributeError, name),
-            Some(value) => RenderError::new(
-                ErrorClass::TypeError,
-                format!("'{}' object is not callable", value.type_name()),
-            ),
+            Some(value) => {
+                RenderError::new(ErrorClass::TypeError, format!("'{}' object is not callable", value.type_name()))
+            }
         },
         other => RenderError::new(
             ErrorClass::AttributeError,
@@ -576,13 +492,7 @@ fn urlencode<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Va
 }
 
 fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let params = [
-        "trim_url_limit",
-        "nofollow",
-        "target",
-        "rel",
-        "extra_schemes",
-    ];
+    let params = ["trim_url_limit", "nofollow", "target", "rel", "extra_schemes"];
     let [limit, nofollow, target, rel, extra] = args.bind("do_urlize", params, 0, 2)?;
     let mut rels: Vec<String> = match rel {
         None | Some(Value::None(_)) => Vec::new(),
@@ -593,10 +503,7 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
             };
             let flat = str.flat(vm.arena);
             let words = pytext::split_whitespace(flat, None, pytext::Direction::FromLeft);
-            words
-                .into_iter()
-                .map(|word| flat[word].to_owned())
-                .collect()
+            words.into_iter().map(|word| flat[word].to_owned()).collect()
         }
     };
     rels.push("noopener".to_owned());
@@ -611,9 +518,7 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
             let scheme = pattern_input(scheme)?.flat(vm.arena);
             if !pytext::is_uri_scheme(scheme) {
                 let scheme = pytext::repr_str(scheme);
-                return filter_argument_error(format!(
-                    "{scheme} is not a valid URI scheme prefix."
-                ));
+                return filter_argument_error(format!("{scheme} is not a valid URI scheme prefix."));
             }
             schemes.push(scheme.to_owned());
         }
@@ -626,32 +531,20 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
             Err(_) => (None, Some(value)),
         },
     };
-    let target = target
-        .filter(|value| value.truthy())
-        .map(|value| value.to_str(vm.arena).flat(vm.arena));
+    let target = target.filter(|value| value.truthy()).map(|value| value.to_str(vm.arena).flat(vm.arena));
     let escaped_rel = html_text(&rels.join(" "));
     let escaped_target = html_text(target.unwrap_or(""));
     let schemes: Vec<&str> = schemes.iter().map(String::as_str).collect();
-    let options = UrlizeOptions {
-        trim_url_limit: limit,
-        rel: &escaped_rel,
-        target: &escaped_target,
-        extra_schemes: &schemes,
-    };
+    let options =
+        UrlizeOptions { trim_url_limit: limit, rel: &escaped_rel, target: &escaped_target, extra_schemes: &schemes };
     let str = input.to_str(vm.arena);
     let words = pytext::wordcount(str.flat(vm.arena));
     let link = escaped_rel.len() + escaped_target.len() + 64;
     vm.reserve(str.len() * 4 + words.saturating_mul(link))?;
     vm.charge((words as u64).saturating_mul(schemes.len() as u64 + 1))?;
-    let escaped = if is_markup(input) {
-        str
-    } else {
-        escape_str(vm, str)
-    };
+    let escaped = if is_markup(input) { str } else { escape_str(vm, str) };
     let pieces = pytext::urlize(escaped.flat(vm.arena), &options);
-    let linked = pieces
-        .iter()
-        .any(|piece| matches!(piece, Piece::Inserted(_)));
+    let linked = pieces.iter().any(|piece| matches!(piece, Piece::Inserted(_)));
     if let (Some(limit), true) = (bad_limit, linked) {
         vm.compare(CompareOp::Gt, Value::int(0), limit)?;
     }
@@ -663,10 +556,7 @@ fn urlize<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value
 fn pattern_input<'r>(value: Value<'r>) -> Result<Str<'r>> {
     match value.as_str() {
         Some(str) => Ok(str),
-        None => type_error(format!(
-            "expected string or bytes-like object, got '{}'",
-            value.type_name()
-        )),
+        None => type_error(format!("expected string or bytes-like object, got '{}'", value.type_name())),
     }
 }
 
@@ -696,9 +586,7 @@ fn xmlattr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
         let name = pattern_input(*key)?;
         if pytext::is_invalid_attribute_name(name.flat(vm.arena)) {
             let name = key.repr_text(vm.arena);
-            return crate::error::value_error(format!(
-                "Invalid character in attribute name: {name}"
-            ));
+            return crate::error::value_error(format!("Invalid character in attribute name: {name}"));
         }
         let (name, value) = (escaped(vm, *key), escaped(vm, *value));
         let pair = [name, Str::computed("=\""), value, Str::computed("\"")];
@@ -723,28 +611,19 @@ fn filesizeformat<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Resu
         return type_error(float_message(input));
     };
     let text = pytext::filesizeformat(bytes, binary.is_some_and(|value| value.truthy()))?;
-    Ok(Value::Str(Str::tagged(
-        vm.arena.alloc_str(&text),
-        computed_tag(source),
-    )))
+    Ok(Value::Str(Str::tagged(vm.arena.alloc_str(&text), computed_tag(source))))
 }
 
 fn computed_tag(source: u32) -> Tag {
     if is_data(source) {
-        Tag {
-            source,
-            message: UNUSED,
-        }
+        Tag { source, message: UNUSED }
     } else {
         Tag::COMPUTED
     }
 }
 
 pub(crate) fn float_message(value: Value<'_>) -> String {
-    format!(
-        "float() argument must be a string or a real number, not '{}'",
-        value.type_name()
-    )
+    format!("float() argument must be a string or a real number, not '{}'", value.type_name())
 }
 
 /// `float(value)`; `None` where Python raises `TypeError` or `ValueError`.
@@ -773,18 +652,14 @@ fn int<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
     let parsed = match input {
         Value::Str(str) | Value::Markup(str) => {
             let base = base.map_or(Ok(10), index);
-            base.ok()
-                .and_then(|base| pytext::parse_int(str.flat(vm.arena), base).ok())
+            base.ok().and_then(|base| pytext::parse_int(str.flat(vm.arena), base).ok())
         }
         Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => {
             let big = crate::value::cmp::as_big(input).expect("an integer");
             return Ok(Value::big(vm.arena, big, source));
         }
         Value::Float(value, _) if value.is_infinite() => {
-            return Err(RenderError::new(
-                ErrorClass::OverflowError,
-                "cannot convert float infinity to integer",
-            ));
+            return Err(RenderError::new(ErrorClass::OverflowError, "cannot convert float infinity to integer"));
         }
         Value::Float(value, _) => pytext::PyInt::from_f64(value).ok(),
         _ => None,
@@ -824,11 +699,7 @@ fn round<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<
 }
 
 /// `round(value, precision)`.
-fn round_common<'r>(
-    vm: &mut Vm<'r>,
-    input: Value<'r>,
-    precision: Option<Value<'r>>,
-) -> Result<Value<'r>> {
+fn round_common<'r>(vm: &mut Vm<'r>, input: Value<'r>, precision: Option<Value<'r>>) -> Result<Value<'r>> {
     let source = input.source(vm.arena);
     let Some(value) = number(input) else {
         let name = input.type_name();
@@ -858,12 +729,7 @@ fn rounded_half_even(value: f64) -> f64 {
 }
 
 /// `ceil(value * 10**precision) / 10**precision`, or `floor`.
-fn round_toward<'r>(
-    vm: &mut Vm<'r>,
-    input: Value<'r>,
-    precision: Value<'r>,
-    toward: Toward,
-) -> Result<Value<'r>> {
+fn round_toward<'r>(vm: &mut Vm<'r>, input: Value<'r>, precision: Value<'r>, toward: Toward) -> Result<Value<'r>> {
     let source = input.source(vm.arena);
     if let (Some(value), Ok(precision)) = (number(input), index(precision)) {
         // It works with 10 to the power of the precision.
@@ -890,10 +756,7 @@ fn abs<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r
             let big = crate::value::cmp::as_big(input).expect("an integer");
             Ok(Value::big(vm.arena, num_traits::Signed::abs(&big), source))
         }
-        other => type_error(format!(
-            "bad operand type for abs(): '{}'",
-            other.type_name()
-        )),
+        other => type_error(format!("bad operand type for abs(): '{}'", other.type_name())),
     }
 }
 
@@ -902,9 +765,7 @@ fn attr<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
     let name = name.expect("required");
     vm.check_hashable(name)?;
     if name.as_str().is_none() {
-        return type_error(
-            "attribute name must be string, not '".to_owned() + name.type_name() + "'",
-        );
+        return type_error("attribute name must be string, not '".to_owned() + name.type_name() + "'");
     }
     vm.plain_attr(input, name)
 }

@@ -8,8 +8,8 @@ use super::text::ADDED;
 use crate::error::{type_error, value_error, ErrorClass, RenderError, Result};
 use crate::meter;
 use crate::pytext::{
-    self, Body, FieldPart, FieldSource, FormatArg, FormatDialect, FormatOutput, Formatted, Number,
-    PercentArgs, PercentOutput, PyInt,
+    self, Body, FieldPart, FieldSource, FormatArg, FormatDialect, FormatOutput, Formatted, Number, PercentArgs,
+    PercentOutput, PyInt,
 };
 use crate::value::build::StrBuilder;
 use crate::value::{Str, Value};
@@ -69,10 +69,9 @@ impl<'r> FormatArg for Arg<'r> {
         match (value.as_str(), number(value)) {
             (Some(str), _) => match pytext::parse_int(str.flat(self.arena), 10) {
                 Ok(value) => Ok(Some(value)),
-                Err(_) => value_error(format!(
-                    "invalid literal for int() with base 10: {}",
-                    value.repr_text(self.arena)
-                )),
+                Err(_) => {
+                    value_error(format!("invalid literal for int() with base 10: {}", value.repr_text(self.arena)))
+                }
             },
             (_, Some(Number::Float(value))) => Ok(Some(PyInt::from_f64(value)?)),
             (_, number) => Ok(number.and_then(|number| number.as_int())),
@@ -87,10 +86,7 @@ impl<'r> FormatArg for Arg<'r> {
         match (value.as_str(), number(value)) {
             (Some(str), _) => match pytext::parse_float(str.flat(self.arena)) {
                 Some(value) => Ok(Some(value)),
-                None => value_error(format!(
-                    "could not convert string to float: {}",
-                    value.repr_text(self.arena)
-                )),
+                None => value_error(format!("could not convert string to float: {}", value.repr_text(self.arena))),
             },
             (_, Some(Number::Float(value))) => Ok(Some(value)),
             (_, Some(number)) => match number.as_int() {
@@ -129,19 +125,11 @@ impl Arg<'_> {
 }
 
 /// Adds a formatted argument: unchanged text keeps its runs, anything else is the argument's.
-fn push_formatted<'r>(
-    vm: &Vm<'r>,
-    out: &mut StrBuilder<'r>,
-    value: Value<'r>,
-    formatted: &Formatted,
-) {
+fn push_formatted<'r>(vm: &Vm<'r>, out: &mut StrBuilder<'r>, value: Value<'r>, formatted: &Formatted) {
     let str = value.to_str(vm.arena);
     let source = value.source(vm.arena);
     let tag = if crate::origin::is_data(source) {
-        crate::origin::Tag {
-            source,
-            message: crate::origin::UNUSED,
-        }
+        crate::origin::Tag { source, message: crate::origin::UNUSED }
     } else {
         ADDED
     };
@@ -177,11 +165,7 @@ struct PercentValues<'a, 'r> {
 impl<'r> PercentValues<'_, 'r> {
     fn arg(&mut self, value: Value<'r>) -> Arg<'r> {
         Arg {
-            value: if self.escape {
-                escape_value(self.vm, value)
-            } else {
-                value
-            },
+            value: if self.escape { escape_value(self.vm, value) } else { value },
             helped: self.escape.then_some(value),
             escaping: false,
             arena: self.vm.arena,
@@ -234,11 +218,7 @@ fn key_error(key: &str) -> RenderError {
 /// Markup escapes what is put into it.
 fn escape_value<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Value<'r> {
     match value {
-        Value::Int(..)
-        | Value::BigInt(..)
-        | Value::Float(..)
-        | Value::Bool(..)
-        | Value::Markup(_) => value,
+        Value::Int(..) | Value::BigInt(..) | Value::Float(..) | Value::Bool(..) | Value::Markup(_) => value,
         _ => {
             let str = value.to_str(vm.arena);
             Value::Markup(escape_str(vm, str))
@@ -247,22 +227,13 @@ fn escape_value<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Value<'r> {
 }
 
 /// `format % operand`.
-pub(crate) fn percent<'r>(
-    vm: &mut Vm<'r>,
-    format: Value<'r>,
-    operand: Value<'r>,
-) -> Result<Value<'r>> {
+pub(crate) fn percent<'r>(vm: &mut Vm<'r>, format: Value<'r>, operand: Value<'r>) -> Result<Value<'r>> {
     let markup = matches!(format, Value::Markup(_));
     let str = format.as_str().expect("called for strings");
     let text = str.flat(vm.arena);
     vm.reserve(text.len())?;
     let mut outputs = Vec::new();
-    let mut values = PercentValues {
-        vm,
-        operand,
-        next: 0,
-        escape: markup,
-    };
+    let mut values = PercentValues { vm, operand, next: 0, escape: markup };
     let mut held = 0;
     pytext::format_percent(text, &mut values, &mut |output| {
         if let PercentOutput::Field { formatted, .. } = &output {
@@ -275,9 +246,7 @@ pub(crate) fn percent<'r>(
     for output in &outputs {
         match output {
             PercentOutput::Literal(range) => out.push_slice(str, range.clone()),
-            PercentOutput::Field { arg, formatted, .. } => {
-                push_formatted(vm, &mut out, arg.value, formatted)
-            }
+            PercentOutput::Field { arg, formatted, .. } => push_formatted(vm, &mut out, arg.value, formatted),
         }
     }
     let str = out.finish();
@@ -293,12 +262,7 @@ struct Fields<'a, 'r> {
 
 impl<'r> Fields<'_, 'r> {
     fn arg(&self, value: Value<'r>) -> Arg<'r> {
-        Arg {
-            value,
-            helped: None,
-            escaping: self.escape,
-            arena: self.vm.arena,
-        }
+        Arg { value, helped: None, escaping: self.escape, arena: self.vm.arena }
     }
 }
 
@@ -308,25 +272,16 @@ impl<'r> FieldSource for Fields<'_, 'r> {
     fn positional(&mut self, index: usize) -> Result<Arg<'r>> {
         match self.args.positional.get(index) {
             Some(value) => Ok(self.arg(*value)),
-            None => Err(RenderError::new(
-                ErrorClass::IndexError,
-                "tuple index out of range",
-            )),
+            None => Err(RenderError::new(ErrorClass::IndexError, "tuple index out of range")),
         }
     }
 
     fn named(&mut self, name: &str) -> Result<Arg<'r>> {
         let value = match self.mapping {
             Some(mapping) => self.vm.subscript(mapping, name)?,
-            None => self
-                .args
-                .keywords()
-                .find(|(key, _)| *key == name)
-                .map(|(_, value)| value),
+            None => self.args.keywords().find(|(key, _)| *key == name).map(|(_, value)| value),
         };
-        value
-            .map(|value| self.arg(value))
-            .ok_or_else(|| key_error(name))
+        value.map(|value| self.arg(value)).ok_or_else(|| key_error(name))
     }
 
     fn part(&mut self, of: Arg<'r>, part: FieldPart<'_>) -> Result<Arg<'r>> {
@@ -357,12 +312,7 @@ pub(crate) fn format<'r>(
     let text = str.flat(vm.arena);
     vm.reserve(text.len())?;
     let mut outputs = Vec::new();
-    let mut fields = Fields {
-        vm,
-        args,
-        mapping,
-        escape: markup,
-    };
+    let mut fields = Fields { vm, args, mapping, escape: markup };
     let mut held = 0;
     pytext::format_fields(text, &mut fields, FormatDialect::Formatter, &mut |output| {
         if let FormatOutput::Field { formatted, .. } = &output {
@@ -376,19 +326,15 @@ pub(crate) fn format<'r>(
     for output in &outputs {
         match output {
             FormatOutput::Literal(range) => out.push_slice(str, range.clone()),
-            FormatOutput::Field {
-                arg,
-                formatted,
-                converted,
-            } if escape && (*converted || !matches!(arg.value, Value::Markup(_))) => {
+            FormatOutput::Field { arg, formatted, converted }
+                if escape && (*converted || !matches!(arg.value, Value::Markup(_))) =>
+            {
                 let mut piece = StrBuilder::new(vm.arena);
                 push_formatted(vm, &mut piece, arg.value, formatted);
                 let piece = piece.finish();
                 out.push_str(escape_str(vm, piece));
             }
-            FormatOutput::Field { arg, formatted, .. } => {
-                push_formatted(vm, &mut out, arg.value, formatted)
-            }
+            FormatOutput::Field { arg, formatted, .. } => push_formatted(vm, &mut out, arg.value, formatted),
         }
     }
     let str: Str<'r> = out.finish();

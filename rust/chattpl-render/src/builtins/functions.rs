@@ -66,28 +66,17 @@ pub(crate) fn call<'r>(vm: &mut Vm<'r>, function: Function, args: Args<'r>) -> R
         Function::Namespace => namespace(vm, args),
         Function::Cycler => {
             if let Some(name) = args.names.first() {
-                return type_error(format!(
-                    "Cycler.__init__() got an unexpected keyword argument '{name}'"
-                ));
+                return type_error(format!("Cycler.__init__() got an unexpected keyword argument '{name}'"));
             }
             if args.positional.is_empty() {
-                return Err(RenderError::new(
-                    ErrorClass::RuntimeError,
-                    "at least one item has to be provided",
-                ));
+                return Err(RenderError::new(ErrorClass::RuntimeError, "at least one item has to be provided"));
             }
-            Ok(Value::Cycler(vm.arena.alloc(Cycler {
-                items: args.positional,
-                position: 0.into(),
-            })))
+            Ok(Value::Cycler(vm.arena.alloc(Cycler { items: args.positional, position: 0.into() })))
         }
         Function::Joiner => {
             let [separator] = args.bind("Joiner.__init__", ["sep"], 0, 1)?;
             let separator = separator.unwrap_or(Value::str(", "));
-            Ok(Value::Joiner(vm.arena.alloc(Joiner {
-                separator,
-                used: false.into(),
-            })))
+            Ok(Value::Joiner(vm.arena.alloc(Joiner { separator, used: false.into() })))
         }
         Function::RaiseException => {
             let [message] = args.bind(&local("raise_exception"), ["message"], 1, 0)?;
@@ -114,18 +103,12 @@ pub(crate) fn local(name: &str) -> String {
 
 fn range<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
     if !args.values.is_empty() {
-        return type_error(
-            "safe_range() got an unexpected keyword argument '".to_owned() + args.names[0] + "'",
-        );
+        return type_error("safe_range() got an unexpected keyword argument '".to_owned() + args.names[0] + "'");
     }
     let mut numbers = [0i64; 3];
     let given = args.positional.len();
     if given == 0 || given > 3 {
-        let expected = if given == 0 {
-            "at least 1 argument"
-        } else {
-            "at most 3 arguments"
-        };
+        let expected = if given == 0 { "at least 1 argument" } else { "at most 3 arguments" };
         return type_error(format!("range expected {expected}, got {given}"));
     }
     for (at, value) in args.positional.iter().enumerate() {
@@ -139,9 +122,7 @@ fn range<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
             }
             other => {
                 let name = other.type_name();
-                return type_error(format!(
-                    "'{name}' object cannot be interpreted as an integer"
-                ));
+                return type_error(format!("'{name}' object cannot be interpreted as an integer"));
             }
         };
     }
@@ -154,11 +135,7 @@ fn range<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
         return value_error("range() arg 3 must not be zero");
     }
     let span = (i128::from(stop) - i128::from(start)) * i128::from(step.signum());
-    let length = if span > 0 {
-        (span - 1) / i128::from(step.unsigned_abs()) + 1
-    } else {
-        0
-    };
+    let length = if span > 0 { (span - 1) / i128::from(step.unsigned_abs()) + 1 } else { 0 };
     if length > i128::from(i64::MAX) {
         return Err(uncountable());
     }
@@ -169,10 +146,7 @@ fn range<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
 }
 
 fn uncountable() -> RenderError {
-    RenderError::new(
-        ErrorClass::OverflowError,
-        "Python int too large to convert to C ssize_t",
-    )
+    RenderError::new(ErrorClass::OverflowError, "Python int too large to convert to C ssize_t")
 }
 
 fn too_big() -> RenderError {
@@ -191,13 +165,8 @@ fn dict_entries<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<DictBuilder<'r>> 
     }
     match args.positional.first() {
         None => {}
-        Some(Value::Dict(other)) => other
-            .entries
-            .iter()
-            .for_each(|(key, value)| dict.insert(*key, *value)),
-        Some(Value::Namespace(_)) => {
-            return type_error("'TemplateNamespace' object is not iterable")
-        }
+        Some(Value::Dict(other)) => other.entries.iter().for_each(|(key, value)| dict.insert(*key, *value)),
+        Some(Value::Namespace(_)) => return type_error("'TemplateNamespace' object is not iterable"),
         Some(Value::Undefined(undefined)) => return Err(undefined.error(vm.arena)),
         Some(other) => {
             let mut iter = other.iterate()?;
@@ -228,10 +197,7 @@ fn dict_entries<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<DictBuilder<'r>> 
 }
 
 fn dict<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
-    let source = args
-        .positional
-        .first()
-        .map_or(COMPUTED, |value| value.source(vm.arena));
+    let source = args.positional.first().map_or(COMPUTED, |value| value.source(vm.arena));
     Ok(Value::Dict(dict_entries(vm, args)?.finish(source)))
 }
 
@@ -243,12 +209,7 @@ fn from_keys<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
         [keys] => (keys, Value::NONE),
         [keys, value] => (keys, *value),
         [] => return type_error("fromkeys expected at least 1 argument, got 0"),
-        more => {
-            return type_error(format!(
-                "fromkeys expected at most 2 arguments, got {}",
-                more.len()
-            ))
-        }
+        more => return type_error(format!("fromkeys expected at most 2 arguments, got {}", more.len())),
     };
     let mut dict = DictBuilder::new(vm.arena, 4);
     let mut iter = keys.iterate()?;
@@ -269,9 +230,7 @@ fn namespace<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
         }
         attrs.push((*key, *value));
     }
-    Ok(Value::Namespace(vm.arena.alloc(Namespace {
-        attrs: attrs.into(),
-    })))
+    Ok(Value::Namespace(vm.arena.alloc(Namespace { attrs: attrs.into() })))
 }
 
 fn strftime_now<'r>(vm: &mut Vm<'r>, format: Value<'r>) -> Result<Value<'r>> {
@@ -286,9 +245,6 @@ fn strftime_now<'r>(vm: &mut Vm<'r>, format: Value<'r>) -> Result<Value<'r>> {
     vm.reserve(format.len() * 16)?;
     let text = pytext::strftime(&vm.clock.now, format.flat(vm.arena))?;
     vm.reserve(text.len())?;
-    let tag = crate::origin::Tag {
-        source: CLOCK_ROOT,
-        message: UNUSED,
-    };
+    let tag = crate::origin::Tag { source: CLOCK_ROOT, message: UNUSED };
     Ok(Value::Str(Str::tagged(vm.arena.alloc_str(&text), tag)))
 }

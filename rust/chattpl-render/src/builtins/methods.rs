@@ -137,10 +137,7 @@ impl Method {
             ),
             Value::Tuple(_) | Value::Range(_) => matches!(self, M::Count | M::Index),
             Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => {
-                matches!(
-                    self,
-                    M::AsIntegerRatio | M::BitCount | M::BitLength | M::Conjugate
-                )
+                matches!(self, M::AsIntegerRatio | M::BitCount | M::BitLength | M::Conjugate)
             }
             Value::Float(..) => matches!(self, M::AsIntegerRatio | M::Conjugate | M::IsInteger),
             Value::Loop(_) => matches!(self, M::Changed | M::Cycle),
@@ -242,12 +239,7 @@ impl Method {
 }
 
 /// `object.method(args)`.
-pub(crate) fn call<'r>(
-    vm: &mut Vm<'r>,
-    object: Value<'r>,
-    method: Method,
-    args: Args<'r>,
-) -> Result<Value<'r>> {
+pub(crate) fn call<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
     match object {
         Value::Str(str) => call_str(vm, str, false, method, args),
         Value::Markup(str) => call_str(vm, str, true, method, args),
@@ -259,11 +251,7 @@ pub(crate) fn call<'r>(
                 Method::Count => {
                     let item = required(given, 0);
                     vm.charge(seq.items.len() as u64 / 4)?;
-                    let count = seq
-                        .items
-                        .iter()
-                        .filter(|other| equal(vm.arena, **other, item))
-                        .count();
+                    let count = seq.items.iter().filter(|other| equal(vm.arena, **other, item)).count();
                     Ok(Value::Int(count as i64, seq.source))
                 }
                 _ => sequence_index(vm, object, seq.items, seq.source, given),
@@ -275,9 +263,7 @@ pub(crate) fn call<'r>(
             match (method, found) {
                 (Method::Count, found) => Ok(Value::int(found.is_some().into())),
                 (_, Some(at)) => Ok(Value::int(at)),
-                (_, None)
-                    if matches!(item, Value::Int(..) | Value::Bool(..) | Value::BigInt(..)) =>
-                {
+                (_, None) if matches!(item, Value::Int(..) | Value::Bool(..) | Value::BigInt(..)) => {
                     value_error(format!("{} is not in range", item.repr_text(vm.arena)))
                 }
                 (_, None) => value_error("sequence.index(x): x not in sequence"),
@@ -295,10 +281,7 @@ pub(crate) fn call<'r>(
             let seen = this.changed.replace(Some(args.positional));
             let same = seen.is_some_and(|seen| {
                 seen.len() == args.positional.len()
-                    && seen
-                        .iter()
-                        .zip(args.positional)
-                        .all(|(a, b)| equal(vm.arena, *a, *b))
+                    && seen.iter().zip(args.positional).all(|(a, b)| equal(vm.arena, *a, *b))
             });
             Ok(Value::bool(!same))
         }
@@ -309,8 +292,7 @@ pub(crate) fn call<'r>(
                 this.position.set(0);
                 return Ok(Value::NONE);
             }
-            this.position
-                .set((this.position.get() + 1) % this.items.len());
+            this.position.set((this.position.get() + 1) % this.items.len());
             Ok(current)
         }
         _ => call_number(vm, object, method, args),
@@ -325,9 +307,7 @@ fn required<'r>(given: Bound<'r>, at: usize) -> Value<'r> {
 /// Refuses keywords as a function with `*args` alone does.
 fn no_keywords(function: &str, args: Args<'_>) -> Result<()> {
     match args.names.first() {
-        Some(name) => type_error(format!(
-            "{function}() got an unexpected keyword argument '{name}'"
-        )),
+        Some(name) => type_error(format!("{function}() got an unexpected keyword argument '{name}'")),
         None => Ok(()),
     }
 }
@@ -343,10 +323,7 @@ fn sequence_index<'r>(
     let bound = |at: usize, otherwise: i64| -> Result<i64> {
         Ok(match given[at] {
             None => otherwise,
-            Some(value) => match slice_bound(
-                value,
-                "slice indices must be integers or have an __index__ method",
-            )? {
+            Some(value) => match slice_bound(value, "slice indices must be integers or have an __index__ method")? {
                 index if index < 0 => index.saturating_add(items.len() as i64).max(0),
                 index => index,
             },
@@ -354,9 +331,10 @@ fn sequence_index<'r>(
     };
     let (start, stop) = (bound(1, 0)?, bound(2, items.len() as i64)?);
     vm.charge(items.len() as u64 / 4)?;
-    let found = items.iter().enumerate().find(|(at, other)| {
-        (*at as i64) >= start && (*at as i64) < stop && equal(vm.arena, **other, item)
-    });
+    let found = items
+        .iter()
+        .enumerate()
+        .find(|(at, other)| (*at as i64) >= start && (*at as i64) < stop && equal(vm.arena, **other, item));
     match found {
         Some((at, _)) => Ok(Value::Int(at as i64, source)),
         None if matches!(object, Value::Tuple(_)) => value_error("tuple.index(x): x not in tuple"),
@@ -364,28 +342,16 @@ fn sequence_index<'r>(
     }
 }
 
-fn call_dict<'r>(
-    vm: &mut Vm<'r>,
-    object: Value<'r>,
-    method: Method,
-    args: Args<'r>,
-) -> Result<Value<'r>> {
-    let Value::Dict(dict) = object else {
-        unreachable!("called for mappings")
-    };
+fn call_dict<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
+    let Value::Dict(dict) = object else { unreachable!("called for mappings") };
     let given = bind_other(object, method, args)?;
     let view = |vm: &Vm<'r>, kind| Ok(Value::View(vm.arena.alloc(View { kind, dict })));
     match method {
         Method::Items => view(vm, ViewKind::Items),
         Method::Keys => view(vm, ViewKind::Keys),
         Method::Values => view(vm, ViewKind::Values),
-        Method::Copy => Ok(Value::Dict(
-            vm.arena
-                .alloc(crate::value::Dict::new(dict.entries, dict.source)),
-        )),
-        Method::FromKeys => {
-            super::functions::call(vm, super::functions::Function::DictFromKeys, args)
-        }
+        Method::Copy => Ok(Value::Dict(vm.arena.alloc(crate::value::Dict::new(dict.entries, dict.source)))),
+        Method::FromKeys => super::functions::call(vm, super::functions::Function::DictFromKeys, args),
         _ => {
             let key = required(given, 0);
             vm.check_hashable(key)?;
@@ -395,20 +361,12 @@ fn call_dict<'r>(
     }
 }
 
-fn call_number<'r>(
-    vm: &mut Vm<'r>,
-    object: Value<'r>,
-    method: Method,
-    args: Args<'r>,
-) -> Result<Value<'r>> {
+fn call_number<'r>(vm: &mut Vm<'r>, object: Value<'r>, method: Method, args: Args<'r>) -> Result<Value<'r>> {
     bind_other(object, method, args)?;
     let source = object.source(vm.arena);
     if let Value::Float(value, _) = object {
         return match method {
-            Method::IsInteger => Ok(Value::Bool(
-                value.is_finite() && value.fract() == 0.0,
-                source,
-            )),
+            Method::IsInteger => Ok(Value::Bool(value.is_finite() && value.fract() == 0.0, source)),
             Method::Conjugate => Ok(object),
             _ => integer_ratio(vm, value, source),
         };
@@ -430,10 +388,7 @@ fn integer_ratio<'r>(vm: &mut Vm<'r>, value: f64, source: u32) -> Result<Value<'
         return value_error("cannot convert NaN to integer ratio");
     }
     if value.is_infinite() {
-        return Err(RenderError::new(
-            ErrorClass::OverflowError,
-            "cannot convert Infinity to integer ratio",
-        ));
+        return Err(RenderError::new(ErrorClass::OverflowError, "cannot convert Infinity to integer ratio"));
     }
     let (mut numerator, mut exponent) = (value, 0u32);
     while numerator.fract() != 0.0 {
@@ -442,15 +397,8 @@ fn integer_ratio<'r>(vm: &mut Vm<'r>, value: f64, source: u32) -> Result<Value<'
     }
     let numerator = pytext::PyInt::from_f64(numerator)?.to_big();
     let denominator = num_bigint::BigInt::from(1) << exponent;
-    let pair = [
-        Value::big(vm.arena, numerator, source),
-        Value::big(vm.arena, denominator, source),
-    ];
-    Ok(Value::tuple(
-        vm.arena,
-        vm.arena.alloc_slice_copy(&pair),
-        source,
-    ))
+    let pair = [Value::big(vm.arena, numerator, source), Value::big(vm.arena, denominator, source)];
+    Ok(Value::tuple(vm.arena, vm.arena.alloc_slice_copy(&pair), source))
 }
 
 /// A string argument.
@@ -485,14 +433,10 @@ fn int_arg(value: Value<'_>) -> Result<i64> {
     match value {
         Value::Int(value, _) => Ok(value),
         Value::Bool(value, _) => Ok(value.into()),
-        Value::BigInt(..) => Err(RenderError::new(
-            ErrorClass::OverflowError,
-            "Python int too large to convert to C ssize_t",
-        )),
-        other => type_error(format!(
-            "'{}' object cannot be interpreted as an integer",
-            other.type_name()
-        )),
+        Value::BigInt(..) => {
+            Err(RenderError::new(ErrorClass::OverflowError, "Python int too large to convert to C ssize_t"))
+        }
+        other => type_error(format!("'{}' object cannot be interpreted as an integer", other.type_name())),
     }
 }
 
@@ -507,13 +451,7 @@ fn slice_bound(value: Value<'_>, message: &str) -> Result<i64> {
     }
 }
 
-fn call_str<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    markup: bool,
-    method: Method,
-    args: Args<'r>,
-) -> Result<Value<'r>> {
+fn call_str<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, args: Args<'r>) -> Result<Value<'r>> {
     use Method as M;
     match method {
         M::Format => return formatting::format(vm, wrap(markup, str), args, None),
@@ -540,11 +478,7 @@ fn call_str<'r>(
         M::StripTags | M::Unescape => {
             let flat = str.flat(vm.arena);
             vm.reserve(flat.len() * 2)?;
-            let out = if method == M::StripTags {
-                pytext::striptags(flat)
-            } else {
-                pytext::unescape_html(flat)
-            };
+            let out = if method == M::StripTags { pytext::striptags(flat) } else { pytext::unescape_html(flat) };
             Ok(Value::Str(text::derived_text(vm, str, &out)?))
         }
         M::Capitalize | M::Casefold | M::Lower | M::SwapCase | M::Title | M::Upper => {
@@ -558,12 +492,7 @@ fn call_str<'r>(
     }
 }
 
-fn split_lines<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    markup: bool,
-    given: Bound<'r>,
-) -> Result<Value<'r>> {
+fn split_lines<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, given: Bound<'r>) -> Result<Value<'r>> {
     let keepends = match given[0] {
         None => false,
         Some(value) => c_int(value)? != 0,
@@ -580,20 +509,11 @@ pub(crate) fn c_int(value: Value<'_>) -> Result<i64> {
     match int_arg(value) {
         Ok(value) if i32::try_from(value).is_ok() => Ok(value),
         Err(error) if error.class() == ErrorClass::TypeError => Err(error),
-        _ => Err(RenderError::new(
-            ErrorClass::OverflowError,
-            "Python int too large to convert to C int",
-        )),
+        _ => Err(RenderError::new(ErrorClass::OverflowError, "Python int too large to convert to C int")),
     }
 }
 
-fn remove<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    markup: bool,
-    method: Method,
-    affix: Value<'r>,
-) -> Result<Value<'r>> {
+fn remove<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, affix: Value<'r>) -> Result<Value<'r>> {
     let message = format!("{}() argument must be str, not {{}}", method.name());
     let affix = clinic_str(affix, &message)?.flat(vm.arena);
     let flat = str.flat(vm.arena);
@@ -605,12 +525,7 @@ fn remove<'r>(
 }
 
 /// `translate(table)`: looks every character up by its number.
-fn translate<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    markup: bool,
-    table: Value<'r>,
-) -> Result<Value<'r>> {
+fn translate<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, table: Value<'r>) -> Result<Value<'r>> {
     let flat = str.flat(vm.arena);
     vm.reserve(flat.len() * 2)?;
     let mut out = StrBuilder::new(vm.arena);
@@ -621,9 +536,7 @@ fn translate<'r>(
             Some(Value::None(_)) => {}
             Some(Value::Str(text) | Value::Markup(text)) => out.push_str(text),
             Some(value @ (Value::Int(..) | Value::Bool(..) | Value::BigInt(..))) => {
-                let code = int_arg(value)
-                    .ok()
-                    .and_then(|code| u32::try_from(code).ok());
+                let code = int_arg(value).ok().and_then(|code| u32::try_from(code).ok());
                 match code.and_then(char::from_u32) {
                     Some(c) => out.push_char(c, tag),
                     None => {
@@ -646,10 +559,7 @@ fn table_entry<'r>(vm: &mut Vm<'r>, table: Value<'r>, c: char) -> Result<Option<
         Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Markup(_) | Value::Range(_) => {
             Ok(vm.element(table, code))
         }
-        other => type_error(format!(
-            "'{}' object is not subscriptable",
-            other.type_name()
-        )),
+        other => type_error(format!("'{}' object is not subscriptable", other.type_name())),
     }
 }
 
@@ -691,6 +601,7 @@ fn strip<'r>(
 ) -> Result<Value<'r>> {
     let chars = match given[0] {
         None | Some(Value::None(_)) => None,
+        Some(Value::Str(chars) | Value::Markup(chars)) => Some(chars.flat(vm.arena)),
         Some(value) => {
             let message = format!("{} arg must be None or str", method.name());
             Some(str_arg(value, &message)?.flat(vm.arena))
@@ -700,13 +611,7 @@ fn strip<'r>(
     Ok(wrap(markup, str.slice(vm.arena, range)))
 }
 
-fn split<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    markup: bool,
-    direction: Direction,
-    given: Bound<'r>,
-) -> Result<Value<'r>> {
+fn split<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, direction: Direction, given: Bound<'r>) -> Result<Value<'r>> {
     let [sep, maxsplit, _] = given;
     let maxsplit = match maxsplit {
         Some(value) => usize::try_from(int_arg(value)?).ok(),
@@ -737,11 +642,7 @@ fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, given: Bound<'r>) ->
     let flat = str.flat(vm.arena);
     let from_middle = given[1].is_some();
     let holds = |affix: &str| {
-        meter::read(if from_middle {
-            flat.len()
-        } else {
-            affix.len().min(flat.len())
-        });
+        meter::read(if from_middle { flat.len() } else { affix.len().min(flat.len()) });
         match method {
             Method::StartsWith => pytext::starts_with(flat, affix, start, end),
             _ => pytext::ends_with(flat, affix, start, end),
@@ -754,9 +655,7 @@ fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, given: Bound<'r>) ->
                 vm.charge(1)?;
                 let Some(affix) = item.as_str() else {
                     let other = item.type_name();
-                    return type_error(format!(
-                        "tuple for {name} must only contain str, not {other}"
-                    ));
+                    return type_error(format!("tuple for {name} must only contain str, not {other}"));
                 };
                 if holds(affix.flat(vm.arena)) {
                     return Ok(Value::bool(true));
@@ -766,9 +665,7 @@ fn affix<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, given: Bound<'r>) ->
         }
         other => {
             let other = other.type_name();
-            type_error(format!(
-                "{name} first arg must be str or a tuple of str, not {other}"
-            ))
+            type_error(format!("{name} first arg must be str or a tuple of str, not {other}"))
         }
     }
 }
@@ -800,12 +697,7 @@ fn replace<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, given: Bound<'r>) ->
     Ok(wrap(markup, text::replace(vm, str, old, new, count)?))
 }
 
-fn join<'r>(
-    vm: &mut Vm<'r>,
-    separator: Str<'r>,
-    markup: bool,
-    items: Value<'r>,
-) -> Result<Value<'r>> {
+fn join<'r>(vm: &mut Vm<'r>, separator: Str<'r>, markup: bool, items: Value<'r>) -> Result<Value<'r>> {
     let iter = match items.iterate() {
         Ok(iter) => iter,
         Err(error) if markup || error.class() != ErrorClass::TypeError => return Err(error),
@@ -833,10 +725,7 @@ fn find<'r>(vm: &mut Vm<'r>, str: Str<'r>, method: Method, given: Bound<'r>) -> 
     vm.charge(flat.len() as u64 / if wanted.len() > 64 { 16 } else { 64 })?;
     let found = match method {
         Method::Count => {
-            return Ok(Value::Int(
-                pytext::count(flat, wanted, start, end) as i64,
-                str.data_source(vm.arena),
-            ))
+            return Ok(Value::Int(pytext::count(flat, wanted, start, end) as i64, str.data_source(vm.arena)))
         }
         Method::Find | Method::Index => pytext::find(flat, wanted, start, end),
         _ => pytext::rfind(flat, wanted, start, end),
@@ -854,20 +743,12 @@ fn format_map<'r>(vm: &mut Vm<'r>, str: Value<'r>, args: Args<'r>) -> Result<Val
     }
     let given = args.positional.len();
     if given != 1 {
-        return type_error(format!(
-            "format_map() takes exactly one argument ({given} given)"
-        ));
+        return type_error(format!("format_map() takes exactly one argument ({given} given)"));
     }
     formatting::format(vm, str, Args::NONE, Some(args.positional[0]))
 }
 
-fn justify<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    markup: bool,
-    method: Method,
-    given: Bound<'r>,
-) -> Result<Value<'r>> {
+fn justify<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, given: Bound<'r>) -> Result<Value<'r>> {
     let fill = match given[1] {
         Some(value) if markup => Some(Value::Markup(escaped(vm, value))),
         value => value,
@@ -893,13 +774,7 @@ fn justify<'r>(
     Ok(wrap(markup, text::pad(vm, str, padding, fill)?))
 }
 
-fn spaced<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    markup: bool,
-    method: Method,
-    given: Bound<'r>,
-) -> Result<Value<'r>> {
+fn spaced<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, method: Method, given: Bound<'r>) -> Result<Value<'r>> {
     let flat = str.flat(vm.arena);
     let pieces = if method == Method::Zfill {
         let width = int_arg(required(given, 0))?;
@@ -909,10 +784,7 @@ fn spaced<'r>(
         let tabsize = given[0].map_or(Ok(8), c_int)?;
         let tabs = memchr::memchr_iter(b'\t', flat.as_bytes()).count();
         meter::held(tabs * 2 * text::BYTES_PER_SLICE);
-        vm.reserve(
-            flat.len()
-                .saturating_add(tabs.saturating_mul(usize::try_from(tabsize).unwrap_or(0))),
-        )?;
+        vm.reserve(flat.len().saturating_add(tabs.saturating_mul(usize::try_from(tabsize).unwrap_or(0))))?;
         pytext::expandtabs(flat, tabsize)?
     };
     Ok(wrap(markup, text::from_pieces(vm, str, &pieces, str)))
@@ -939,9 +811,5 @@ fn partition<'r>(
             parts[1] = Value::Markup(found);
         }
     }
-    Ok(Value::tuple(
-        vm.arena,
-        vm.arena.alloc_slice_copy(&parts),
-        str.data_source(vm.arena),
-    ))
+    Ok(Value::tuple(vm.arena, vm.arena.alloc_slice_copy(&parts), str.data_source(vm.arena)))
 }

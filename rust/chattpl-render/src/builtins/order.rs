@@ -15,11 +15,7 @@ type Keyed<'r, T> = (Value<'r>, T);
 ///
 /// # Errors
 /// Python's `TypeError` for keys that cannot be compared.
-pub(crate) fn sort_by_key<'r, T: Copy>(
-    vm: &mut Vm<'r>,
-    items: &mut Vec<Keyed<'r, T>>,
-    reverse: bool,
-) -> Result<()> {
+pub(crate) fn sort_by_key<'r, T: Copy>(vm: &mut Vm<'r>, items: &mut Vec<Keyed<'r, T>>, reverse: bool) -> Result<()> {
     vm.charge(items.len() as u64 * 8)?;
     // Reversing twice keeps equal elements in order.
     if reverse {
@@ -50,11 +46,7 @@ struct Sorter<'a, 'r> {
 ///
 /// # Errors
 /// What `less` raises.
-pub(crate) fn sort_with<'r, T: Copy>(
-    vm: &Vm<'r>,
-    items: &mut Vec<Keyed<'r, T>>,
-    less: Less<'r>,
-) -> Result<()> {
+pub(crate) fn sort_with<'r, T: Copy>(vm: &Vm<'r>, items: &mut Vec<Keyed<'r, T>>, less: Less<'r>) -> Result<()> {
     Sorter { vm, less }.sort(items)
 }
 
@@ -85,8 +77,7 @@ impl<'r> Sorter<'_, 'r> {
         }
         let descending = self.before(&items[1], &items[0])?;
         let mut length = 2;
-        while length < items.len() && self.before(&items[length], &items[length - 1])? == descending
-        {
+        while length < items.len() && self.before(&items[length], &items[length - 1])? == descending {
             length += 1;
         }
         if descending {
@@ -113,11 +104,7 @@ impl<'r> Sorter<'_, 'r> {
         Ok(())
     }
 
-    fn merge<T: Copy>(
-        &self,
-        left: &[Keyed<'r, T>],
-        right: &[Keyed<'r, T>],
-    ) -> Result<Vec<Keyed<'r, T>>> {
+    fn merge<T: Copy>(&self, left: &[Keyed<'r, T>], right: &[Keyed<'r, T>]) -> Result<Vec<Keyed<'r, T>>> {
         let mut merged = Vec::with_capacity(left.len() + right.len());
         let (mut l, mut r) = (0, 0);
         while l < left.len() && r < right.len() {

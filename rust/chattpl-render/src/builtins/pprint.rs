@@ -14,11 +14,7 @@ const WIDTH: usize = 80;
 pub(crate) fn pprint<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Result<Str<'r>> {
     let value = sorted(vm, value)?;
     let mut out = StrBuilder::new(vm.arena);
-    let place = Place {
-        indent: 0,
-        allowance: 0,
-        level: 0,
-    };
+    let place = Place { indent: 0, allowance: 0, level: 0 };
     write(vm, value, place, Tag::COMPUTED, &mut out)?;
     Ok(out.finish())
 }
@@ -44,10 +40,7 @@ fn sorted<'r>(vm: &mut Vm<'r>, value: Value<'r>) -> Result<Value<'r>> {
             }
             sort_with(vm, &mut entries, before)?;
             let entries = vm.arena.alloc_slice_copy(&entries);
-            Value::Dict(
-                vm.arena
-                    .alloc(crate::value::Dict::new(entries, dict.source)),
-            )
+            Value::Dict(vm.arena.alloc(crate::value::Dict::new(entries, dict.source)))
         }
         Value::List(seq) => {
             let items = sorted_items(vm, seq.items)?;
@@ -82,29 +75,17 @@ fn before<'r>(vm: &Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<bool> {
 /// The tag of punctuation around what came from `source`.
 fn around(source: u32, outer: Tag) -> Tag {
     if is_data(source) {
-        Tag {
-            source,
-            message: UNUSED,
-        }
+        Tag { source, message: UNUSED }
     } else {
         outer
     }
 }
 
-fn write<'r>(
-    vm: &mut Vm<'r>,
-    value: Value<'r>,
-    place: Place,
-    outer: Tag,
-    out: &mut StrBuilder<'r>,
-) -> Result<()> {
+fn write<'r>(vm: &mut Vm<'r>, value: Value<'r>, place: Place, outer: Tag, out: &mut StrBuilder<'r>) -> Result<()> {
     let text = value.to_repr(vm.arena);
     vm.reserve(text.len())?;
     let width = pytext::char_count(text.flat(vm.arena));
-    let inner = Place {
-        level: place.level + 1,
-        ..place
-    };
+    let inner = Place { level: place.level + 1, ..place };
     if width + place.indent + place.allowance <= WIDTH {
         out.push_str(text);
         return Ok(());
@@ -179,15 +160,8 @@ fn write_items<'r>(
             new_line(indent, tag, out);
         }
         let last = at + 1 == items.len();
-        let place = Place {
-            indent,
-            allowance: if last {
-                place.allowance + close.len()
-            } else {
-                1
-            },
-            level: place.level,
-        };
+        let place =
+            Place { indent, allowance: if last { place.allowance + close.len() } else { 1 }, level: place.level };
         write(vm, *item, place, tag, out)?;
     }
     out.push(close, tag);
@@ -195,14 +169,7 @@ fn write_items<'r>(
 }
 
 /// Writes a string that does not fit as several literals, one a line.
-fn write_long<'r>(
-    vm: &Vm<'r>,
-    str: Str<'r>,
-    whole: Str<'r>,
-    mut place: Place,
-    outer: Tag,
-    out: &mut StrBuilder<'r>,
-) {
+fn write_long<'r>(vm: &Vm<'r>, str: Str<'r>, whole: Str<'r>, mut place: Place, outer: Tag, out: &mut StrBuilder<'r>) {
     if place.level == 1 {
         place.indent += 1;
         place.allowance += 1;
@@ -236,12 +203,7 @@ fn chunks<'r>(vm: &Vm<'r>, str: Str<'r>, place: Place) -> Vec<Str<'r>> {
     let mut chunks = Vec::new();
     for (number, line) in lines.iter().enumerate() {
         let last_line = number + 1 == lines.len();
-        let reduced = room
-            - if last_line {
-                place.allowance as isize
-            } else {
-                0
-            };
+        let reduced = room - if last_line { place.allowance as isize } else { 0 };
         let text = literal(line.clone());
         if width(text) <= reduced {
             chunks.push(text);

@@ -27,28 +27,15 @@ enum Convention {
 /// # Errors
 /// Python's `TypeError` for missing, unexpected or repeated arguments.
 pub(crate) fn bind_str<'r>(method: Method, markup: bool, args: Args<'r>) -> Result<Bound<'r>> {
-    let convention = if markup {
-        of_markup(method).unwrap_or_else(|| of_str(method))
-    } else {
-        of_str(method)
-    };
-    bind(
-        if markup { "Markup" } else { "str" },
-        method,
-        &convention,
-        args,
-    )
+    let convention = if markup { of_markup(method).unwrap_or_else(|| of_str(method)) } else { of_str(method) };
+    bind(if markup { "Markup" } else { "str" }, method, &convention, args)
 }
 
 /// Binds the arguments of a method of any other type.
 ///
 /// # Errors
 /// Python's `TypeError` for missing, unexpected or repeated arguments.
-pub(crate) fn bind_other<'r>(
-    object: Value<'r>,
-    method: Method,
-    args: Args<'r>,
-) -> Result<Bound<'r>> {
+pub(crate) fn bind_other<'r>(object: Value<'r>, method: Method, args: Args<'r>) -> Result<Bound<'r>> {
     use Method as M;
     let convention = match (object, method) {
         (Value::List(_) | Value::Tuple(_), M::Index) => Convention::Positional(1, 3),
@@ -72,19 +59,13 @@ pub(crate) fn is_markups_own(method: Method) -> bool {
 fn of_str(method: Method) -> Convention {
     use Method as M;
     match method {
-        M::Join
-        | M::Partition
-        | M::Rpartition
-        | M::RemovePrefix
-        | M::RemoveSuffix
-        | M::Zfill
-        | M::Translate => Convention::One,
+        M::Join | M::Partition | M::Rpartition | M::RemovePrefix | M::RemoveSuffix | M::Zfill | M::Translate => {
+            Convention::One
+        }
         M::Center | M::Ljust | M::Rjust => Convention::Positional(1, 2),
         M::Replace => Convention::Positional(2, 3),
         M::Strip | M::Lstrip | M::Rstrip => Convention::Positional(0, 1),
-        M::Find | M::Rfind | M::Index | M::Rindex | M::Count | M::StartsWith | M::EndsWith => {
-            Convention::Search
-        }
+        M::Find | M::Rfind | M::Index | M::Rindex | M::Count | M::StartsWith | M::EndsWith => Convention::Search,
         M::Split | M::Rsplit => Convention::Keywords(&["sep", "maxsplit"]),
         M::SplitLines => Convention::Keywords(&["keepends"]),
         M::ExpandTabs => Convention::Keywords(&["tabsize"]),
@@ -108,24 +89,14 @@ fn of_markup(method: Method) -> Option<Convention> {
         M::RemovePrefix => Convention::Python(&["prefix"], 1, true),
         M::RemoveSuffix => Convention::Python(&["suffix"], 1, false),
         M::Partition | M::Rpartition => Convention::Python(&["sep"], 1, true),
-        M::Capitalize
-        | M::Casefold
-        | M::Lower
-        | M::StripTags
-        | M::SwapCase
-        | M::Title
-        | M::Unescape
-        | M::Upper => Convention::Python(&[], 0, false),
+        M::Capitalize | M::Casefold | M::Lower | M::StripTags | M::SwapCase | M::Title | M::Unescape | M::Upper => {
+            Convention::Python(&[], 0, false)
+        }
         _ => return None,
     })
 }
 
-fn bind<'r>(
-    type_name: &str,
-    method: Method,
-    convention: &Convention,
-    args: Args<'r>,
-) -> Result<Bound<'r>> {
+fn bind<'r>(type_name: &str, method: Method, convention: &Convention, args: Args<'r>) -> Result<Bound<'r>> {
     let name = method.name();
     match *convention {
         Convention::Keywords(params) => return by_keyword(name, params, args),
@@ -144,29 +115,17 @@ fn bind<'r>(
     }
     let given = args.positional.len();
     match *convention {
-        Convention::Nothing if given != 0 => type_error(format!(
-            "{owner}{name}() takes no arguments ({given} given)"
-        )),
-        Convention::One if given != 1 => type_error(format!(
-            "{owner}{name}() takes exactly one argument ({given} given)"
-        )),
+        Convention::Nothing if given != 0 => type_error(format!("{owner}{name}() takes no arguments ({given} given)")),
+        Convention::One if given != 1 => {
+            type_error(format!("{owner}{name}() takes exactly one argument ({given} given)"))
+        }
         Convention::Positional(least, most) if !(least..=most).contains(&given) => {
-            let (bound, count) = if given < least {
-                ("least", least)
-            } else {
-                ("most", most)
-            };
+            let (bound, count) = if given < least { ("least", least) } else { ("most", most) };
             let plural = plural(count);
-            type_error(format!(
-                "{name} expected at {bound} {count} argument{plural}, got {given}"
-            ))
+            type_error(format!("{name} expected at {bound} {count} argument{plural}, got {given}"))
         }
-        Convention::Search if given == 0 => {
-            type_error(format!("{name}() takes at least 1 argument (0 given)"))
-        }
-        Convention::Search if given > 3 => type_error(format!(
-            "{name}() takes at most 3 arguments ({given} given)"
-        )),
+        Convention::Search if given == 0 => type_error(format!("{name}() takes at least 1 argument (0 given)")),
+        Convention::Search if given > 3 => type_error(format!("{name}() takes at most 3 arguments ({given} given)")),
         _ => Ok(positional(args)),
     }
 }
@@ -191,28 +150,18 @@ fn plural(count: usize) -> &'static str {
 fn by_keyword<'r>(name: &str, params: &[&str], args: Args<'r>) -> Result<Bound<'r>> {
     let (given, most) = (args.positional.len() + args.values.len(), params.len());
     if given > most {
-        let kind = if args.positional.is_empty() {
-            "keyword "
-        } else {
-            ""
-        };
+        let kind = if args.positional.is_empty() { "keyword " } else { "" };
         let plural = plural(most);
-        return type_error(format!(
-            "{name}() takes at most {most} {kind}argument{plural} ({given} given)"
-        ));
+        return type_error(format!("{name}() takes at most {most} {kind}argument{plural} ({given} given)"));
     }
     let mut bound = positional(args);
     for (keyword, value) in args.keywords() {
         let Some(at) = params.iter().position(|param| *param == keyword) else {
-            return type_error(format!(
-                "'{keyword}' is an invalid keyword argument for {name}()"
-            ));
+            return type_error(format!("'{keyword}' is an invalid keyword argument for {name}()"));
         };
         if at < args.positional.len() {
             let position = at + 1;
-            return type_error(format!(
-                "argument for {name}() given by name ('{keyword}') and position ({position})"
-            ));
+            return type_error(format!("argument for {name}() given by name ('{keyword}') and position ({position})"));
         }
         bound[at] = Some(value);
     }
@@ -227,12 +176,8 @@ fn in_python<'r>(
     positional_only: bool,
     args: Args<'r>,
 ) -> Result<Bound<'r>> {
-    let misnamed: Vec<&str> = args
-        .names
-        .iter()
-        .copied()
-        .filter(|name| positional_only && params.contains(name))
-        .collect();
+    let misnamed: Vec<&str> =
+        args.names.iter().copied().filter(|name| positional_only && params.contains(name)).collect();
     if !misnamed.is_empty() {
         let misnamed = misnamed.join(", ");
         return type_error(format!(
@@ -241,12 +186,8 @@ fn in_python<'r>(
     }
     match params.len() {
         0 => args.bind(function, [], required, 1).map(|[]| [None; 3]),
-        1 => args
-            .bind(function, [params[0]], required, 1)
-            .map(|[a]| [a, None, None]),
-        2 => args
-            .bind(function, [params[0], params[1]], required, 1)
-            .map(|[a, b]| [a, b, None]),
+        1 => args.bind(function, [params[0]], required, 1).map(|[a]| [a, None, None]),
+        2 => args.bind(function, [params[0], params[1]], required, 1).map(|[a, b]| [a, b, None]),
         _ => args.bind(function, [params[0], params[1], params[2]], required, 1),
     }
 }

@@ -66,12 +66,7 @@ tests! {
 }
 
 /// `input is test(args)`.
-pub(crate) fn apply<'r>(
-    vm: &mut Vm<'r>,
-    test: Test,
-    input: Value<'r>,
-    args: Args<'r>,
-) -> Result<bool> {
+pub(crate) fn apply<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>, args: Args<'r>) -> Result<bool> {
     match test {
         Test::Eq => operator(vm, "eq", CompareOp::Eq, input, args),
         Test::Ne => operator(vm, "ne", CompareOp::Ne, input, args),
@@ -149,13 +144,7 @@ fn name(test: Test) -> String {
     format!("{test:?}").to_lowercase()
 }
 
-fn operator<'r>(
-    vm: &mut Vm<'r>,
-    name: &str,
-    op: CompareOp,
-    input: Value<'r>,
-    args: Args<'r>,
-) -> Result<bool> {
+fn operator<'r>(vm: &mut Vm<'r>, name: &str, op: CompareOp, input: Value<'r>, args: Args<'r>) -> Result<bool> {
     let given = args.positional.len() + 1;
     match args.positional {
         [other] if args.values.is_empty() => vm.compare(op, input, *other),
@@ -174,19 +163,11 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
         Test::Sequence => {
             matches!(
                 input,
-                Value::Str(_)
-                    | Value::Markup(_)
-                    | Value::List(_)
-                    | Value::Tuple(_)
-                    | Value::Dict(_)
-                    | Value::Range(_)
+                Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::Range(_)
             ) || input.is_undefined()
         }
         Test::Iterable => {
-            matches!(
-                input,
-                Value::Loop(_) | Value::Function(Function::SelfReference)
-            ) || input.iterate().is_ok()
+            matches!(input, Value::Loop(_) | Value::Function(Function::SelfReference)) || input.iterate().is_ok()
         }
         Test::Callable => {
             !matches!(input, Value::Function(Function::SelfReference))
@@ -204,12 +185,8 @@ fn plain<'r>(vm: &mut Vm<'r>, test: Test, input: Value<'r>) -> Result<bool> {
         Test::Upper => pytext::isupper(read_text(vm, input)),
         Test::Odd => remainder_is(vm, input, Value::int(2), 1)?,
         Test::Even => remainder_is(vm, input, Value::int(2), 0)?,
-        Test::Filter => input
-            .as_str()
-            .is_some_and(|str| Filter::by_name(str.flat(vm.arena)).is_some()),
-        Test::Known => input
-            .as_str()
-            .is_some_and(|str| Test::by_name(str.flat(vm.arena)).is_some()),
+        Test::Filter => input.as_str().is_some_and(|str| Filter::by_name(str.flat(vm.arena)).is_some()),
+        Test::Known => input.as_str().is_some_and(|str| Test::by_name(str.flat(vm.arena)).is_some()),
         _ => unreachable!("tests with arguments are applied by `apply`"),
     })
 }
@@ -222,12 +199,7 @@ fn read_text<'r>(vm: &Vm<'r>, value: Value<'r>) -> &'r str {
 }
 
 /// `value % num == wanted`.
-fn remainder_is<'r>(
-    vm: &mut Vm<'r>,
-    value: Value<'r>,
-    num: Value<'r>,
-    wanted: i64,
-) -> Result<bool> {
+fn remainder_is<'r>(vm: &mut Vm<'r>, value: Value<'r>, num: Value<'r>, wanted: i64) -> Result<bool> {
     if let (Some(a), Some(b)) = (as_big(value), as_big(num)) {
         if b != 0.into() {
             return Ok(a.mod_floor(&b) == wanted.into());

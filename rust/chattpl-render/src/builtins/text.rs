@@ -15,12 +15,7 @@ pub(crate) const BYTES_PER_SLICE: usize = 112;
 
 /// Puts a changed string together: text that stems from source bytes has their tag, inserted text the first of
 /// `inserted`'s.
-pub(crate) fn from_pieces<'r>(
-    vm: &Vm<'r>,
-    str: Str<'r>,
-    pieces: &[Piece<'_>],
-    inserted: Str<'r>,
-) -> Str<'r> {
+pub(crate) fn from_pieces<'r>(vm: &Vm<'r>, str: Str<'r>, pieces: &[Piece<'_>], inserted: Str<'r>) -> Str<'r> {
     let mut out = StrBuilder::new(vm.arena);
     for piece in pieces {
         push_piece(vm, &mut out, str, piece, inserted);
@@ -46,14 +41,10 @@ pub(crate) fn push_piece<'r>(
 
 /// The tag of what stems from the bytes `range`: the first data run in it, else its first run.
 pub(crate) fn range_tag<'r>(vm: &Vm<'r>, str: Str<'r>, range: Range<usize>) -> Tag {
-    let part = str.slice(
-        vm.arena,
-        range.start.min(str.len())..range.end.min(str.len()),
-    );
+    let part = str.slice(vm.arena, range.start.min(str.len())..range.end.min(str.len()));
     let runs = part.runs(vm.arena);
     let data = runs.iter().find(|run| run.tag.is_data());
-    data.or(runs.iter().find(|run| !run.is_marker()))
-        .map_or_else(|| str.tag_at(vm.arena, range.start), |run| run.tag)
+    data.or(runs.iter().find(|run| !run.is_marker())).map_or_else(|| str.tag_at(vm.arena, range.start), |run| run.tag)
 }
 
 /// The tag of text computed from a whole string: the first data run's, else the first run's.
@@ -72,15 +63,10 @@ pub(crate) fn change_case<'r>(vm: &mut Vm<'r>, str: Str<'r>, op: CaseOp) -> Resu
     let flat = str.flat(vm.arena);
     vm.reserve(flat.len() * 2)?;
     if let Str::Run(run) = str {
-        return Ok(Str::tagged(
-            vm.arena.alloc_str(&pytext::change_case(flat, op)),
-            run.tag,
-        ));
+        return Ok(Str::tagged(vm.arena.alloc_str(&pytext::change_case(flat, op)), run.tag));
     }
     let mut out = StrBuilder::new(vm.arena);
-    pytext::map_case(flat, op, &mut |piece| {
-        push_piece(vm, &mut out, str, &piece, Str::computed(""))
-    });
+    pytext::map_case(flat, op, &mut |piece| push_piece(vm, &mut out, str, &piece, Str::computed("")));
     Ok(out.finish())
 }
 
@@ -103,10 +89,7 @@ pub(crate) fn replace<'r>(
         return Ok(str);
     }
     let times = times.min(count.unwrap_or(usize::MAX));
-    vm.reserve(
-        flat.len()
-            .saturating_add(times.saturating_mul(new_text.len() + 64)),
-    )?;
+    vm.reserve(flat.len().saturating_add(times.saturating_mul(new_text.len() + 64)))?;
     let mut out = StrBuilder::new(vm.arena);
     for piece in pytext::replace(flat, old, new_text, count) {
         match piece {
@@ -118,12 +101,7 @@ pub(crate) fn replace<'r>(
 }
 
 /// The bytes that `strip` leaves.
-pub(crate) fn strip<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    chars: Option<&str>,
-    side: Side,
-) -> Result<Range<usize>> {
+pub(crate) fn strip<'r>(vm: &mut Vm<'r>, str: Str<'r>, chars: Option<&str>, side: Side) -> Result<Range<usize>> {
     let flat = str.flat(vm.arena);
     let per_char = 1 + chars.map_or(0, str::len) / 16;
     vm.charge((flat.len() / 256).saturating_mul(per_char) as u64)?;
@@ -133,12 +111,7 @@ pub(crate) fn strip<'r>(
 }
 
 /// Text between spaces on both sides; the spaces are the string's own.
-pub(crate) fn pad<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    padding: Padding,
-    fill: Str<'r>,
-) -> Result<Str<'r>> {
+pub(crate) fn pad<'r>(vm: &mut Vm<'r>, str: Str<'r>, padding: Padding, fill: Str<'r>) -> Result<Str<'r>> {
     if padding.left + padding.right == 0 {
         return Ok(str);
     }
@@ -153,17 +126,9 @@ pub(crate) fn pad<'r>(
 }
 
 /// A list of the given byte ranges of a string.
-pub(crate) fn slices<'r>(
-    vm: &mut Vm<'r>,
-    str: Str<'r>,
-    markup: bool,
-    ranges: &[Range<usize>],
-) -> Result<Value<'r>> {
+pub(crate) fn slices<'r>(vm: &mut Vm<'r>, str: Str<'r>, markup: bool, ranges: &[Range<usize>]) -> Result<Value<'r>> {
     vm.reserve(ranges.len() * BYTES_PER_SLICE)?;
-    let parts: Vec<Value<'r>> = ranges
-        .iter()
-        .map(|range| wrap(markup, str.slice(vm.arena, range.clone())))
-        .collect();
+    let parts: Vec<Value<'r>> = ranges.iter().map(|range| wrap(markup, str.slice(vm.arena, range.clone()))).collect();
     let source = str.data_source(vm.arena);
     Ok(vm.list_from(&parts, source))
 }
@@ -179,9 +144,7 @@ pub(crate) fn wrap(markup: bool, str: Str<'_>) -> Value<'_> {
 
 /// Joins strings.
 pub(crate) fn join<'r>(vm: &mut Vm<'r>, separator: Str<'r>, items: &[Str<'r>]) -> Result<Str<'r>> {
-    let separators = separator
-        .len()
-        .saturating_mul(items.len().saturating_sub(1));
+    let separators = separator.len().saturating_mul(items.len().saturating_sub(1));
     vm.reserve(items.len() * 32)?;
     meter::joined_len(separators, 0);
     let mut out = StrBuilder::new(vm.arena);
@@ -206,7 +169,4 @@ pub(crate) fn reverse<'r>(vm: &mut Vm<'r>, str: Str<'r>) -> Result<Str<'r>> {
 }
 
 /// A tag for text that a filter or method adds by itself.
-pub(crate) const ADDED: Tag = Tag {
-    source: crate::origin::COMPUTED,
-    message: UNUSED,
-};
+pub(crate) const ADDED: Tag = Tag { source: crate::origin::COMPUTED, message: UNUSED };

@@ -90,9 +90,7 @@ pub(crate) fn write<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>, out: 
         Some(Value::Str(str) | Value::Markup(str)) => Some(str.flat(vm.arena)),
         Some(other) => {
             let name = other.type_name();
-            return type_error(format!(
-                "can't multiply sequence by non-int of type '{name}'"
-            ));
+            return type_error(format!("can't multiply sequence by non-int of type '{name}'"));
         }
     };
     let mut layout = Layout {
@@ -115,12 +113,7 @@ fn spaces<'r>(vm: &mut Vm<'r>, width: i64) -> Result<&'r str> {
     Ok(vm.arena.alloc_str(&" ".repeat(width)))
 }
 
-fn separator_pair<'r>(
-    vm: &mut Vm<'r>,
-    pair: Value<'r>,
-    plain: bool,
-    indented: bool,
-) -> Result<(Str<'r>, Str<'r>)> {
+fn separator_pair<'r>(vm: &mut Vm<'r>, pair: Value<'r>, plain: bool, indented: bool) -> Result<(Str<'r>, Str<'r>)> {
     let (item, key) = vm.unpack_pair(pair)?;
     let mut texts = [Str::computed(""); 2];
     for (position, value) in [(1, key), (0, item)] {
@@ -131,14 +124,8 @@ fn separator_pair<'r>(
             None if indented => return Err(not_added(vm, value)),
             None => {
                 let argument = 6 - position;
-                let name = if value.is_none() {
-                    "None"
-                } else {
-                    value.type_name()
-                };
-                return type_error(format!(
-                    "make_encoder() argument {argument} must be str, not {name}"
-                ));
+                let name = if value.is_none() { "None" } else { value.type_name() };
+                return type_error(format!("make_encoder() argument {argument} must be str, not {name}"));
             }
         }
     }
@@ -165,10 +152,7 @@ const PUNCTUATION: Tag = Tag::COMPUTED;
 
 fn leaf(source: u32) -> Tag {
     if is_data(source) {
-        Tag {
-            source,
-            message: UNUSED,
-        }
+        Tag { source, message: UNUSED }
     } else {
         PUNCTUATION
     }
@@ -198,11 +182,9 @@ impl<'r> Writer<'_, 'r> {
     /// A quoted string; the quotes are punctuation.
     fn string(&mut self, str: Str<'r>, out: &mut dyn Sink<'r>) {
         out.push("\"", PUNCTUATION);
-        str.for_each_run(|run: Run<'r>| {
-            match pytext::json_clean_prefix(run.text, self.layout.charset) {
-                clean if clean == run.text.len() => out.push_run(run),
-                clean => out.push_escaped(run, clean, self.layout.charset),
-            }
+        str.for_each_run(|run: Run<'r>| match pytext::json_clean_prefix(run.text, self.layout.charset) {
+            clean if clean == run.text.len() => out.push_run(run),
+            clean => out.push_escaped(run, clean, self.layout.charset),
         });
         out.push("\"", PUNCTUATION);
     }
@@ -243,20 +225,12 @@ impl<'r> Writer<'_, 'r> {
         self.close(out, "]")
     }
 
-    fn dict(
-        &mut self,
-        entries: &'r [(Value<'r>, Value<'r>)],
-        out: &mut dyn Sink<'r>,
-    ) -> Result<()> {
+    fn dict(&mut self, entries: &'r [(Value<'r>, Value<'r>)], out: &mut dyn Sink<'r>) -> Result<()> {
         if entries.is_empty() {
             out.push("{}", PUNCTUATION);
             return Ok(());
         }
-        let sorted = if self.layout.sort_keys {
-            Some(self.sorted(entries)?)
-        } else {
-            None
-        };
+        let sorted = if self.layout.sort_keys { Some(self.sorted(entries)?) } else { None };
         self.open(out, "{")?;
         for (at, (key, value)) in sorted.as_deref().unwrap_or(entries).iter().enumerate() {
             if at > 0 {
@@ -270,10 +244,7 @@ impl<'r> Writer<'_, 'r> {
         self.close(out, "}")
     }
 
-    fn sorted(
-        &mut self,
-        entries: &[(Value<'r>, Value<'r>)],
-    ) -> Result<Vec<(Value<'r>, Value<'r>)>> {
+    fn sorted(&mut self, entries: &[(Value<'r>, Value<'r>)]) -> Result<Vec<(Value<'r>, Value<'r>)>> {
         let mut sorted = entries.to_vec();
         sort_by_key(self.vm, &mut sorted, false)?;
         Ok(sorted)
@@ -282,20 +253,14 @@ impl<'r> Writer<'_, 'r> {
     fn key(&mut self, key: Value<'r>, out: &mut dyn Sink<'r>) -> Result<()> {
         match key {
             Value::Str(str) | Value::Markup(str) => self.string(str, out),
-            Value::None(_)
-            | Value::Bool(..)
-            | Value::Int(..)
-            | Value::BigInt(..)
-            | Value::Float(..) => {
+            Value::None(_) | Value::Bool(..) | Value::Int(..) | Value::BigInt(..) | Value::Float(..) => {
                 out.push("\"", PUNCTUATION);
                 self.value(key, out)?;
                 out.push("\"", PUNCTUATION);
             }
             other => {
                 let name = other.type_name();
-                return type_error(format!(
-                    "keys must be str, int, float, bool or None, not {name}"
-                ));
+                return type_error(format!("keys must be str, int, float, bool or None, not {name}"));
             }
         }
         Ok(())

@@ -8,18 +8,10 @@ use super::program::{Constant, Instr, Program};
 pub fn dump_bytecode(program: &Program) -> String {
     let mut out = String::new();
     for (id, function) in program.functions.iter().enumerate() {
-        let name = function
-            .name
-            .as_deref()
-            .unwrap_or(if id == 0 { "template" } else { "block" });
+        let name = function.name.as_deref().unwrap_or(if id == 0 { "template" } else { "block" });
         let params: Vec<&str> = function.params.iter().map(|(name, _)| &**name).collect();
-        writeln!(
-            out,
-            "function {id} {name}({}) slots={}",
-            params.join(", "),
-            function.slots
-        )
-        .expect("writing to a string");
+        writeln!(out, "function {id} {name}({}) slots={}", params.join(", "), function.slots)
+            .expect("writing to a string");
         for (at, (instr, place)) in function.code.iter().zip(&function.places).enumerate() {
             let span = program.places[*place as usize];
             let line = program.source.lines().line(span.start);
@@ -33,17 +25,23 @@ pub fn dump_bytecode(program: &Program) -> String {
 fn note(program: &Program, instr: Instr) -> String {
     let symbol = |id: u32| format!("  ; {}", program.symbols[id as usize].text);
     match instr {
-        Instr::Text(id) | Instr::Const(id) | Instr::EqualsText(id) | Instr::JumpUnlessText { text: id, .. } | Instr::JumpIfText { text: id, .. } => match &program.constants[id as usize] {
+        Instr::Text(id)
+        | Instr::Const(id)
+        | Instr::EqualsText(id)
+        | Instr::JumpUnlessText { text: id, .. }
+        | Instr::JumpIfText { text: id, .. } => match &program.constants[id as usize] {
             Constant::Str { text, .. } => format!("  ; {text:?}"),
             Constant::Int(value) => format!("  ; {value}"),
             Constant::BigInt(value) => format!("  ; {value}"),
             Constant::Float(value) => format!("  ; {value}"),
         },
         Instr::Slot { name, .. } | Instr::CallMethod { name, .. } => symbol(name),
-        Instr::SlotAttr { name, .. } | Instr::SlotItem { name, .. } | Instr::Attr(name) | Instr::ItemStr(name) | Instr::SetAttr(name) => symbol(name),
-        Instr::Global { global } | Instr::Resolve { global, .. } => {
-            symbol(program.globals[global as usize])
-        }
+        Instr::SlotAttr { name, .. }
+        | Instr::SlotItem { name, .. }
+        | Instr::Attr(name)
+        | Instr::ItemStr(name)
+        | Instr::SetAttr(name) => symbol(name),
+        Instr::Global { global } | Instr::Resolve { global, .. } => symbol(program.globals[global as usize]),
         _ => String::new(),
     }
 }

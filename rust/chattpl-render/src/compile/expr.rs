@@ -42,22 +42,14 @@ impl Compiler<'_> {
                 self.expr(right, frame)?;
                 self.emit(binary(*op), span);
             }
-            ExprKind::And(left, right) => {
-                self.short_circuit(left, right, Instr::JumpIfFalseKeep(0), frame)?
-            }
-            ExprKind::Or(left, right) => {
-                self.short_circuit(left, right, Instr::JumpIfTrueKeep(0), frame)?
-            }
+            ExprKind::And(left, right) => self.short_circuit(left, right, Instr::JumpIfFalseKeep(0), frame)?,
+            ExprKind::Or(left, right) => self.short_circuit(left, right, Instr::JumpIfTrueKeep(0), frame)?,
             ExprKind::Compare(left, rest) => self.compare(left, rest, span, frame)?,
             ExprKind::Concat(items) => {
                 self.exprs(items, frame)?;
                 self.emit(Instr::Concat(items.len() as u32), span);
             }
-            ExprKind::Conditional {
-                test,
-                then,
-                otherwise,
-            } => {
+            ExprKind::Conditional { test, then, otherwise } => {
                 self.conditional(test, then, otherwise.as_deref(), span, frame)?;
             }
             ExprKind::Getattr(object, name) => {
@@ -71,9 +63,7 @@ impl Compiler<'_> {
                 return self.fail(SyntaxClass::SyntaxError, message, span);
             }
             ExprKind::Call(callee, args) => self.call(callee, args, span, frame, false)?,
-            ExprKind::Filter { input, name, args } => {
-                self.filter(input.as_deref(), name, args, span, frame)?
-            }
+            ExprKind::Filter { input, name, args } => self.filter(input.as_deref(), name, args, span, frame)?,
             ExprKind::Test { input, name, args } => self.test(input, name, args, span, frame)?,
         }
         Ok(())
@@ -117,10 +107,7 @@ impl Compiler<'_> {
     }
 
     pub(super) fn name(&mut self, name: &str, span: Span, frame: Frame) {
-        let (ident, owner) = self
-            .scopes
-            .find(frame.scope, name)
-            .expect("every name was declared before code is made");
+        let (ident, owner) = self.scopes.find(frame.scope, name).expect("every name was declared before code is made");
         if let Some(name) = self.pure_global(&ident, owner) {
             let global = self.global(&name);
             self.emit(Instr::Global { global }, span);
@@ -128,14 +115,7 @@ impl Compiler<'_> {
         }
         let symbol = self.symbol(name, span);
         let (depth, slot) = self.slot(&ident);
-        self.emit(
-            Instr::Slot {
-                depth,
-                slot,
-                name: symbol,
-            },
-            span,
-        );
+        self.emit(Instr::Slot { depth, slot, name: symbol }, span);
     }
 
     /// Reads an attribute or element of the top value, in one step with the variable it was just read from.
@@ -218,13 +198,7 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    fn compare(
-        &mut self,
-        left: &Expr,
-        rest: &[(CompareOp, Expr)],
-        span: Span,
-        frame: Frame,
-    ) -> Compiled {
+    fn compare(&mut self, left: &Expr, rest: &[(CompareOp, Expr)], span: Span, frame: Frame) -> Compiled {
         self.expr(left, frame)?;
         let mut jumps = Vec::new();
         for (at, (op, right)) in rest.iter().enumerate() {
@@ -295,37 +269,17 @@ impl Compiler<'_> {
     }
 
     /// Compiles a call; `with_caller` passes the call block on top of the stack as `caller`.
-    pub(super) fn call(
-        &mut self,
-        callee: &Expr,
-        args: &Args,
-        span: Span,
-        frame: Frame,
-        with_caller: bool,
-    ) -> Compiled {
+    pub(super) fn call(&mut self, callee: &Expr, args: &Args, span: Span, frame: Frame, with_caller: bool) -> Compiled {
         self.check_keywords(args, with_caller, span);
         let simple = is_simple(args);
-        if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller)
-        {
+        if let (ExprKind::Getattr(object, name), true, false) = (&callee.kind, simple, with_caller) {
             self.expr(object, frame)?;
-            if !args
-                .positional
-                .iter()
-                .chain(args.keywords.iter().map(|(_, value)| value))
-                .all(is_plain)
-            {
+            if !args.positional.iter().chain(args.keywords.iter().map(|(_, value)| value)).all(is_plain) {
                 self.emit(Instr::CheckDefined, object.span);
             }
             let (argc, keywords) = self.arguments(args, frame, false)?;
             let name = self.symbol(&name.text, name.span);
-            self.emit(
-                Instr::CallMethod {
-                    name,
-                    argc,
-                    keywords,
-                },
-                span,
-            );
+            self.emit(Instr::CallMethod { name, argc, keywords }, span);
             return Ok(());
         }
         if with_caller {
@@ -436,35 +390,17 @@ impl Compiler<'_> {
         }
         if !is_simple(args) {
             self.spread(args, span, frame, false)?;
-            let instr = filter
-                .map(Instr::FilterSpread)
-                .or(unknown.map(Instr::Unknown));
+            let instr = filter.map(Instr::FilterSpread).or(unknown.map(Instr::Unknown));
             self.emit(instr.expect("known or unknown"), span);
             return Ok(());
         }
         let (argc, keywords) = self.arguments(args, frame, false)?;
-        let known = filter.map(|filter| Instr::Filter {
-            filter,
-            argc,
-            keywords,
-        });
-        self.emit(
-            known
-                .or(unknown.map(Instr::Unknown))
-                .expect("known or unknown"),
-            span,
-        );
+        let known = filter.map(|filter| Instr::Filter { filter, argc, keywords });
+        self.emit(known.or(unknown.map(Instr::Unknown)).expect("known or unknown"), span);
         Ok(())
     }
 
-    fn test(
-        &mut self,
-        input: &Expr,
-        name: &Name,
-        args: &Args,
-        span: Span,
-        frame: Frame,
-    ) -> Compiled {
+    fn test(&mut self, input: &Expr, name: &Name, args: &Args, span: Span, frame: Frame) -> Compiled {
         self.check_keywords(args, false, span);
         let test = Test::by_name(&name.text);
         let unknown = match test {
@@ -479,17 +415,8 @@ impl Compiler<'_> {
             return Ok(());
         }
         let (argc, keywords) = self.arguments(args, frame, false)?;
-        let known = test.map(|test| Instr::Test {
-            test,
-            argc,
-            keywords,
-        });
-        self.emit(
-            known
-                .or(unknown.map(Instr::Unknown))
-                .expect("known or unknown"),
-            span,
-        );
+        let known = test.map(|test| Instr::Test { test, argc, keywords });
+        self.emit(known.or(unknown.map(Instr::Unknown)).expect("known or unknown"), span);
         Ok(())
     }
 

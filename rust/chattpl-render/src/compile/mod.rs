@@ -35,16 +35,7 @@ impl Program {
         compiler.template(&parsed.template)?;
         compiler.check_size()?;
         let Compiler {
-            functions,
-            constants,
-            symbols,
-            globals,
-            keywords,
-            places,
-            errors,
-            has_blocks,
-            late_error,
-            ..
+            functions, constants, symbols, globals, keywords, places, errors, has_blocks, late_error, ..
         } = compiler;
         if let Some(error) = late_error {
             return Err(error);
@@ -104,11 +95,7 @@ struct Frame {
 
 impl Frame {
     fn inner(scope: ScopeId) -> Self {
-        Frame {
-            scope,
-            toplevel: false,
-            soft: false,
-        }
+        Frame { scope, toplevel: false, soft: false }
     }
 
     fn softened(self) -> Self {
@@ -171,14 +158,7 @@ impl<'a> Compiler<'a> {
         self.scopes.visit_body(scope, &template.body);
         self.begin_function(None, 0);
         self.enter_scope(scope);
-        self.body(
-            &template.body,
-            Frame {
-                scope,
-                toplevel: true,
-                soft: false,
-            },
-        )?;
+        self.body(&template.body, Frame { scope, toplevel: true, soft: false })?;
         self.emit(Instr::Return, Span::default());
         self.end_function();
         Ok(())
@@ -194,8 +174,7 @@ impl<'a> Compiler<'a> {
             code: chattpl_syntax::code::TOO_DEEP,
             severity: Severity::Error,
             jinja_message: None,
-            message: "template too large: it has too many variables, or keyword arguments"
-                .to_owned(),
+            message: "template too large: it has too many variables, or keyword arguments".to_owned(),
             error_class: SyntaxClass::TemplateSyntaxError,
             lineno: self.line(span),
             span,
@@ -208,17 +187,8 @@ impl<'a> Compiler<'a> {
 
     fn begin_function(&mut self, name: Option<&str>, base_level: u32) -> FunctionId {
         let id = self.functions.len() as FunctionId;
-        self.functions.push(Function {
-            name: name.map(Into::into),
-            ..Function::default()
-        });
-        self.stack.push(FunctionState {
-            id,
-            base_level,
-            slots: HashMap::new(),
-            loops: Vec::new(),
-            open: Vec::new(),
-        });
+        self.functions.push(Function { name: name.map(Into::into), ..Function::default() });
+        self.stack.push(FunctionState { id, base_level, slots: HashMap::new(), loops: Vec::new(), open: Vec::new() });
         id
     }
 
@@ -241,10 +211,7 @@ impl<'a> Compiler<'a> {
     /// The slot of a variable, and how many functions out it is.
     fn slot(&mut self, ident: &Ident) -> (u8, u16) {
         let last = self.stack.len() - 1;
-        let owner = (0..=last)
-            .rev()
-            .find(|at| self.stack[*at].base_level <= ident.0)
-            .unwrap_or(0);
+        let owner = (0..=last).rev().find(|at| self.stack[*at].base_level <= ident.0).unwrap_or(0);
         let next = self.stack[owner].slots.len() as u16;
         let slot = *self.stack[owner].slots.entry(ident.clone()).or_insert(next);
         if slot == next {
@@ -304,9 +271,7 @@ impl<'a> Compiler<'a> {
 
     fn alias(&mut self, scope: ScopeId, ident: &Ident, from: &Ident) {
         let parent = self.scopes.get(scope).parent;
-        let owner = parent
-            .and_then(|parent| self.scopes.find(parent, &from.1))
-            .map(|(_, owner)| owner);
+        let owner = parent.and_then(|parent| self.scopes.find(parent, &from.1)).map(|(_, owner)| owner);
         if let Some(name) = owner.and_then(|owner| self.pure_global(from, owner)) {
             return self.resolve_into(ident, &name);
         }
@@ -317,8 +282,7 @@ impl<'a> Compiler<'a> {
 
     fn leave_scope(&mut self, scope: ScopeId) {
         for (ident, load) in self.scopes.get(scope).loads.clone() {
-            let unused =
-                matches!(load, Load::Resolve(_)) && self.pure_global(&ident, scope).is_some();
+            let unused = matches!(load, Load::Resolve(_)) && self.pure_global(&ident, scope).is_some();
             if !unused {
                 let slot = self.own_slot(&ident);
                 self.emit(Instr::Clear { slot }, Span::default());
@@ -345,10 +309,7 @@ impl<'a> Compiler<'a> {
         }
         let place = self.place(span);
         let id = self.constants.len() as u32;
-        self.constants.push(Constant::Str {
-            text: text.into(),
-            place,
-        });
+        self.constants.push(Constant::Str { text: text.into(), place });
         self.strings.insert(key, id);
         id
     }
@@ -458,10 +419,7 @@ fn contains_block(body: &[Stmt]) -> bool {
         Kind::Block(_) => true,
         Kind::For(node) => contains_block(&node.body) || contains_block(&node.otherwise),
         Kind::If(node) => {
-            node.branches
-                .iter()
-                .any(|branch| contains_block(&branch.body))
-                || contains_block(&node.otherwise)
+            node.branches.iter().any(|branch| contains_block(&branch.body)) || contains_block(&node.otherwise)
         }
         Kind::SetBlock(node) => contains_block(&node.body),
         Kind::Macro(node) => contains_block(&node.body),

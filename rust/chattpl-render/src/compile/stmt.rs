@@ -1,8 +1,8 @@
 //! Compiles statements.
 
 use chattpl_syntax::ast::{
-    Block, CallBlock, Expr, ExprKind, FilterBlock, For, If, Load, LoadKind, Macro, SetBlock,
-    Signature, Stmt, StmtKind, Target, With,
+    Block, CallBlock, Expr, ExprKind, FilterBlock, For, If, Load, LoadKind, Macro, SetBlock, Signature, Stmt, StmtKind,
+    Target, With,
 };
 use chattpl_syntax::{ErrorClass as SyntaxClass, Span};
 
@@ -108,9 +108,7 @@ impl Compiler<'_> {
                 self.emit(Instr::CheckNamespace, span);
             }
             Target::Tuple(items, _) => {
-                items
-                    .iter()
-                    .for_each(|item| self.check_namespaces(item, span, frame));
+                items.iter().for_each(|item| self.check_namespaces(item, span, frame));
             }
         }
     }
@@ -119,17 +117,11 @@ impl Compiler<'_> {
     fn bind(&mut self, target: &Target, span: Span, frame: Frame) {
         match target {
             Target::Name(name) => {
-                let (ident, _) = self
-                    .scopes
-                    .find(frame.scope, &name.text)
-                    .expect("targets were declared");
+                let (ident, _) = self.scopes.find(frame.scope, &name.text).expect("targets were declared");
                 let slot = self.own_slot(&ident);
                 self.emit(Instr::Store { slot }, name.span);
             }
-            Target::Attribute {
-                namespace,
-                attribute,
-            } => {
+            Target::Attribute { namespace, attribute } => {
                 self.name(&namespace.text, namespace.span, frame);
                 let name = self.symbol(&attribute.text, attribute.span);
                 self.emit(Instr::SetAttr(name), span);
@@ -148,10 +140,7 @@ impl Compiler<'_> {
         }
         match target {
             Target::Name(name) => {
-                let (ident, _) = self
-                    .scopes
-                    .find(frame.scope, &name.text)
-                    .expect("targets were declared");
+                let (ident, _) = self.scopes.find(frame.scope, &name.text).expect("targets were declared");
                 let slot = self.own_slot(&ident);
                 let name = self.symbol(&name.text, name.span);
                 self.emit(Instr::Export { slot, name }, Span::default());
@@ -248,10 +237,7 @@ impl Compiler<'_> {
             Some(filter) => Some(self.loop_filter(node, filter, frame)?),
             None => None,
         };
-        if assigns_loop(&node.target)
-            || body_assigns_loop(&node.body)
-            || body_assigns_loop(&node.otherwise)
-        {
+        if assigns_loop(&node.target) || body_assigns_loop(&node.body) || body_assigns_loop(&node.otherwise) {
             let message = "Can't assign to special loop variable in for-loop target".to_owned();
             return self.fail(SyntaxClass::TemplateAssertionError, message, span);
         }
@@ -303,20 +289,9 @@ impl Compiler<'_> {
         match filter {
             Some(function) => {
                 let recursive = node.recursive;
-                self.emit(
-                    Instr::LoopStartFiltered {
-                        function,
-                        recursive,
-                    },
-                    node.iter.span,
-                )
+                self.emit(Instr::LoopStartFiltered { function, recursive }, node.iter.span)
             }
-            None => self.emit(
-                Instr::LoopStart {
-                    recursive: node.recursive,
-                },
-                node.iter.span,
-            ),
+            None => self.emit(Instr::LoopStart { recursive: node.recursive }, node.iter.span),
         };
         if let Some(slot) = indicator {
             self.emit(Instr::True, span);
@@ -332,11 +307,7 @@ impl Compiler<'_> {
         }
         self.enter_scope(scope);
         let open = self.state().open.len();
-        self.state().loops.push(LoopState {
-            top,
-            breaks: Vec::new(),
-            open,
-        });
+        self.state().loops.push(LoopState { top, breaks: Vec::new(), open });
         self.body(&node.body, inner)?;
         if let Some(slot) = indicator {
             self.emit(Instr::False, span);
@@ -356,14 +327,7 @@ impl Compiler<'_> {
 
     fn loop_else(&mut self, node: &For, slot: u16, span: Span, frame: Frame) -> Compiled {
         let name = self.symbol("loop", span);
-        self.emit(
-            Instr::Slot {
-                depth: 0,
-                slot,
-                name,
-            },
-            span,
-        );
+        self.emit(Instr::Slot { depth: 0, slot, name }, span);
         let skip = self.emit(Instr::JumpIfFalse(0), span);
         let scope = self.inner_scope(&node.otherwise, frame);
         self.enter_scope(scope);
@@ -396,12 +360,7 @@ impl Compiler<'_> {
             self.emit(Instr::Jump(top), span);
         } else {
             let jump = self.emit(Instr::Jump(0), span);
-            self.state()
-                .loops
-                .last_mut()
-                .expect("checked above")
-                .breaks
-                .push(jump);
+            self.state().loops.last_mut().expect("checked above").breaks.push(jump);
         }
         Ok(())
     }
@@ -409,12 +368,8 @@ impl Compiler<'_> {
     // Macros
 
     fn macro_definition(&mut self, node: &Macro, span: Span, frame: Frame) -> Compiled {
-        let function =
-            self.subroutine(Some(&node.name.text), &node.signature, &node.body, frame)?;
-        let (ident, _) = self
-            .scopes
-            .find(frame.scope, &node.name.text)
-            .expect("macros were declared");
+        let function = self.subroutine(Some(&node.name.text), &node.signature, &node.body, frame)?;
+        let (ident, _) = self.scopes.find(frame.scope, &node.name.text).expect("macros were declared");
         let slot = self.own_slot(&ident);
         self.emit(Instr::Macro { function, slot }, span);
         if frame.toplevel && self.has_blocks.is_some() {
@@ -427,9 +382,7 @@ impl Compiler<'_> {
     fn call_block(&mut self, node: &CallBlock, span: Span, frame: Frame) -> Compiled {
         let function = self.subroutine(None, &node.signature, &node.body, frame)?;
         self.emit(Instr::CallBlock { function }, span);
-        let ExprKind::Call(callee, args) = &node.call.kind else {
-            unreachable!("the parser puts only calls here")
-        };
+        let ExprKind::Call(callee, args) = &node.call.kind else { unreachable!("the parser puts only calls here") };
         self.call(callee, args, node.call.span, frame, true)?;
         let place = self.place(node.call.span);
         self.emit(Instr::Emit(place), span);
@@ -459,18 +412,10 @@ impl Compiler<'_> {
                 self.scopes.declare_parameter(scope, name);
             }
         }
-        if let Some(at) = signature
-            .params
-            .iter()
-            .position(|param| &*param.text == "caller")
-        {
+        if let Some(at) = signature.params.iter().position(|param| &*param.text == "caller") {
             if special[0] && at < signature.params.len() - signature.defaults.len() {
                 let message = "When defining macros or call blocks the special \"caller\" argument must be omitted or be given a default.";
-                return self.fail(
-                    SyntaxClass::TemplateAssertionError,
-                    message.to_owned(),
-                    signature.params[at].span,
-                );
+                return self.fail(SyntaxClass::TemplateAssertionError, message.to_owned(), signature.params[at].span);
             }
         }
         self.scopes.visit_body(scope, body);
@@ -497,15 +442,11 @@ impl Compiler<'_> {
         let given = |name: &str| signature.params.iter().any(|param| &*param.text == name);
         let mut params = Vec::with_capacity(signature.params.len());
         for param in &signature.params {
-            params.push((
-                param.text.clone(),
-                self.own_slot(&(level, param.text.clone())),
-            ));
+            params.push((param.text.clone(), self.own_slot(&(level, param.text.clone()))));
         }
         let caller = (caller && !explicit_caller).then(|| self.own_slot(&(level, "caller".into())));
         let kwargs = (kwargs && !given("kwargs")).then(|| self.own_slot(&(level, "kwargs".into())));
-        let varargs =
-            (varargs && !given("varargs")).then(|| self.own_slot(&(level, "varargs".into())));
+        let varargs = (varargs && !given("varargs")).then(|| self.own_slot(&(level, "varargs".into())));
         let function = self.function();
         function.params = params;
         function.caller = caller;
@@ -515,19 +456,12 @@ impl Compiler<'_> {
     }
 
     fn default_arguments(&mut self, signature: &Signature, frame: Frame) -> Compiled {
-        let required =
-            signature.params.len() - signature.defaults.len().min(signature.params.len());
+        let required = signature.params.len() - signature.defaults.len().min(signature.params.len());
         for (at, param) in signature.params.iter().enumerate() {
-            let (ident, _) = self
-                .scopes
-                .find(frame.scope, &param.text)
-                .expect("parameters were declared");
+            let (ident, _) = self.scopes.find(frame.scope, &param.text).expect("parameters were declared");
             let slot = self.own_slot(&ident);
             let given = self.emit(Instr::JumpIfGiven { slot, target: 0 }, param.span);
-            match at
-                .checked_sub(required)
-                .and_then(|at| signature.defaults.get(at))
-            {
+            match at.checked_sub(required).and_then(|at| signature.defaults.get(at)) {
                 Some(default) => self.expr(default, frame)?,
                 None => {
                     let hint = format!("parameter '{}' was not provided", param.text);
@@ -571,11 +505,7 @@ impl Compiler<'_> {
 
 /// Whether the body reads `name` before it assigns it, the way Jinja2 looks for `loop`, `caller`, ...
 fn reads(body: &[Stmt], name: &str) -> bool {
-    let mut finder = Finder {
-        name,
-        found: false,
-        hidden: false,
-    };
+    let mut finder = Finder { name, found: false, hidden: false };
     finder.body(body);
     finder.found
 }
@@ -657,12 +587,8 @@ impl Finder<'_> {
                 self.expr(&node.filter);
             }
             StmtKind::With(node) => {
-                node.assignments
-                    .iter()
-                    .for_each(|(target, _)| self.target(target));
-                node.assignments
-                    .iter()
-                    .for_each(|(_, value)| self.expr(value));
+                node.assignments.iter().for_each(|(target, _)| self.target(target));
+                node.assignments.iter().for_each(|(_, value)| self.expr(value));
                 self.body(&node.body);
             }
             StmtKind::Generation(body) => self.body(body),
@@ -688,15 +614,10 @@ fn body_assigns_loop(body: &[Stmt]) -> bool {
         StmtKind::Set { target, .. } => assigns_loop(target),
         StmtKind::SetBlock(node) => assigns_loop(&node.target) || body_assigns_loop(&node.body),
         StmtKind::For(node) => {
-            assigns_loop(&node.target)
-                || body_assigns_loop(&node.body)
-                || body_assigns_loop(&node.otherwise)
+            assigns_loop(&node.target) || body_assigns_loop(&node.body) || body_assigns_loop(&node.otherwise)
         }
         StmtKind::If(node) => {
-            node.branches
-                .iter()
-                .any(|branch| body_assigns_loop(&branch.body))
-                || body_assigns_loop(&node.otherwise)
+            node.branches.iter().any(|branch| body_assigns_loop(&branch.body)) || body_assigns_loop(&node.otherwise)
         }
         StmtKind::Macro(node) => body_assigns_loop(&node.body),
         StmtKind::CallBlock(node) => body_assigns_loop(&node.body),
@@ -713,10 +634,7 @@ fn has_scoped_block(body: &[Stmt]) -> bool {
     body.iter().any(|stmt| match &stmt.kind {
         StmtKind::Block(node) => node.scoped || has_scoped_block(&node.body),
         StmtKind::If(node) => {
-            node.branches
-                .iter()
-                .any(|branch| has_scoped_block(&branch.body))
-                || has_scoped_block(&node.otherwise)
+            node.branches.iter().any(|branch| has_scoped_block(&branch.body)) || has_scoped_block(&node.otherwise)
         }
         StmtKind::For(node) => has_scoped_block(&node.body),
         _ => false,

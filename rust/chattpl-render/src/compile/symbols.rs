@@ -126,9 +126,7 @@ impl Scopes {
         if self.items[scope].refs.contains_key(name) {
             return;
         }
-        let load = self
-            .find_in_parents(scope, name)
-            .map_or(Load::Undefined, Load::Alias);
+        let load = self.find_in_parents(scope, name).map_or(Load::Undefined, Load::Alias);
         self.define(scope, name, load);
     }
 
@@ -143,10 +141,7 @@ impl Scopes {
         for branch in &branches {
             stores.extend(branch.stores.iter().cloned());
         }
-        let stores: Vec<Box<str>> = stores
-            .difference(&self.items[scope].stores)
-            .cloned()
-            .collect();
+        let stores: Vec<Box<str>> = stores.difference(&self.items[scope].stores).cloned().collect();
         for branch in branches {
             self.items[scope].refs.extend(branch.refs);
             self.items[scope].stores.extend(branch.stores);
@@ -158,9 +153,7 @@ impl Scopes {
             let Some((target, _)) = self.find(scope, &name) else {
                 continue;
             };
-            let load = self
-                .find_in_parents(scope, &name)
-                .map_or(Load::Resolve(name), Load::Alias);
+            let load = self.find_in_parents(scope, &name).map_or(Load::Resolve(name), Load::Alias);
             self.set_load(scope, target, load);
         }
     }
@@ -188,15 +181,11 @@ impl Scopes {
             StmtKind::CallBlock(node) => self.visit_expr(scope, &node.call),
             StmtKind::FilterBlock(node) => self.visit_expr(scope, &node.filter),
             StmtKind::With(node) => {
-                node.assignments
-                    .iter()
-                    .for_each(|(_, value)| self.visit_expr(scope, value));
+                node.assignments.iter().for_each(|(_, value)| self.visit_expr(scope, value));
             }
             StmtKind::Load(node) => {
                 self.visit_expr(scope, &node.template);
-                node.binds
-                    .iter()
-                    .for_each(|name| self.store(scope, &name.text));
+                node.binds.iter().for_each(|name| self.store(scope, &name.text));
             }
         }
     }
@@ -238,9 +227,7 @@ impl Scopes {
             Target::Name(name) => self.store(scope, &name.text),
             Target::Attribute { namespace, .. } => self.load(scope, &namespace.text),
             Target::Tuple(items, _) => {
-                items
-                    .iter()
-                    .for_each(|item| self.visit_target(scope, item, as_parameter));
+                items.iter().for_each(|item| self.visit_target(scope, item, as_parameter));
             }
         }
     }
@@ -289,20 +276,13 @@ fn children_of<'a>(expr: &'a Expr, visit: &mut dyn FnMut(&'a Expr)) {
             visit(left);
             rest.iter().for_each(|(_, right)| visit(right));
         }
-        ExprKind::Conditional {
-            test,
-            then,
-            otherwise,
-        } => {
+        ExprKind::Conditional { test, then, otherwise } => {
             visit(test);
             visit(then);
             otherwise.iter().for_each(|expr| visit(expr));
         }
         ExprKind::Slice { start, stop, step } => {
-            [start, stop, step]
-                .into_iter()
-                .flatten()
-                .for_each(|expr| visit(expr));
+            [start, stop, step].into_iter().flatten().for_each(|expr| visit(expr));
         }
         ExprKind::Call(callee, args) => {
             visit(callee);

@@ -46,8 +46,7 @@ impl DateTime {
 
     /// Returns the seconds since 1970-01-01 00:00, taking the moment as UTC.
     pub fn unix_seconds(&self) -> i64 {
-        let second_of_day =
-            i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
+        let second_of_day = i64::from(self.hour) * 3600 + i64::from(self.minute) * 60 + i64::from(self.second);
         self.days() * SECONDS_PER_DAY + second_of_day
     }
 
@@ -70,11 +69,7 @@ impl DateTime {
     }
 
     fn days(&self) -> i64 {
-        days_from_civil(
-            i64::from(self.year),
-            i64::from(self.month),
-            i64::from(self.day),
-        )
+        days_from_civil(i64::from(self.year), i64::from(self.month), i64::from(self.day))
     }
 }
 
@@ -93,16 +88,11 @@ fn civil_from_days(days: i64) -> (i64, u8, u8) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(146_097);
     let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = (day_of_year - (153 * month_from_march + 2) / 5 + 1) as u8;
-    let month = (if month_from_march < 10 {
-        month_from_march + 3
-    } else {
-        month_from_march - 9
-    }) as u8;
+    let month = (if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 }) as u8;
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day)
 }
@@ -113,14 +103,7 @@ mod tests {
 
     #[test]
     fn seconds_and_dates_convert_both_ways() {
-        for seconds in [
-            0,
-            -1,
-            951_782_400,
-            1_709_210_096,
-            -62_135_596_800,
-            253_402_300_799,
-        ] {
+        for seconds in [0, -1, 951_782_400, 1_709_210_096, -62_135_596_800, 253_402_300_799] {
             let moment = DateTime::from_unix_seconds(seconds, 0).expect("in range");
             assert_eq!(moment.unix_seconds(), seconds);
         }

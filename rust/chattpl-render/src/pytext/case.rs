@@ -81,12 +81,7 @@ pub fn change_case(text: &str, op: CaseOp) -> String {
 /// A [`Piece::Replaced`] whose text is as long as its source corresponds to it
 /// character by character, each of equal length; any other stems from one character.
 pub fn map_case(text: &str, op: CaseOp, sink: &mut dyn FnMut(Piece<'_>)) {
-    let mut run = Run {
-        text,
-        sink,
-        source: 0..0,
-        image: String::new(),
-    };
+    let mut run = Run { text, sink, source: 0..0, image: String::new() };
     let mut image = String::new();
     let mut state = WordState::Start;
     let mut context_start = 0;
@@ -102,10 +97,7 @@ pub fn map_case(text: &str, op: CaseOp, sink: &mut dyn FnMut(Piece<'_>)) {
         if op == CaseOp::JinjaTitle && state == WordState::Start {
             context_start = end;
         }
-        let around = Around {
-            before: &text[context_start.min(at)..at],
-            after: &text[end..],
-        };
+        let around = Around { before: &text[context_start.min(at)..at], after: &text[end..] };
         image.clear();
         push_image(c, op.step(&mut state, c), around, &mut image);
         run.add(end, &image);
@@ -118,10 +110,7 @@ pub fn map_case(text: &str, op: CaseOp, sink: &mut dyn FnMut(Piece<'_>)) {
 fn ascii_image(text: &str, op: CaseOp) -> String {
     let ascii = || {
         let bytes = text.as_bytes();
-        &text[..bytes
-            .iter()
-            .position(|byte| !byte.is_ascii())
-            .unwrap_or(bytes.len())]
+        &text[..bytes.iter().position(|byte| !byte.is_ascii()).unwrap_or(bytes.len())]
     };
     match op {
         CaseOp::Upper => ascii().to_ascii_uppercase(),
@@ -137,9 +126,7 @@ pub(super) fn simple_upper(c: char) -> char {
     }
     let image = single_image(u32::from(c), tables::UPPER_RUNS);
     // Where the upper case is longer, the title case stands in for it.
-    image
-        .or_else(|| single_image(u32::from(c), tables::TITLE_RUNS))
-        .unwrap_or(c)
+    image.or_else(|| single_image(u32::from(c), tables::TITLE_RUNS)).unwrap_or(c)
 }
 
 /// Where in a word the next character stands.
@@ -187,9 +174,7 @@ impl CaseOp {
             (CaseOp::Swapcase, _) => CharOp::Swap,
             (CaseOp::Casefold, _) => CharOp::Fold,
             (CaseOp::Title | CaseOp::Capitalize, WordState::Start) => CharOp::Title,
-            (CaseOp::Lower | CaseOp::Title | CaseOp::Capitalize | CaseOp::JinjaTitle, _) => {
-                CharOp::Lower
-            }
+            (CaseOp::Lower | CaseOp::Title | CaseOp::Capitalize | CaseOp::JinjaTitle, _) => CharOp::Lower,
         }
     }
 }
@@ -236,24 +221,13 @@ fn push_title(c: char, out: &mut String) {
 
 fn push_fold(c: char, out: &mut String) {
     if c.is_ascii() || !push_mapped(c, tables::FOLD_RUNS, tables::FOLD_LONGER, out) {
-        push_lower(
-            c,
-            Around {
-                before: "",
-                after: "",
-            },
-            out,
-        );
+        push_lower(c, Around { before: "", after: "" }, out);
     }
 }
 
 /// Says whether a sigma between these texts ends a word.
 fn is_final_sigma(around: Around<'_>) -> bool {
-    let before = around
-        .before
-        .chars()
-        .rev()
-        .find(|c| !props::is_case_ignorable(*c));
+    let before = around.before.chars().rev().find(|c| !props::is_case_ignorable(*c));
     let after = around.after.chars().find(|c| !props::is_case_ignorable(*c));
     before.is_some_and(props::is_cased) && !after.is_some_and(props::is_cased)
 }
@@ -321,10 +295,7 @@ impl Run<'_> {
 
     fn emit_replaced(&mut self) {
         let source = self.source.clone();
-        (self.sink)(Piece::Replaced {
-            text: Cow::Borrowed(&self.image),
-            source,
-        });
+        (self.sink)(Piece::Replaced { text: Cow::Borrowed(&self.image), source });
         self.source.start = self.source.end;
         self.image.clear();
     }
@@ -346,21 +317,13 @@ mod tests {
 
     #[test]
     fn jinja_titles_start_after_brackets_and_hyphens() {
-        assert_eq!(
-            jinja_title("they're half-done (OR so)"),
-            "They're Half-Done (Or So)"
-        );
+        assert_eq!(jinja_title("they're half-done (OR so)"), "They're Half-Done (Or So)");
     }
 
     #[test]
     fn pieces_cover_the_source_in_order() {
         let text = "aΣß İx.Σ-ŉok";
-        for op in [
-            CaseOp::Upper,
-            CaseOp::Lower,
-            CaseOp::Title,
-            CaseOp::Swapcase,
-        ] {
+        for op in [CaseOp::Upper, CaseOp::Lower, CaseOp::Title, CaseOp::Swapcase] {
             let mut next = 0;
             map_case(text, op, &mut |piece| {
                 if let Piece::Source(range) | Piece::Replaced { source: range, .. } = piece {

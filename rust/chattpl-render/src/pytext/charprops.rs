@@ -133,11 +133,7 @@ mod tests {
             assert_eq!(is_lowercase(c), in_ranges(tables::LOWERCASE, c), "{c:?}");
             assert_eq!(is_cased(c), in_ranges(tables::CASED, c), "{c:?}");
             assert_eq!(is_id_start(c), in_ranges(tables::ID_START, c), "{c:?}");
-            assert_eq!(
-                is_id_continue(c),
-                in_ranges(tables::ID_CONTINUE, c),
-                "{c:?}"
-            );
+            assert_eq!(is_id_continue(c), in_ranges(tables::ID_CONTINUE, c), "{c:?}");
         }
     }
 

@@ -56,10 +56,7 @@ impl FormatError {
     pub const MAX_PADDING: usize = 1 << 24;
 
     pub(super) fn new(class: ErrorClass, message: impl Into<String>) -> Self {
-        FormatError {
-            class,
-            message: message.into(),
-        }
+        FormatError { class, message: message.into() }
     }
 
     pub(super) fn value(message: impl Into<String>) -> Self {

@@ -18,12 +18,7 @@ pub enum FieldPart<'n> {
 ///
 /// # Errors
 /// A step that cannot be read is an error in its place; nothing follows it.
-pub fn split_field_name(
-    name: &str,
-) -> (
-    &str,
-    impl Iterator<Item = Result<FieldPart<'_>, FormatError>>,
-) {
+pub fn split_field_name(name: &str) -> (&str, impl Iterator<Item = Result<FieldPart<'_>, FormatError>>) {
     let end = memchr::memchr2(b'.', b'[', name.as_bytes()).unwrap_or(name.len());
     let (first, rest) = name.split_at(end);
     (first, FieldParts { rest })
@@ -51,9 +46,7 @@ impl<'n> Iterator for FieldParts<'n> {
                 }
                 None => Err(FormatError::value("Missing ']' in format string")),
             },
-            _ => Err(FormatError::value(
-                "Only '.' or '[' may follow ']' in format field specifier",
-            )),
+            _ => Err(FormatError::value("Only '.' or '[' may follow ']' in format field specifier")),
         };
         let step = step.and_then(|step| match step {
             FieldPart::Attribute("") | FieldPart::Key("") => {
@@ -77,9 +70,7 @@ pub(super) fn index_of(text: &str) -> Result<Option<usize>, FormatError> {
         };
         let before = index.unwrap_or(0);
         if before > (isize::MAX as usize - digit) / 10 {
-            return Err(FormatError::value(
-                "Too many decimal digits in format string",
-            ));
+            return Err(FormatError::value("Too many decimal digits in format string"));
         }
         index = Some(before * 10 + digit);
     }
@@ -94,24 +85,14 @@ mod tests {
     fn names_are_split_into_steps() {
         let (first, steps) = split_field_name("0.name[7][k.x]");
         let steps: Result<Vec<_>, _> = steps.collect();
-        let expected = [
-            FieldPart::Attribute("name"),
-            FieldPart::Index(7),
-            FieldPart::Key("k.x"),
-        ];
+        let expected = [FieldPart::Attribute("name"), FieldPart::Index(7), FieldPart::Key("k.x")];
         assert_eq!((first, steps), ("0", Ok(expected.to_vec())));
     }
 
     #[test]
     fn broken_steps_are_errors_in_their_place() {
         let messages: Vec<_> = ["a[", "a.", "a[0]x"]
-            .map(|name| {
-                split_field_name(name)
-                    .1
-                    .filter_map(Result::err)
-                    .map(|e| e.message)
-                    .collect::<String>()
-            })
+            .map(|name| split_field_name(name).1.filter_map(Result::err).map(|e| e.message).collect::<String>())
             .to_vec();
         assert_eq!(messages[0], "Missing ']' in format string");
         assert_eq!(messages[1], "Empty attribute in format string");

@@ -26,26 +26,13 @@ struct Decimal {
 
 /// Returns what `repr(value)` gives.
 pub fn repr_float(value: f64) -> String {
-    double_to_string(
-        value,
-        'r',
-        0,
-        FloatStyle {
-            add_dot_0: true,
-            ..FloatStyle::default()
-        },
-    )
+    double_to_string(value, 'r', 0, FloatStyle { add_dot_0: true, ..FloatStyle::default() })
 }
 
 /// Writes `value` with conversion `e`, `f`, `g` or `r` (shortest), upper case for capitals.
 ///
 /// `precision` means what it means to C's `printf` and is ignored by `r`.
-pub fn double_to_string(
-    value: f64,
-    conversion: char,
-    precision: usize,
-    style: FloatStyle,
-) -> String {
+pub fn double_to_string(value: f64, conversion: char, precision: usize, style: FloatStyle) -> String {
     let lower = conversion.to_ascii_lowercase();
     let text = if value.is_finite() {
         finite_text(value, lower, precision, style)
@@ -62,19 +49,15 @@ pub fn double_to_string(
 }
 
 fn finite_text(value: f64, conversion: char, precision: usize, style: FloatStyle) -> String {
-    let precision = if conversion == 'g' {
-        precision.max(1)
-    } else {
-        precision
-    };
+    let precision = if conversion == 'g' { precision.max(1) } else { precision };
     let decimal = match conversion {
         'e' => rounded_significant(value, precision.saturating_add(1)),
         'f' => rounded_places(value, precision),
         'g' => rounded_significant(value, precision),
         _ => shortest(value),
     };
-    let negative = value.is_sign_negative()
-        && !(style.no_negative_zero && decimal.digits.bytes().all(|digit| digit == b'0'));
+    let negative =
+        value.is_sign_negative() && !(style.no_negative_zero && decimal.digits.bytes().all(|digit| digit == b'0'));
     let layout = Layout::new(&decimal, conversion, precision, style);
     let mut out = String::with_capacity(decimal.digits.len() + 8);
     if negative {
@@ -109,18 +92,9 @@ impl Layout {
         };
         let exponent = uses_exponent.then_some(point - 1);
         let point = if uses_exponent { 1 } else { point };
-        let least = if !uses_exponent && style.add_dot_0 {
-            point + 1
-        } else {
-            point
-        };
+        let least = if !uses_exponent && style.add_dot_0 { point + 1 } else { point };
         let start = if point <= 0 { point - 1 } else { 0 };
-        Layout {
-            start,
-            point,
-            end: end.max(least),
-            exponent,
-        }
+        Layout { start, point, end: end.max(least), exponent }
     }
 
     fn write(&self, decimal: &Decimal, style: FloatStyle, out: &mut String) {
@@ -153,10 +127,7 @@ fn push_digits(digits: &str, from: i64, to: i64, out: &mut String) {
 }
 
 fn push_zeros(count: i64, out: &mut String) {
-    out.extend(std::iter::repeat_n(
-        '0',
-        usize::try_from(count).unwrap_or(0),
-    ));
+    out.extend(std::iter::repeat_n('0', usize::try_from(count).unwrap_or(0)));
 }
 
 /// Returns the fewest digits that read back as `value`, of those the nearest.
@@ -191,16 +162,10 @@ fn rounded_places(value: f64, places: usize) -> Decimal {
     let all = format!("{whole}{fraction}");
     let digits = all.trim_start_matches('0');
     if digits.is_empty() {
-        return Decimal {
-            digits: "0".to_owned(),
-            point: 1,
-        };
+        return Decimal { digits: "0".to_owned(), point: 1 };
     }
     let leading = i64::try_from(all.len() - digits.len()).unwrap_or(0);
-    Decimal {
-        digits: digits.to_owned(),
-        point: whole_len - leading,
-    }
+    Decimal { digits: digits.to_owned(), point: whole_len - leading }
 }
 
 /// Reads Rust's `d.ddde±x`.
@@ -208,10 +173,7 @@ fn from_scientific(text: &str) -> Decimal {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
     let exponent: i64 = exponent.parse().unwrap_or(0);
-    Decimal {
-        digits,
-        point: exponent + 1,
-    }
+    Decimal { digits, point: exponent + 1 }
 }
 
 #[cfg(test)]
@@ -245,10 +207,7 @@ mod tests {
         assert_eq!(double_to_string(0.00012, 'g', 6, plain), "0.00012");
         assert_eq!(double_to_string(123456789.0, 'G', 3, plain), "1.23E+08");
         assert_eq!(double_to_string(0.0, 'e', 3, plain), "0.000e+00");
-        let alternate = FloatStyle {
-            alternate: true,
-            ..plain
-        };
+        let alternate = FloatStyle { alternate: true, ..plain };
         assert_eq!(double_to_string(1.0, 'g', 4, alternate), "1.000");
         assert_eq!(double_to_string(1.0, 'f', 0, alternate), "1.");
     }

@@ -116,11 +116,7 @@ pub struct Formatted {
 impl Formatted {
     /// Wraps a body that needs no padding.
     pub fn unpadded(body: Body) -> Self {
-        Formatted {
-            padding_left: String::new(),
-            body,
-            padding_right: String::new(),
-        }
+        Formatted { padding_left: String::new(), body, padding_right: String::new() }
     }
 
     pub(super) fn text(text: impl Into<String>) -> Self {

@@ -11,10 +11,8 @@ use super::format_spec::format_spec;
 use super::repr::{ascii_of_repr, repr_str};
 use super::strformat::{parse_format, FormatPiece};
 
-const TO_AUTOMATIC: &str =
-    "cannot switch from manual field specification to automatic field numbering";
-const TO_MANUAL: &str =
-    "cannot switch from automatic field numbering to manual field specification";
+const TO_AUTOMATIC: &str = "cannot switch from manual field specification to automatic field numbering";
+const TO_MANUAL: &str = "cannot switch from automatic field numbering to manual field specification";
 
 /// Whose messages and order of work to follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,11 +78,7 @@ pub fn format_fields<S: FieldSource>(
     dialect: FormatDialect,
     sink: &mut dyn FnMut(FormatOutput<S::Arg>) -> Result<(), ArgError<S>>,
 ) -> Result<(), ArgError<S>> {
-    let mut driver = Driver {
-        source,
-        dialect,
-        numbering: Numbering::Unset,
-    };
+    let mut driver = Driver { source, dialect, numbering: Numbering::Unset };
     driver.expand(format, 2, sink)
 }
 
@@ -117,11 +111,7 @@ impl<S: FieldSource> Driver<'_, S> {
         for piece in parse_format(format) {
             match piece? {
                 FormatPiece::Literal(range) => sink(FormatOutput::Literal(range))?,
-                FormatPiece::Field {
-                    name,
-                    conversion,
-                    spec,
-                } => {
+                FormatPiece::Field { name, conversion, spec } => {
                     let arg = self.value(&format[name])?;
                     let converted = self.convert(&arg, conversion)?;
                     let spec = self.spec(&format[spec], levels_left)?;
@@ -133,11 +123,7 @@ impl<S: FieldSource> Driver<'_, S> {
                         None => format_spec(&spec, &arg)?,
                         Some(text) => format_converted(&spec, text, conversion)?,
                     };
-                    sink(FormatOutput::Field {
-                        arg,
-                        formatted,
-                        converted: was_converted,
-                    })?;
+                    sink(FormatOutput::Field { arg, formatted, converted: was_converted })?;
                 }
             }
         }
@@ -150,11 +136,7 @@ impl<S: FieldSource> Driver<'_, S> {
         if !expands {
             return Ok(spec.to_owned());
         }
-        let least = if self.dialect == FormatDialect::Builtin {
-            2
-        } else {
-            1
-        };
+        let least = if self.dialect == FormatDialect::Builtin { 2 } else { 1 };
         if levels_left < least {
             return Err(FormatError::value("Max string recursion exceeded").into());
         }
@@ -204,11 +186,7 @@ impl<S: FieldSource> Driver<'_, S> {
         }
     }
 
-    fn number_formatter<'n>(
-        &mut self,
-        name: &str,
-        first: &'n str,
-    ) -> Result<FirstPart<'n>, FormatError> {
+    fn number_formatter<'n>(&mut self, name: &str, first: &'n str) -> Result<FirstPart<'n>, FormatError> {
         if name.is_empty() {
             if self.numbering == Numbering::Manual {
                 return Err(FormatError::value(TO_AUTOMATIC));
@@ -234,11 +212,7 @@ impl<S: FieldSource> Driver<'_, S> {
     }
 
     /// Applies `!s`, `!r` or `!a`; `None` where the value stays as it is.
-    fn convert(
-        &self,
-        arg: &S::Arg,
-        conversion: Option<char>,
-    ) -> Result<Option<String>, ArgError<S>> {
+    fn convert(&self, arg: &S::Arg, conversion: Option<char>) -> Result<Option<String>, ArgError<S>> {
         match conversion {
             None | Some('\0') => Ok(None),
             Some('s') if arg.as_str().is_some() => Ok(None),
@@ -292,11 +266,7 @@ impl FormatArg for ConvertedText {
     }
 }
 
-fn format_converted(
-    spec: &str,
-    text: String,
-    conversion: Option<char>,
-) -> Result<Formatted, FormatError> {
+fn format_converted(spec: &str, text: String, conversion: Option<char>) -> Result<Formatted, FormatError> {
     let converted = ConvertedText { text };
     let mut formatted = format_spec(spec, &converted)?;
     // After `!s` the text is that of `str(arg)`, of which a body may be a part.

@@ -17,11 +17,7 @@ pub fn format_spec<A: FormatArg>(spec: &str, arg: &A) -> Result<Formatted, A::Er
     }
     let name = arg.type_name();
     if let Some(text) = arg.as_str() {
-        return Ok(format_text(
-            &Spec::parse(spec, &name, Kind::Text)?,
-            text,
-            &name,
-        )?);
+        return Ok(format_text(&Spec::parse(spec, &name, Kind::Text)?, text, &name)?);
     }
     match arg.number() {
         Some(Number::Float(value)) => {
@@ -30,16 +26,9 @@ pub fn format_spec<A: FormatArg>(spec: &str, arg: &A) -> Result<Formatted, A::Er
         }
         Some(number) => {
             let spec = Spec::parse(spec, &name, Kind::Integer)?;
-            Ok(format_integer(
-                &spec,
-                &number.as_int().unwrap_or(PyInt::Small(0)),
-                &name,
-            )?)
+            Ok(format_integer(&spec, &number.as_int().unwrap_or(PyInt::Small(0)), &name)?)
         }
-        None => Err(FormatError::type_(format!(
-            "unsupported format string passed to {name}.__format__"
-        ))
-        .into()),
+        None => Err(FormatError::type_(format!("unsupported format string passed to {name}.__format__")).into()),
     }
 }
 
@@ -50,9 +39,7 @@ fn format_text(spec: &Spec, text: &str, type_name: &str) -> Result<Formatted, Fo
     let refused = match spec.sign {
         Some(' ') => "Space not allowed in string format specifier",
         Some(_) => "Sign not allowed in string format specifier",
-        None if spec.no_negative_zero => {
-            "Negative zero coercion (z) not allowed in string format specifier"
-        }
+        None if spec.no_negative_zero => "Negative zero coercion (z) not allowed in string format specifier",
         None if spec.alternate => "Alternate form (#) not allowed in string format specifier",
         None if spec.align == '=' => "'=' alignment not allowed in string format specifier",
         None => "",
@@ -62,26 +49,18 @@ fn format_text(spec: &Spec, text: &str, type_name: &str) -> Result<Formatted, Fo
     }
     let chars = char_count(text);
     let kept = spec.precision.unwrap_or(chars).min(chars);
-    let body = if kept < chars {
-        Body::Part(0..byte_of_char(text, kept))
-    } else {
-        Body::Verbatim
-    };
+    let body = if kept < chars { Body::Part(0..byte_of_char(text, kept)) } else { Body::Verbatim };
     spec.padded(spec.width.unwrap_or(0).saturating_sub(kept), body)
 }
 
 fn format_integer(spec: &Spec, value: &PyInt, type_name: &str) -> Result<Formatted, FormatError> {
     match spec.kind_char {
         'b' | 'c' | 'd' | 'o' | 'x' | 'X' | 'n' => {}
-        'e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%' => {
-            return format_float(spec, value.to_f64()?, type_name)
-        }
+        'e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%' => return format_float(spec, value.to_f64()?, type_name),
         _ => return Err(spec.unknown_code(type_name)),
     }
     if spec.precision.is_some() {
-        return Err(FormatError::value(
-            "Precision not allowed in integer format specifier",
-        ));
+        return Err(FormatError::value("Precision not allowed in integer format specifier"));
     }
     if spec.no_negative_zero {
         let message = "Negative zero coercion (z) not allowed in integer format specifier";
@@ -102,15 +81,7 @@ fn format_integer(spec: &Spec, value: &PyInt, type_name: &str) -> Result<Formatt
         digits.make_ascii_uppercase();
     }
     let prefix = if spec.alternate { prefix } else { "" };
-    layout_number(
-        spec,
-        NumberParts {
-            negative: value.is_negative(),
-            prefix,
-            digits: &digits,
-            rest: "",
-        },
-    )
+    layout_number(spec, NumberParts { negative: value.is_negative(), prefix, digits: &digits, rest: "" })
 }
 
 fn format_code_point(spec: &Spec, value: &PyInt) -> Result<Formatted, FormatError> {
@@ -129,15 +100,7 @@ fn format_code_point(spec: &Spec, value: &PyInt) -> Result<Formatted, FormatErro
     // A lone surrogate is a Python str but no text.
     let c = char::from_u32(code).ok_or_else(|| FormatError::value("surrogates not allowed"))?;
     let rest = c.to_string();
-    layout_number(
-        spec,
-        NumberParts {
-            negative: false,
-            prefix: "",
-            digits: "",
-            rest: &rest,
-        },
-    )
+    layout_number(spec, NumberParts { negative: false, prefix: "", digits: "", rest: &rest })
 }
 
 fn format_float(spec: &Spec, value: f64, type_name: &str) -> Result<Formatted, FormatError> {
@@ -170,15 +133,7 @@ fn format_float(spec: &Spec, value: f64, type_name: &str) -> Result<Formatted, F
     };
     let whole = unsigned.bytes().take_while(u8::is_ascii_digit).count();
     let (digits, rest) = unsigned.split_at(whole);
-    layout_number(
-        spec,
-        NumberParts {
-            negative,
-            prefix: "",
-            digits,
-            rest,
-        },
-    )
+    layout_number(spec, NumberParts { negative, prefix: "", digits, rest })
 }
 
 /// A number before grouping and padding; only `digits` are grouped.
@@ -200,22 +155,14 @@ fn layout_number(spec: &Spec, parts: NumberParts<'_>) -> Result<Formatted, Forma
     FormatError::check_size(width)?;
     let fixed = sign.len() + parts.prefix.len() + char_count(parts.rest);
     let zero_filled = spec.fill == '0' && spec.align == '=';
-    let least = if zero_filled {
-        width.saturating_sub(fixed)
-    } else {
-        0
-    };
+    let least = if zero_filled { width.saturating_sub(fixed) } else { 0 };
     let digits = match spec.separator {
         _ if parts.digits.is_empty() => String::new(),
         Some(separator) => grouped(parts.digits, separator, spec.group(), least),
         None => parts.digits.to_owned(),
     };
     let missing = width.saturating_sub(fixed + digits.len());
-    let inner = if spec.align == '=' {
-        fill(spec.fill, missing)?
-    } else {
-        String::new()
-    };
+    let inner = if spec.align == '=' { fill(spec.fill, missing)? } else { String::new() };
     let text = format!("{sign}{}{inner}{digits}{}", parts.prefix, parts.rest);
     let outer = if spec.align == '=' { 0 } else { missing };
     spec.padded(outer, Body::Text(text))
@@ -227,10 +174,7 @@ fn grouped(digits: &str, separator: char, group: usize, least: usize) -> String 
     let mut remaining = digits.bytes().rev();
     let mut least = i64::try_from(least).unwrap_or(i64::MAX);
     loop {
-        let wanted = i64::try_from(remaining.len())
-            .unwrap_or(i64::MAX)
-            .max(least)
-            .max(1);
+        let wanted = i64::try_from(remaining.len()).unwrap_or(i64::MAX).max(least).max(1);
         let size = group.min(usize::try_from(wanted).unwrap_or(group));
         reversed.extend((0..size).map(|_| remaining.next().unwrap_or(b'0')));
         least -= i64::try_from(size).unwrap_or(0);
@@ -240,11 +184,7 @@ fn grouped(digits: &str, separator: char, group: usize, least: usize) -> String 
         reversed.push(separator as u8);
         least -= 1;
     }
-    reversed
-        .iter()
-        .rev()
-        .map(|&byte| char::from(byte))
-        .collect()
+    reversed.iter().rev().map(|&byte| char::from(byte)).collect()
 }
 
 #[cfg(test)]

@@ -20,10 +20,7 @@ pub struct EscapeHtml<'t> {
 
 /// Escapes `&`, `<`, `>`, `'` and `"` as MarkupSafe does.
 pub fn escape_html(text: &str) -> EscapeHtml<'_> {
-    EscapeHtml {
-        bytes: text.as_bytes(),
-        at: 0,
-    }
+    EscapeHtml { bytes: text.as_bytes(), at: 0 }
 }
 
 impl Iterator for EscapeHtml<'_> {
@@ -34,10 +31,7 @@ impl Iterator for EscapeHtml<'_> {
         let first = *self.bytes.get(start)?;
         if let Some(entity) = entity_of(first) {
             self.at += 1;
-            return Some(Piece::Replaced {
-                text: Cow::Borrowed(entity),
-                source: start..self.at,
-            });
+            return Some(Piece::Replaced { text: Cow::Borrowed(entity), source: start..self.at });
         }
         let is_escaped = |b| (b == b'&') | (b == b'<') | (b == b'>') | (b == b'\'') | (b == b'"');
         self.at = next_match(self.bytes, start, is_escaped).unwrap_or(self.bytes.len());
@@ -58,10 +52,7 @@ fn entity_of(byte: u8) -> Option<&'static str> {
 
 /// Removes tags and comments, collapses whitespace and unescapes, as `Markup.striptags` does.
 pub fn striptags(text: &str) -> String {
-    let kept: String = text_between_tags(text)
-        .into_iter()
-        .map(|range| &text[range])
-        .collect();
+    let kept: String = text_between_tags(text).into_iter().map(|range| &text[range]).collect();
     let words = split_whitespace(&kept, None, Direction::FromLeft);
     let words: Vec<&str> = words.into_iter().map(|range| &kept[range]).collect();
     unescape_html(&words.join(" "))
@@ -72,11 +63,7 @@ fn text_between_tags(text: &str) -> Vec<Range<usize>> {
     let mut at = 0;
     while let Some(found) = text[at..].find('<') {
         let start = at + found;
-        let (from, closer) = if text[start..].starts_with("<!--") {
-            (start + 4, "-->")
-        } else {
-            (start, ">")
-        };
+        let (from, closer) = if text[start..].starts_with("<!--") { (start + 4, "-->") } else { (start, ">") };
         let Some(length) = text[from..].find(closer) else {
             break;
         };
@@ -114,20 +101,15 @@ fn reference(text: &str, out: &mut String) -> Option<usize> {
 }
 
 fn numeric_reference(text: &str, out: &mut String) -> Option<usize> {
-    let (skipped, radix) = if text.starts_with(['x', 'X']) {
-        (1, 16)
-    } else {
-        (0, 10)
-    };
+    let (skipped, radix) = if text.starts_with(['x', 'X']) { (1, 16) } else { (0, 10) };
     let digits = &text[skipped..];
     let length = digits.chars().take_while(|c| c.is_digit(radix)).count();
     if length == 0 {
         return None;
     }
-    let code = digits[..length].chars().fold(0u32, |code, c| {
-        code.saturating_mul(radix)
-            .saturating_add(c.to_digit(radix).unwrap_or(0))
-    });
+    let code = digits[..length]
+        .chars()
+        .fold(0u32, |code, c| code.saturating_mul(radix).saturating_add(c.to_digit(radix).unwrap_or(0)));
     push_code_point(code, out);
     let semicolon = usize::from(digits[length..].starts_with(';'));
     Some(skipped + length + semicolon)
@@ -151,12 +133,7 @@ fn push_code_point(code: u32, out: &mut String) {
 
 fn named_reference(text: &str, out: &mut String) -> Option<usize> {
     let in_name = |c: &char| !matches!(c, '\t' | '\n' | '\x0c' | ' ' | '<' | '&' | '#' | ';');
-    let name_len: usize = text
-        .chars()
-        .take(MAX_NAME_CHARS)
-        .take_while(in_name)
-        .map(char::len_utf8)
-        .sum();
+    let name_len: usize = text.chars().take(MAX_NAME_CHARS).take_while(in_name).map(char::len_utf8).sum();
     if name_len == 0 {
         return None;
     }
@@ -179,9 +156,7 @@ fn named_reference(text: &str, out: &mut String) -> Option<usize> {
 }
 
 fn lookup(name: &str) -> Option<&'static str> {
-    let found = NAMED
-        .binary_search_by(|(known, _)| (*known).cmp(name))
-        .ok()?;
+    let found = NAMED.binary_search_by(|(known, _)| (*known).cmp(name)).ok()?;
     Some(NAMED[found].1)
 }
 
@@ -194,22 +169,13 @@ mod tests {
     fn markup_is_escaped_as_markupsafe_escapes_it() {
         let text = "é<a href='x'>&\"";
         let pieces: Vec<_> = escape_html(text).collect();
-        assert_eq!(
-            join_pieces(text, &pieces),
-            "é&lt;a href=&#39;x&#39;&gt;&amp;&#34;"
-        );
+        assert_eq!(join_pieces(text, &pieces), "é&lt;a href=&#39;x&#39;&gt;&amp;&#34;");
         assert_eq!(pieces[0], Piece::Source(0..2));
     }
 
     #[test]
     fn tags_go_and_references_are_read() {
-        assert_eq!(
-            striptags("Main &raquo;\t<em>About</em><!-- > -->\n x < y"),
-            "Main » About x < y"
-        );
-        assert_eq!(
-            unescape_html("&notit; &#128; &#x110000; &amp &bogus; &#1;&"),
-            "¬it; € \u{fffd} & &bogus; &"
-        );
+        assert_eq!(striptags("Main &raquo;\t<em>About</em><!-- > -->\n x < y"), "Main » About x < y");
+        assert_eq!(unescape_html("&notit; &#128; &#x110000; &amp &bogus; &#1;&"), "¬it; € \u{fffd} & &bogus; &");
     }
 }

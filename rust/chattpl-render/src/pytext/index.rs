@@ -18,18 +18,13 @@ pub fn byte_of_char(text: &str, index: usize) -> usize {
     if text.is_ascii() {
         return index.min(text.len());
     }
-    text.char_indices()
-        .nth(index)
-        .map_or(text.len(), |(at, _)| at)
+    text.char_indices().nth(index).map_or(text.len(), |(at, _)| at)
 }
 
 /// Returns how many characters start before byte `at`.
 pub fn char_of_byte(text: &str, at: usize) -> usize {
     let before = text.as_bytes().get(..at).unwrap_or(text.as_bytes());
-    before
-        .iter()
-        .filter(|byte| !is_continuation(**byte))
-        .count()
+    before.iter().filter(|byte| !is_continuation(**byte)).count()
 }
 
 fn is_continuation(byte: u8) -> bool {

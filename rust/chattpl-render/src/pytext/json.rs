@@ -92,12 +92,8 @@ pub fn json_float(value: f64) -> String {
 
 fn next_escape(bytes: &[u8], from: usize, charset: JsonCharset) -> Option<usize> {
     match charset {
-        JsonCharset::Ascii => next_match(bytes, from, |b| {
-            (b < 0x20) | (b == b'"') | (b == b'\\') | (b >= 0x7f)
-        }),
-        JsonCharset::Unicode => {
-            next_match(bytes, from, |b| (b < 0x20) | (b == b'"') | (b == b'\\'))
-        }
+        JsonCharset::Ascii => next_match(bytes, from, |b| (b < 0x20) | (b == b'"') | (b == b'\\') | (b >= 0x7f)),
+        JsonCharset::Unicode => next_match(bytes, from, |b| (b < 0x20) | (b == b'"') | (b == b'\\')),
     }
 }
 
@@ -116,10 +112,7 @@ fn short_escape(c: char) -> Option<&'static str> {
 
 fn emit_escape(c: char, source: Range<usize>, sink: &mut dyn FnMut(Piece<'_>)) {
     if let Some(short) = short_escape(c) {
-        return sink(Piece::Replaced {
-            text: Cow::Borrowed(short),
-            source,
-        });
+        return sink(Piece::Replaced { text: Cow::Borrowed(short), source });
     }
     let mut buffer = [0; 12];
     let mut len = 0;
@@ -133,10 +126,7 @@ fn emit_escape(c: char, source: Range<usize>, sink: &mut dyn FnMut(Piece<'_>)) {
         len += 6;
     }
     let text = std::str::from_utf8(&buffer[..len]).unwrap_or_default();
-    sink(Piece::Replaced {
-        text: Cow::Borrowed(text),
-        source,
-    });
+    sink(Piece::Replaced { text: Cow::Borrowed(text), source });
 }
 
 #[cfg(test)]
@@ -151,14 +141,8 @@ mod tests {
 
     #[test]
     fn strings_are_written_as_json_dumps_writes_them() {
-        assert_eq!(
-            dumps("a\"\\\n\u{1}\u{7f}é😀", JsonCharset::Unicode),
-            "\"a\\\"\\\\\\n\\u0001\u{7f}é😀\""
-        );
-        assert_eq!(
-            dumps("\u{7f}é😀", JsonCharset::Ascii),
-            "\"\\u007f\\u00e9\\ud83d\\ude00\""
-        );
+        assert_eq!(dumps("a\"\\\n\u{1}\u{7f}é😀", JsonCharset::Unicode), "\"a\\\"\\\\\\n\\u0001\u{7f}é😀\"");
+        assert_eq!(dumps("\u{7f}é😀", JsonCharset::Ascii), "\"\\u007f\\u00e9\\ud83d\\ude00\"");
     }
 
     #[test]

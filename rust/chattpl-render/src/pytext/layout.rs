@@ -22,10 +22,7 @@ pub struct Padding {
 pub fn center(text: &str, width: i64) -> Result<Padding, FormatError> {
     let missing = missing(text, width)?;
     let left = missing / 2 + (missing & usize::try_from(width).unwrap_or(0) & 1);
-    Ok(Padding {
-        left,
-        right: missing - left,
-    })
+    Ok(Padding { left, right: missing - left })
 }
 
 /// Returns the padding of `str.ljust(width)`.
@@ -33,10 +30,7 @@ pub fn center(text: &str, width: i64) -> Result<Padding, FormatError> {
 /// # Errors
 /// `MemoryError` where it is more than [`FormatError::MAX_PADDING`].
 pub fn ljust(text: &str, width: i64) -> Result<Padding, FormatError> {
-    Ok(Padding {
-        left: 0,
-        right: missing(text, width)?,
-    })
+    Ok(Padding { left: 0, right: missing(text, width)? })
 }
 
 /// Returns the padding of `str.rjust(width)`.
@@ -44,10 +38,7 @@ pub fn ljust(text: &str, width: i64) -> Result<Padding, FormatError> {
 /// # Errors
 /// `MemoryError` where it is more than [`FormatError::MAX_PADDING`].
 pub fn rjust(text: &str, width: i64) -> Result<Padding, FormatError> {
-    Ok(Padding {
-        left: missing(text, width)?,
-        right: 0,
-    })
+    Ok(Padding { left: missing(text, width)?, right: 0 })
 }
 
 /// Returns the parts of `str.zfill(width)`: zeros go after a sign.
@@ -61,17 +52,11 @@ pub fn zfill(text: &str, width: i64) -> Result<Vec<Piece<'static>>, FormatError>
         return Ok(vec![Piece::Source(0..text.len())]);
     }
     let zeros = Piece::Inserted(Cow::Owned("0".repeat(missing)));
-    Ok(vec![
-        Piece::Source(0..sign),
-        zeros,
-        Piece::Source(sign..text.len()),
-    ])
+    Ok(vec![Piece::Source(0..sign), zeros, Piece::Source(sign..text.len())])
 }
 
 fn missing(text: &str, width: i64) -> Result<usize, FormatError> {
-    let missing = usize::try_from(width)
-        .unwrap_or(0)
-        .saturating_sub(char_count(text));
+    let missing = usize::try_from(width).unwrap_or(0).saturating_sub(char_count(text));
     FormatError::check_size(missing)?;
     Ok(missing)
 }
@@ -91,18 +76,11 @@ pub fn expandtabs(text: &str, tabsize: i64) -> Result<Vec<Piece<'static>>, Forma
             '\t' => {
                 push_source(&mut pieces, clean_from, at);
                 clean_from = at + 1;
-                let spaces = if tabsize == 0 {
-                    0
-                } else {
-                    tabsize - column % tabsize
-                };
+                let spaces = if tabsize == 0 { 0 } else { tabsize - column % tabsize };
                 inserted = inserted.saturating_add(spaces);
                 FormatError::check_size(inserted)?;
                 column = column.saturating_add(spaces);
-                pieces.push(Piece::Replaced {
-                    text: " ".repeat(spaces).into(),
-                    source: at..at + 1,
-                });
+                pieces.push(Piece::Replaced { text: " ".repeat(spaces).into(), source: at..at + 1 });
             }
             '\n' | '\r' => column = 0,
             _ => column += 1,

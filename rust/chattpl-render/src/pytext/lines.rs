@@ -40,10 +40,7 @@ pub fn indent<'i>(text: &str, indention: &'i str, options: IndentOptions) -> Vec
 fn lines_of(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut lines = splitlines(text, false);
     // With the newline added, a text ending in `\r` still has one line end there.
-    let ends_line = text
-        .chars()
-        .next_back()
-        .is_none_or(super::charprops::is_linebreak);
+    let ends_line = text.chars().next_back().is_none_or(super::charprops::is_linebreak);
     if ends_line && !text.ends_with('\r') {
         lines.push(text.len()..text.len());
     }
@@ -54,10 +51,7 @@ fn push_line_end(text: &str, end: std::ops::Range<usize>, pieces: &mut Vec<Piece
     if &text[end.clone()] == "\n" {
         push_source(end, pieces);
     } else {
-        pieces.push(Piece::Replaced {
-            text: Cow::Borrowed("\n"),
-            source: end,
-        });
+        pieces.push(Piece::Replaced { text: Cow::Borrowed("\n"), source: end });
     }
 }
 
@@ -91,14 +85,7 @@ mod tests {
         let text = "a\r\nb\n\nc\n";
         let plain = indent(text, "  ", IndentOptions::default());
         assert_eq!(join_pieces(text, &plain), "a\n  b\n\n  c\n");
-        let all = indent(
-            text,
-            "  ",
-            IndentOptions {
-                first: true,
-                blank: true,
-            },
-        );
+        let all = indent(text, "  ", IndentOptions { first: true, blank: true });
         assert_eq!(join_pieces(text, &all), "  a\n  b\n  \n  c\n  ");
     }
 

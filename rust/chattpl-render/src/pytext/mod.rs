@@ -42,13 +42,11 @@ mod urlize;
 mod wordwrap;
 
 pub use calendar::DateTime;
-pub use case::{
-    capitalize, casefold, change_case, jinja_title, lower, map_case, swapcase, title, upper, CaseOp,
-};
+pub use case::{capitalize, casefold, change_case, jinja_title, lower, map_case, swapcase, title, upper, CaseOp};
 pub use charprops::{is_linebreak, is_printable, is_whitespace, is_word};
 pub use classify::{
-    isalnum, isalpha, isascii, isdecimal, isdigit, isidentifier, islower, isnumeric, isprintable,
-    isspace, istitle, isupper,
+    isalnum, isalpha, isascii, isdecimal, isdigit, isidentifier, islower, isnumeric, isprintable, isspace, istitle,
+    isupper,
 };
 pub use error::{ErrorClass, FormatError};
 pub use field_name::{split_field_name, FieldPart};
@@ -57,10 +55,11 @@ pub use format_arg::{Body, FormatArg, Formatted, Number};
 pub use format_fields::{format_fields, FieldSource, FormatDialect, FormatOutput};
 pub use format_spec::format_spec;
 pub use html::{escape_html, striptags, unescape_html, EscapeHtml};
-pub use index::{
-    byte_of_char, char_count, char_of_byte, count, ends_with, find, rfind, slice_bytes, starts_with,
+pub use index::{byte_of_char, char_count, char_of_byte, count, ends_with, find, rfind, slice_bytes, starts_with};
+pub use json::{
+    json_clean_prefix, json_escape, json_escape_into, json_float, json_string_needs_escape, push_json_string,
+    JsonCharset,
 };
-pub use json::{json_clean_prefix, json_escape, json_escape_into, json_float, json_string_needs_escape, push_json_string, JsonCharset};
 pub use layout::{center, expandtabs, ljust, rjust, zfill, Padding};
 pub use lines::{indent, wordcount, IndentOptions};
 pub use number::{filesizeformat, format_int, parse_float, parse_int};
@@ -71,8 +70,8 @@ pub use pyint::PyInt;
 pub use repr::{repr_str, repr_str_into};
 pub use round::{round_common, round_toward, Toward};
 pub use split::{
-    partition, removeprefix, removesuffix, rpartition, split_on, split_whitespace, splitlines,
-    strip_range, Direction, Side,
+    partition, removeprefix, removesuffix, rpartition, split_on, split_whitespace, splitlines, strip_range, Direction,
+    Side,
 };
 pub use strformat::{parse_format, FormatParser, FormatPiece};
 pub use strftime::strftime;

@@ -16,20 +16,13 @@ use super::repr::repr_str;
 /// # Errors
 /// `ValueError` where the base is none, the text is no literal of it, or has over 4300 digits.
 pub fn parse_int(text: &str, base: i64) -> Result<PyInt, FormatError> {
-    let Some(base) = u32::try_from(base)
-        .ok()
-        .filter(|base| matches!(base, 0 | 2..=36))
-    else {
-        return Err(FormatError::value(
-            "int() base must be >= 2 and <= 36, or 0",
-        ));
+    let Some(base) = u32::try_from(base).ok().filter(|base| matches!(base, 0 | 2..=36)) else {
+        return Err(FormatError::value("int() base must be >= 2 and <= 36, or 0"));
     };
     let invalid = || {
         // CPython shows 200 characters of the repr.
         let shown: String = repr_str(text).chars().take(200).collect();
-        FormatError::value(format!(
-            "invalid literal for int() with base {base}: {shown}"
-        ))
+        FormatError::value(format!("invalid literal for int() with base {base}: {shown}"))
     };
     let ascii = to_ascii_digits(text).ok_or_else(invalid)?;
     let literal = IntLiteral::read(trim_ascii_space(&ascii), base).ok_or_else(invalid)?;
@@ -141,11 +134,7 @@ impl IntLiteral {
         let has_prefix = prefix_base.is_some_and(|found| base == 0 || base == found);
         let body = if has_prefix { &unsigned[2..] } else { unsigned };
         // One underscore may follow a prefix.
-        let body = if has_prefix {
-            body.strip_prefix('_').unwrap_or(body)
-        } else {
-            body
-        };
+        let body = if has_prefix { body.strip_prefix('_').unwrap_or(body) } else { body };
         let digits = read_digits(body)?;
         let is_decimal = base == 0 && !has_prefix;
         if is_decimal && digits.starts_with('0') && digits.bytes().any(|digit| digit != b'0') {
@@ -158,16 +147,8 @@ impl IntLiteral {
         } else {
             base
         };
-        let literal = IntLiteral {
-            negative,
-            base,
-            digits,
-        };
-        literal
-            .digits
-            .chars()
-            .all(|digit| digit.is_digit(base))
-            .then_some(literal)
+        let literal = IntLiteral { negative, base, digits };
+        literal.digits.chars().all(|digit| digit.is_digit(base)).then_some(literal)
     }
 
     fn value(&self) -> Option<PyInt> {
@@ -184,9 +165,7 @@ impl IntLiteral {
 /// Reads letters and digits, with single underscores between them.
 fn read_digits(text: &str) -> Option<String> {
     let well_formed = !text.is_empty()
-        && text
-            .split('_')
-            .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        && text.split('_').all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     well_formed.then(|| text.replace('_', ""))
 }
 
@@ -197,20 +176,15 @@ fn without_underscores(text: &str) -> Option<Cow<'_, str>> {
     }
     let bytes = text.as_bytes();
     let digit_at = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let misplaced = bytes
-        .iter()
-        .enumerate()
-        .any(|(at, byte)| *byte == b'_' && !(at > 0 && digit_at(at - 1) && digit_at(at + 1)));
+    let misplaced =
+        bytes.iter().enumerate().any(|(at, byte)| *byte == b'_' && !(at > 0 && digit_at(at - 1) && digit_at(at + 1)));
     (!misplaced).then(|| Cow::Owned(text.replace('_', "")))
 }
 
 /// Says whether an ASCII text is what `float()` takes, without space and underscores.
 fn is_float_literal(text: &str) -> bool {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if ["inf", "infinity", "nan"]
-        .iter()
-        .any(|name| unsigned.eq_ignore_ascii_case(name))
-    {
+    if ["inf", "infinity", "nan"].iter().any(|name| unsigned.eq_ignore_ascii_case(name)) {
         return true;
     }
     let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
@@ -223,10 +197,7 @@ fn is_float_literal(text: &str) -> bool {
         let digits = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
         !digits.is_empty() && all_digits(digits)
     });
-    !(whole.is_empty() && fraction.is_empty())
-        && all_digits(whole)
-        && all_digits(fraction)
-        && exponent_fits
+    !(whole.is_empty() && fraction.is_empty()) && all_digits(whole) && all_digits(fraction) && exponent_fits
 }
 
 #[cfg(test)]
@@ -240,21 +211,11 @@ mod tests {
         assert_eq!(small("0x_fF", 16), Some(255));
         assert_eq!(small("٤٢", 10), Some(42));
         assert_eq!(small("0b101", 0), Some(5));
-        for (text, base) in [
-            ("010", 0),
-            ("1__0", 10),
-            ("_1", 10),
-            ("0x", 16),
-            ("9", 8),
-            ("", 10),
-        ] {
+        for (text, base) in [("010", 0), ("1__0", 10), ("_1", 10), ("0x", 16), ("9", 8), ("", 10)] {
             assert_eq!(small(text, base), None, "{text}");
         }
         let error = parse_int("4x", 10).expect_err("no number");
-        assert_eq!(
-            error.message,
-            "invalid literal for int() with base 10: '4x'"
-        );
+        assert_eq!(error.message, "invalid literal for int() with base 10: '4x'");
     }
 
     #[test]

@@ -64,11 +64,7 @@ pub enum PercentPiece {
 /// Reads a format string piece by piece; a [`PercentPiece::Broken`] or
 /// [`PercentPiece::OpenKey`] is the last piece that means anything.
 pub fn parse_percent(format: &str) -> PercentParser<'_> {
-    PercentParser {
-        format,
-        at: 0,
-        chars_before: 0,
-    }
+    PercentParser { format, at: 0, chars_before: 0 }
 }
 
 /// Iterates over the pieces of a format string.
@@ -83,11 +79,7 @@ impl Iterator for PercentParser<'_> {
     type Item = PercentPiece;
 
     fn next(&mut self) -> Option<PercentPiece> {
-        let rest = self
-            .format
-            .as_bytes()
-            .get(self.at..)
-            .filter(|rest| !rest.is_empty())?;
+        let rest = self.format.as_bytes().get(self.at..).filter(|rest| !rest.is_empty())?;
         let start = self.at;
         let found = memchr::memchr(b'%', rest).unwrap_or(rest.len());
         if found > 0 {
@@ -220,17 +212,10 @@ mod tests {
         assert_eq!(pieces[0], PercentPiece::Literal(0..2));
         assert_eq!(pieces[1], PercentPiece::Literal(2..3));
         assert_eq!(pieces[2], PercentPiece::Literal(4..5));
-        let PercentPiece::Directive(directive) = &pieces[3] else {
-            panic!("a directive")
-        };
+        let PercentPiece::Directive(directive) = &pieces[3] else { panic!("a directive") };
         assert_eq!(directive.key, Some(7..11));
         assert!(directive.flags.left && directive.flags.zero);
-        assert_eq!(
-            (directive.width, directive.precision),
-            (Some(Size::Fixed(5)), Some(Size::Star))
-        );
-        assert!(
-            matches!(&pieces[4], PercentPiece::Broken(_, error) if error.message == "incomplete format")
-        );
+        assert_eq!((directive.width, directive.precision), (Some(Size::Fixed(5)), Some(Size::Star)));
+        assert!(matches!(&pieces[4], PercentPiece::Broken(_, error) if error.message == "incomplete format"));
     }
 }

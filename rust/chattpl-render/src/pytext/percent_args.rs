@@ -76,11 +76,7 @@ pub fn format_percent<S: PercentArgs>(
                 source.resolve(format, &mut directive)?;
                 let arg = source.take()?;
                 let formatted = apply_percent(&directive, &arg)?;
-                sink(PercentOutput::Field {
-                    arg,
-                    formatted,
-                    span: directive.span,
-                })?;
+                sink(PercentOutput::Field { arg, formatted, span: directive.span })?;
             }
         }
     }
@@ -125,9 +121,7 @@ impl<S: PercentArgs> ArgSource<'_, S> {
         if directive.width == Some(Size::Star) {
             let width = star_width(&self.take_int()?)?;
             directive.flags.left |= width < 0;
-            directive.width = Some(Size::Fixed(
-                usize::try_from(width.unsigned_abs()).unwrap_or(usize::MAX),
-            ));
+            directive.width = Some(Size::Fixed(usize::try_from(width.unsigned_abs()).unwrap_or(usize::MAX)));
         }
         if directive.precision == Some(Size::Star) {
             let precision = star_precision(&self.take_int()?)?;

@@ -33,15 +33,9 @@ pub fn apply_percent<A: FormatArg>(directive: &Directive, arg: &A) -> Result<For
 }
 
 fn unsupported(conversion: char, index: usize) -> FormatError {
-    let shown = if (' '..='~').contains(&conversion) {
-        conversion
-    } else {
-        '?'
-    };
+    let shown = if (' '..='~').contains(&conversion) { conversion } else { '?' };
     let code = u32::from(conversion);
-    FormatError::value(format!(
-        "unsupported format character '{shown}' (0x{code:x}) at index {index}"
-    ))
+    FormatError::value(format!("unsupported format character '{shown}' (0x{code:x}) at index {index}"))
 }
 
 fn fixed(size: Option<Size>) -> Option<usize> {
@@ -102,10 +96,7 @@ fn format_char<A: FormatArg>(directive: &Directive, arg: &A) -> Result<Formatted
     }
     let number = arg.number().and_then(|number| number.as_int());
     let code = number.ok_or_else(|| FormatError::type_("%c requires int or char"))?;
-    let code = code
-        .to_i64()
-        .and_then(|code| u32::try_from(code).ok())
-        .filter(|code| *code < 0x11_0000);
+    let code = code.to_i64().and_then(|code| u32::try_from(code).ok()).filter(|code| *code < 0x11_0000);
     let code = code.ok_or_else(|| FormatError::overflow("%c arg not in range(0x110000)"))?;
     // A lone surrogate is a Python str but no text.
     let c = char::from_u32(code).ok_or_else(|| FormatError::value("surrogates not allowed"))?;
@@ -122,16 +113,9 @@ fn integer_of<A: FormatArg>(conversion: char, arg: &A) -> Result<PyInt, A::Error
         None => arg.coerce_int()?,
     };
     found.ok_or_else(|| {
-        let wanted = if wants_integer {
-            "an integer"
-        } else {
-            "a real number"
-        };
+        let wanted = if wants_integer { "an integer" } else { "a real number" };
         let name = arg.type_name();
-        FormatError::type_(format!(
-            "%{conversion} format: {wanted} is required, not {name}"
-        ))
-        .into()
+        FormatError::type_(format!("%{conversion} format: {wanted} is required, not {name}")).into()
     })
 }
 
@@ -140,9 +124,9 @@ fn float_of<A: FormatArg>(arg: &A) -> Result<f64, A::Error> {
         Some(Number::Float(value)) => Ok(value),
         Some(Number::Bool(value)) => Ok(f64::from(u8::from(value))),
         Some(Number::Int(value)) => Ok(value.to_f64()?),
-        None => arg.coerce_float()?.ok_or_else(|| {
-            FormatError::type_(format!("must be real number, not {}", arg.type_name())).into()
-        }),
+        None => arg
+            .coerce_float()?
+            .ok_or_else(|| FormatError::type_(format!("must be real number, not {}", arg.type_name())).into()),
     }
 }
 
@@ -159,33 +143,17 @@ fn integer_text(directive: &Directive, value: &PyInt) -> Result<String, FormatEr
     };
     let digits = value.magnitude(base)?;
     let sign = if value.is_negative() { "-" } else { "" };
-    let prefix = if directive.flags.alternate {
-        prefix
-    } else {
-        ""
-    };
+    let prefix = if directive.flags.alternate { prefix } else { "" };
     let zeros = fill('0', precision.saturating_sub(digits.len()))?;
     let text = format!("{sign}{prefix}{zeros}{digits}");
-    Ok(if directive.conversion == 'X' {
-        text.to_ascii_uppercase()
-    } else {
-        text
-    })
+    Ok(if directive.conversion == 'X' { text.to_ascii_uppercase() } else { text })
 }
 
 fn float_text(directive: &Directive, value: f64) -> Result<String, FormatError> {
     let precision = fixed(directive.precision).unwrap_or(6);
     FormatError::check_size(precision)?;
-    let style = FloatStyle {
-        alternate: directive.flags.alternate,
-        ..FloatStyle::default()
-    };
-    Ok(double_to_string(
-        value,
-        directive.conversion,
-        precision,
-        style,
-    ))
+    let style = FloatStyle { alternate: directive.flags.alternate, ..FloatStyle::default() };
+    Ok(double_to_string(value, directive.conversion, precision, style))
 }
 
 /// Adds sign and padding to an ASCII number.
@@ -198,11 +166,7 @@ fn pad_number(directive: &Directive, text: String) -> Result<Formatted, FormatEr
         None => ("", text.as_str()),
     };
     let has_prefix = flags.alternate && matches!(directive.conversion, 'o' | 'x' | 'X');
-    let (prefix, digits) = if has_prefix {
-        rest.split_at(2)
-    } else {
-        ("", rest)
-    };
+    let (prefix, digits) = if has_prefix { rest.split_at(2) } else { ("", rest) };
     let chars = sign.len() + rest.len();
     let missing = fixed(directive.width).unwrap_or(0).saturating_sub(chars);
     if flags.left {

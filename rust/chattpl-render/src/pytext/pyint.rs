@@ -68,8 +68,9 @@ impl PyInt {
     pub fn to_f64(&self) -> Result<f64, FormatError> {
         match self {
             PyInt::Small(value) => Ok(*value as f64),
-            PyInt::Big(value) => big_to_f64(value)
-                .ok_or_else(|| FormatError::overflow("int too large to convert to float")),
+            PyInt::Big(value) => {
+                big_to_f64(value).ok_or_else(|| FormatError::overflow("int too large to convert to float"))
+            }
         }
     }
 
@@ -82,9 +83,7 @@ impl PyInt {
             return Err(FormatError::value("cannot convert float NaN to integer"));
         }
         if value.is_infinite() {
-            return Err(FormatError::overflow(
-                "cannot convert float infinity to integer",
-            ));
+            return Err(FormatError::overflow("cannot convert float infinity to integer"));
         }
         if value.abs() < 9.0e18 {
             return Ok(PyInt::Small(value as i64));
@@ -135,11 +134,7 @@ fn small_magnitude(value: u64, base: u32) -> String {
 
 fn big_to_f64(value: &BigInt) -> Option<f64> {
     let magnitude = scaled_to_f64(value.magnitude(), false, 0)?;
-    Some(if value.sign() == Sign::Minus {
-        -magnitude
-    } else {
-        magnitude
-    })
+    Some(if value.sign() == Sign::Minus { -magnitude } else { magnitude })
 }
 
 /// Rounds `digits * 2^exponent` half to even; `None` where that is no finite float.
@@ -155,9 +150,7 @@ pub(super) fn scaled_to_f64(digits: &BigUint, inexact: bool, exponent: i64) -> O
     let kept = digits >> dropped;
     let mut mantissa = kept.to_u64_digits().first().copied().unwrap_or(0);
     let is_half = dropped > 0 && digits.bit(u64::try_from(dropped - 1).ok()?);
-    let zeros = digits
-        .trailing_zeros()
-        .and_then(|zeros| i64::try_from(zeros).ok());
+    let zeros = digits.trailing_zeros().and_then(|zeros| i64::try_from(zeros).ok());
     let is_above_half = inexact || zeros.is_some_and(|zeros| zeros < dropped - 1);
     if is_half && (is_above_half || mantissa & 1 == 1) {
         mantissa += 1;
@@ -185,13 +178,7 @@ pub(super) fn cmp_u128_f64(integer: u128, float: f64) -> Ordering {
         return Ordering::Greater;
     }
     // The cast truncates; integers of this size differ from floats in whole steps only.
-    integer.cmp(&(float as u128)).then_with(|| {
-        if float.fract() > 0.0 {
-            Ordering::Less
-        } else {
-            Ordering::Equal
-        }
-    })
+    integer.cmp(&(float as u128)).then_with(|| if float.fract() > 0.0 { Ordering::Less } else { Ordering::Equal })
 }
 
 #[cfg(test)]
@@ -211,9 +198,6 @@ mod tests {
     fn big_integers_round_half_to_even() {
         let half: BigInt = (BigInt::from(1) << 100) + (BigInt::from(1) << 47);
         assert_eq!(PyInt::from(half.clone()).to_f64(), Ok(2f64.powi(100)));
-        assert_eq!(
-            PyInt::from(half + 1).to_f64(),
-            Ok(2f64.powi(100) + 2f64.powi(48))
-        );
+        assert_eq!(PyInt::from(half + 1).to_f64(), Ok(2f64.powi(100) + 2f64.powi(48)));
     }
 }

@@ -78,10 +78,7 @@ mod tests {
 
     #[test]
     fn unprintable_characters_are_escaped_by_width() {
-        assert_eq!(
-            repr_str("\n\x00\u{a0}\u{2028}\u{e0001}é"),
-            "'\\n\\x00\\xa0\\u2028\\U000e0001é'"
-        );
+        assert_eq!(repr_str("\n\x00\u{a0}\u{2028}\u{e0001}é"), "'\\n\\x00\\xa0\\u2028\\U000e0001é'");
         assert_eq!(ascii_of_repr("'é😀'"), "'\\xe9\\U0001f600'");
     }
 }

@@ -31,11 +31,7 @@ pub fn round_common(value: &Number, places: i64) -> Result<Number, FormatError> 
         Number::Float(float) => round_float(*float, places).map(Number::Float),
         other => {
             let integer = other.as_int().unwrap_or(PyInt::Small(0));
-            Ok(Number::Int(if places >= 0 {
-                integer
-            } else {
-                round_int(&integer, places)
-            }))
+            Ok(Number::Int(if places >= 0 { integer } else { round_int(&integer, places) }))
         }
     }
 }
@@ -52,10 +48,7 @@ pub fn round_toward(value: &Number, places: i64, toward: Toward) -> Result<f64, 
         let scaled = float_of(value)? * scale;
         let whole = directed(scaled, toward)?.to_f64()?;
         if scale == 0.0 {
-            return Err(FormatError::new(
-                ErrorClass::ZeroDivision,
-                "float division by zero",
-            ));
+            return Err(FormatError::new(ErrorClass::ZeroDivision, "float division by zero"));
         }
         return Ok(whole / scale);
     }
@@ -98,18 +91,14 @@ fn round_float(value: f64, places: i64) -> Result<f64, FormatError> {
     };
     let rounded: f64 = text.parse().unwrap_or(value);
     if rounded.is_infinite() {
-        return Err(FormatError::overflow(
-            "rounded value too large to represent",
-        ));
+        return Err(FormatError::overflow("rounded value too large to represent"));
     }
     Ok(rounded)
 }
 
 /// Rounds a float to tens, hundreds and so on; the result is decimal text.
 fn round_before_point(value: f64, places: u64) -> String {
-    let whole = PyInt::from_f64(value.abs().trunc())
-        .unwrap_or(PyInt::Small(0))
-        .to_big();
+    let whole = PyInt::from_f64(value.abs().trunc()).unwrap_or(PyInt::Small(0)).to_big();
     let unit = BigInt::from(10).pow(u32::try_from(places).unwrap_or(u32::MAX));
     let quotient = &whole / &unit;
     let twice = (&whole % &unit) * 2;
@@ -132,11 +121,7 @@ fn round_int(value: &PyInt, places: i64) -> PyInt {
     let twice = (&magnitude % &unit) * 2;
     let rounds_up = twice > unit || (twice == unit && quotient.bit(0));
     let rounded = (if rounds_up { quotient + 1 } else { quotient }) * unit;
-    PyInt::from(if value.sign() == Sign::Minus {
-        -rounded
-    } else {
-        rounded
-    })
+    PyInt::from(if value.sign() == Sign::Minus { -rounded } else { rounded })
 }
 
 /// Divides integers as `/` does: correctly rounded.
@@ -149,11 +134,7 @@ fn divide(dividend: &BigInt, divisor: &BigInt) -> Result<f64, FormatError> {
     let quotient = &scaled / divisor.magnitude();
     let inexact = &quotient * divisor.magnitude() != scaled;
     let float = scaled_to_f64(&quotient, inexact, -shift).ok_or_else(too_large)?;
-    Ok(if dividend.sign() == Sign::Minus {
-        -float
-    } else {
-        float
-    })
+    Ok(if dividend.sign() == Sign::Minus { -float } else { float })
 }
 
 #[cfg(test)]
@@ -186,21 +167,9 @@ mod tests {
 
     #[test]
     fn directed_rounding_scales_as_jinja_does() {
-        assert_eq!(
-            round_toward(&Number::Float(42.55), 1, Toward::Floor),
-            Ok(42.5)
-        );
-        assert_eq!(
-            round_toward(&Number::Float(42.51), 1, Toward::Ceiling),
-            Ok(42.6)
-        );
-        assert_eq!(
-            round_toward(&Number::Int(PyInt::Small(7)), 3, Toward::Floor),
-            Ok(7.0)
-        );
-        assert_eq!(
-            round_toward(&Number::Int(PyInt::Small(1234)), -2, Toward::Floor),
-            Ok(1200.0)
-        );
+        assert_eq!(round_toward(&Number::Float(42.55), 1, Toward::Floor), Ok(42.5));
+        assert_eq!(round_toward(&Number::Float(42.51), 1, Toward::Ceiling), Ok(42.6));
+        assert_eq!(round_toward(&Number::Int(PyInt::Small(7)), 3, Toward::Floor), Ok(7.0));
+        assert_eq!(round_toward(&Number::Int(PyInt::Small(1234)), -2, Toward::Floor), Ok(1200.0));
     }
 }

@@ -29,10 +29,7 @@ pub(super) struct Spec {
 impl Spec {
     pub(super) fn parse(text: &str, type_name: &str, kind: Kind) -> Result<Spec, FormatError> {
         let chars: Vec<char> = text.chars().collect();
-        let mut cursor = Cursor {
-            chars: &chars,
-            at: 0,
-        };
+        let mut cursor = Cursor { chars: &chars, at: 0 };
         let default_align = if kind == Kind::Text { '<' } else { '>' };
         let mut spec = Spec {
             fill: ' ',
@@ -115,10 +112,7 @@ impl Spec {
         match self.kind_char {
             'd' | 'e' | 'f' | 'g' | 'E' | 'G' | '%' | 'F' | '\0' => Ok(()),
             'b' | 'o' | 'x' | 'X' if separator == '_' => Ok(()),
-            other => Err(FormatError::value(format!(
-                "Cannot specify '{separator}' with '{}'.",
-                shown_code(other)
-            ))),
+            other => Err(FormatError::value(format!("Cannot specify '{separator}' with '{}'.", shown_code(other)))),
         }
     }
 
@@ -145,11 +139,7 @@ impl Spec {
             '^' => missing / 2,
             _ => 0,
         };
-        Ok(Formatted {
-            padding_left: fill(self.fill, left)?,
-            body,
-            padding_right: fill(self.fill, missing - left)?,
-        })
+        Ok(Formatted { padding_left: fill(self.fill, left)?, body, padding_right: fill(self.fill, missing - left)? })
     }
 }
 
@@ -194,9 +184,7 @@ impl Cursor<'_> {
             let digit = usize::from(digit);
             let before = value.unwrap_or(0);
             if before > (isize::MAX as usize - digit) / 10 {
-                return Err(FormatError::value(
-                    "Too many decimal digits in format string",
-                ));
+                return Err(FormatError::value("Too many decimal digits in format string"));
             }
             value = Some(before * 10 + digit);
             self.at += 1;

@@ -93,11 +93,7 @@ pub fn splitlines(text: &str, keepends: bool) -> Vec<Range<usize>> {
 /// Splits at runs of whitespace as `str.split(None, maxsplit)` does.
 ///
 /// `maxsplit` of `None` is no limit; callers map Python's negative numbers to it.
-pub fn split_whitespace(
-    text: &str,
-    maxsplit: Option<usize>,
-    direction: Direction,
-) -> Vec<Range<usize>> {
+pub fn split_whitespace(text: &str, maxsplit: Option<usize>, direction: Direction) -> Vec<Range<usize>> {
     let limit = maxsplit.unwrap_or(usize::MAX);
     let mut words = match direction {
         Direction::FromLeft => split_words_left(text, limit),
@@ -205,11 +201,7 @@ pub fn rpartition(text: &str, sep: &str) -> Result<[Range<usize>; 3], FormatErro
 
 /// Returns what is left after `str.removeprefix`.
 pub fn removeprefix(text: &str, prefix: &str) -> Range<usize> {
-    let start = if text.starts_with(prefix) {
-        prefix.len()
-    } else {
-        0
-    };
+    let start = if text.starts_with(prefix) { prefix.len() } else { 0 };
     start..text.len()
 }
 
@@ -245,10 +237,7 @@ mod tests {
     #[test]
     fn lines_end_where_python_ends_them() {
         let text = "a\r\nb\x0bc\u{2028}\n\x1d";
-        assert_eq!(
-            parts(text, &splitlines(text, false)),
-            ["a", "b", "c", "", ""]
-        );
+        assert_eq!(parts(text, &splitlines(text, false)), ["a", "b", "c", "", ""]);
         assert_eq!(parts(text, &splitlines(text, true)).concat(), text);
     }
 

@@ -22,11 +22,7 @@ pub enum FormatPiece {
 
 /// Reads a format string piece by piece; nothing follows an error.
 pub fn parse_format(format: &str) -> FormatParser<'_> {
-    FormatParser {
-        format,
-        at: 0,
-        pending: None,
-    }
+    FormatParser { format, at: 0, pending: None }
 }
 
 /// Iterates over the pieces of a format string.
@@ -98,12 +94,8 @@ impl FormatParser<'_> {
             return Ok(Literal::Plain(brace_at + 1));
         }
         match brace {
-            b'}' => Err(FormatError::value(
-                "Single '}' encountered in format string",
-            )),
-            _ if self.at >= bytes.len() => Err(FormatError::value(
-                "Single '{' encountered in format string",
-            )),
+            b'}' => Err(FormatError::value("Single '}' encountered in format string")),
+            _ if self.at >= bytes.len() => Err(FormatError::value("Single '{' encountered in format string")),
             _ => Ok(Literal::BeforeField(brace_at)),
         }
     }
@@ -113,39 +105,22 @@ impl FormatParser<'_> {
         let terminator = self.field_name()?;
         let name = name_start..self.at - 1;
         if terminator == '}' {
-            return Ok(FormatPiece::Field {
-                name,
-                conversion: None,
-                spec: self.at..self.at,
-            });
+            return Ok(FormatPiece::Field { name, conversion: None, spec: self.at..self.at });
         }
         let mut conversion = None;
         if terminator == '!' {
-            conversion = Some(self.next_char().ok_or_else(|| {
-                FormatError::value("end of string while looking for conversion specifier")
-            })?);
+            conversion = Some(
+                self.next_char()
+                    .ok_or_else(|| FormatError::value("end of string while looking for conversion specifier"))?,
+            );
             match self.next_char() {
-                Some('}') => {
-                    return Ok(FormatPiece::Field {
-                        name,
-                        conversion,
-                        spec: self.at..self.at,
-                    })
-                }
+                Some('}') => return Ok(FormatPiece::Field { name, conversion, spec: self.at..self.at }),
                 Some(':') | None => {}
-                Some(_) => {
-                    return Err(FormatError::value(
-                        "expected ':' after conversion specifier",
-                    ))
-                }
+                Some(_) => return Err(FormatError::value("expected ':' after conversion specifier")),
             }
         }
         let spec = self.spec()?;
-        Ok(FormatPiece::Field {
-            name,
-            conversion,
-            spec,
-        })
+        Ok(FormatPiece::Field { name, conversion, spec })
     }
 
     /// Moves past a field name and the character that ends it.
@@ -190,16 +165,8 @@ mod tests {
     #[test]
     fn doubled_braces_and_fields_are_told_apart() {
         let pieces: Vec<_> = parse_format("a{{b{0.x[k]!r:>{w}}").collect();
-        let field = FormatPiece::Field {
-            name: 5..11,
-            conversion: Some('r'),
-            spec: 14..18,
-        };
-        let expected = [
-            FormatPiece::Literal(0..2),
-            FormatPiece::Literal(3..4),
-            field,
-        ];
+        let field = FormatPiece::Field { name: 5..11, conversion: Some('r'), spec: 14..18 };
+        let expected = [FormatPiece::Literal(0..2), FormatPiece::Literal(3..4), field];
         assert_eq!(pieces, expected.map(Ok));
     }
 

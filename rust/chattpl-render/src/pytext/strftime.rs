@@ -4,15 +4,7 @@ use super::calendar::DateTime;
 use super::case::simple_upper;
 use super::error::FormatError;
 
-const WEEKDAYS: [&str; 7] = [
-    "Sunday",
-    "Monday",
-    "Tuesday",
-    "Wednesday",
-    "Thursday",
-    "Friday",
-    "Saturday",
-];
+const WEEKDAYS: [&str; 7] = ["Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"];
 const MONTHS: [&str; 12] = [
     "January",
     "February",
@@ -44,11 +36,7 @@ pub fn strftime(moment: &DateTime, format: &str) -> Result<String, FormatError> 
     while room < format.len() * 256 {
         room *= 2;
     }
-    let mut writer = Writer {
-        out: String::new(),
-        chars: 0,
-        room,
-    };
+    let mut writer = Writer { out: String::new(), chars: 0, room };
     match writer.format(moment, &format, false) {
         Some(()) => Ok(writer.out),
         None => Ok(String::new()),
@@ -111,13 +99,7 @@ impl Writer {
         while let Some(&c) = format.get(at) {
             at += 1;
             if c != '%' {
-                self.text(
-                    c.encode_utf8(&mut [0; 4]),
-                    Options {
-                        upper,
-                        ..Options::default()
-                    },
-                )?;
+                self.text(c.encode_utf8(&mut [0; 4]), Options { upper, ..Options::default() })?;
                 continue;
             }
             let start = at - 1;
@@ -130,13 +112,7 @@ impl Writer {
         Some(())
     }
 
-    fn directive(
-        &mut self,
-        moment: &DateTime,
-        directive: char,
-        mut options: Options,
-        source: &[char],
-    ) -> Option<()> {
+    fn directive(&mut self, moment: &DateTime, directive: char, mut options: Options, source: &[char]) -> Option<()> {
         match field(moment, directive, &mut options) {
             Field::Text(text) => self.text(text, options),
             Field::Number { value, digits } => self.number(value, digits, options),
@@ -156,11 +132,7 @@ impl Writer {
 
     fn composite(&mut self, moment: &DateTime, format: &str, options: Options) -> Option<()> {
         let format: Vec<char> = format.chars().collect();
-        let mut inner = Writer {
-            out: String::new(),
-            chars: 0,
-            room: self.room,
-        };
+        let mut inner = Writer { out: String::new(), chars: 0, room: self.room };
         inner.format(moment, &format, options.upper)?;
         self.text(&inner.out, options)
     }
@@ -184,13 +156,8 @@ impl Writer {
     fn number(&mut self, value: i64, digits: usize, options: Options) -> Option<()> {
         let magnitude = value.unsigned_abs().to_string();
         let sign = if value < 0 { "-" } else { "" };
-        let missing = digits
-            .max(options.width)
-            .saturating_sub(magnitude.len() + sign.len());
-        let plain = Options {
-            width: 0,
-            ..options
-        };
+        let missing = digits.max(options.width).saturating_sub(magnitude.len() + sign.len());
+        let plain = Options { width: 0, ..options };
         match options.pad {
             Some('-') => self.text(&format!("{sign}{magnitude}"), options),
             Some('_') => {
@@ -230,10 +197,7 @@ fn read_options(format: &[char], at: &mut usize) -> Options {
         *at += 1;
     }
     while let Some(digit) = format.get(*at).and_then(|c| c.to_digit(10)) {
-        let width = options
-            .width
-            .saturating_mul(10)
-            .saturating_add(digit as usize);
+        let width = options.width.saturating_mul(10).saturating_add(digit as usize);
         options.width = width.min(i32::MAX as usize);
         *at += 1;
     }
@@ -250,8 +214,8 @@ fn refuses(directive: char, modifier: char) -> bool {
         'c' | 'x' | 'X' | 'Y' => (false, true),
         // Of `%E%` glibc writes the second `%` only.
         '%' | 'C' | 'y' | 'n' | 't' | 'z' | 'Z' | 'P' | 'p' | 's' | 'u' => (false, false),
-        'b' | 'h' | 'B' | 'd' | 'e' | 'H' | 'I' | 'k' | 'l' | 'j' | 'M' | 'm' | 'S' | 'U' | 'V'
-        | 'g' | 'G' | 'W' | 'w' => (true, false),
+        'b' | 'h' | 'B' | 'd' | 'e' | 'H' | 'I' | 'k' | 'l' | 'j' | 'M' | 'm' | 'S' | 'U' | 'V' | 'g' | 'G' | 'W'
+        | 'w' => (true, false),
         'R' | 'r' | 'T' => (false, false),
         _ => (true, true),
     };
@@ -266,16 +230,11 @@ fn field(moment: &DateTime, directive: char, options: &mut Options) -> Field {
     if options.change_case && matches!(directive, 'b' | 'h' | 'B') {
         options.upper = true;
     }
-    if options
-        .modifier
-        .is_some_and(|modifier| refuses(directive, modifier))
-    {
+    if options.modifier.is_some_and(|modifier| refuses(directive, modifier)) {
         return Field::Unknown;
     }
     match directive {
-        'a' | 'A' | 'b' | 'h' | 'B' | 'p' | 'P' | 'Z' | 'n' | 't' | '%' => {
-            name_field(moment, directive, options)
-        }
+        'a' | 'A' | 'b' | 'h' | 'B' | 'p' | 'P' | 'Z' | 'n' | 't' | '%' => name_field(moment, directive, options),
         'c' => Field::Composite("%a %b %e %H:%M:%S %Y"),
         'x' | 'D' => Field::Composite("%m/%d/%y"),
         'X' | 'T' => Field::Composite("%H:%M:%S"),
@@ -319,18 +278,10 @@ fn number_field(moment: &DateTime, directive: char) -> Field {
     let (value, digits) = match directive {
         'C' => (year.div_euclid(100), 1),
         'd' => (i64::from(moment.day), 2),
-        'e' => {
-            return Field::SpacePadded {
-                value: i64::from(moment.day),
-            }
-        }
+        'e' => return Field::SpacePadded { value: i64::from(moment.day) },
         'H' => (i64::from(moment.hour), 2),
         'I' => (hour_of_12, 2),
-        'k' => {
-            return Field::SpacePadded {
-                value: i64::from(moment.hour),
-            }
-        }
+        'k' => return Field::SpacePadded { value: i64::from(moment.hour) },
         'l' => return Field::SpacePadded { value: hour_of_12 },
         'j' => (moment.year_day() + 1, 3),
         'M' => (i64::from(moment.minute), 2),
@@ -355,25 +306,14 @@ fn number_field(moment: &DateTime, directive: char) -> Field {
 mod tests {
     use super::*;
 
-    const MOMENT: DateTime = DateTime {
-        year: 2024,
-        month: 7,
-        day: 4,
-        hour: 15,
-        minute: 5,
-        second: 9,
-        microsecond: 42,
-    };
+    const MOMENT: DateTime = DateTime { year: 2024, month: 7, day: 4, hour: 15, minute: 5, second: 9, microsecond: 42 };
 
     #[test]
     fn directives_and_flags_follow_glibc() {
         let cases = [
             ("%d %B %Y", "04 July 2024"),
             ("%-d/%_m/%e %^a %#p %P", "4/ 7/ 4 THU pm pm"),
-            (
-                "%c|%F %T.%f%z%Z",
-                "Thu Jul  4 15:05:09 2024|2024-07-04 15:05:09.000042",
-            ),
+            ("%c|%F %T.%f%z%Z", "Thu Jul  4 15:05:09 2024|2024-07-04 15:05:09.000042"),
             ("%10a|%-5d|%05e|%_10Y", "       Thu|    4|00004|      2024"),
             ("%Q %5! %E% %", "%Q   %5! % %"),
         ];

@@ -20,10 +20,7 @@ pub fn replace<'n>(text: &str, old: &str, new: &'n str, count: Option<usize>) ->
             pieces.push(Piece::Source(clean_from..at));
         }
         clean_from = at + old.len();
-        pieces.push(Piece::Replaced {
-            text: Cow::Borrowed(new),
-            source: at..clean_from,
-        });
+        pieces.push(Piece::Replaced { text: Cow::Borrowed(new), source: at..clean_from });
     }
     if clean_from < text.len() {
         pieces.push(Piece::Source(clean_from..text.len()));

@@ -27,21 +27,12 @@ pub fn urlize(escaped: &str, options: &UrlizeOptions<'_>) -> Vec<Piece<'static>>
             attributes.push_str(&format!(" {name}=\"{value}\""));
         }
     }
-    let mut linker = Linker {
-        text: escaped,
-        options,
-        attributes,
-        pieces: Vec::new(),
-        done: 0,
-    };
+    let mut linker = Linker { text: escaped, options, attributes, pieces: Vec::new(), done: 0 };
     let mut at = 0;
     while at < escaped.len() {
         let rest = &escaped[at..];
         let start = at + rest.len() - rest.trim_start_matches(is_whitespace).len();
-        at = start
-            + escaped[start..]
-                .find(is_whitespace)
-                .unwrap_or(escaped.len() - start);
+        at = start + escaped[start..].find(is_whitespace).unwrap_or(escaped.len() - start);
         linker.word(start..at);
     }
     linker.push_source(escaped.len());
@@ -53,9 +44,7 @@ pub fn is_uri_scheme(scheme: &str) -> bool {
     let Some((name, slashes)) = scheme.split_once(':') else {
         return false;
     };
-    let name_fits = name
-        .chars()
-        .all(|c| is_word(c) || matches!(c, '.' | '+' | '-'));
+    let name_fits = name.chars().all(|c| is_word(c) || matches!(c, '.' | '+' | '-'));
     char_count(name) >= 2 && name_fits && matches!(slashes, "" | "/" | "//")
 }
 
@@ -82,12 +71,7 @@ impl Linker<'_> {
             let has_scheme = text.starts_with("https://") || text.starts_with("http://");
             let shown = self.trimmed(text);
             let scheme = if has_scheme { "" } else { "https://" };
-            self.link(
-                middle.clone(),
-                scheme,
-                true,
-                middle.start..middle.start + shown,
-            );
+            self.link(middle.clone(), scheme, true, middle.start..middle.start + shown);
             if shown < text.len() {
                 self.done = middle.end;
                 self.insert("...</a>");
@@ -95,12 +79,7 @@ impl Linker<'_> {
                 self.insert("</a>");
             }
         } else if text.strip_prefix("mailto:").is_some_and(is_email) {
-            self.link(
-                middle.clone(),
-                "",
-                false,
-                middle.start + "mailto:".len()..middle.end,
-            );
+            self.link(middle.clone(), "", false, middle.start + "mailto:".len()..middle.end);
             self.insert("</a>");
         } else if is_bare_email(text) {
             self.link(middle.clone(), "mailto:", false, middle);
@@ -113,9 +92,7 @@ impl Linker<'_> {
 
     fn has_extra_scheme(&self, text: &str) -> bool {
         let schemes = self.options.extra_schemes.iter();
-        schemes
-            .into_iter()
-            .any(|scheme| text != *scheme && text.starts_with(scheme))
+        schemes.into_iter().any(|scheme| text != *scheme && text.starts_with(scheme))
     }
 
     /// Returns how many bytes of a URL are shown.
@@ -128,11 +105,7 @@ impl Linker<'_> {
             return url.len();
         }
         // A negative limit counts from the end, as a slice does.
-        let kept = if limit < 0 {
-            chars.saturating_add(limit).max(0)
-        } else {
-            limit
-        };
+        let kept = if limit < 0 { chars.saturating_add(limit).max(0) } else { limit };
         byte_of_char(url, usize::try_from(kept).unwrap_or(0))
     }
 
@@ -141,11 +114,7 @@ impl Linker<'_> {
         self.push_source(url.start);
         self.insert(&format!("<a href=\"{scheme}"));
         self.pieces.push(Piece::Source(url.clone()));
-        let attributes = if attributes {
-            self.attributes.clone()
-        } else {
-            String::new()
-        };
+        let attributes = if attributes { self.attributes.clone() } else { String::new() };
         self.insert(&format!("\"{attributes}>"));
         if !shown.is_empty() {
             self.pieces.push(Piece::Source(shown.clone()));
@@ -174,10 +143,7 @@ fn middle_of(text: &str, word: Range<usize>) -> Range<usize> {
             continue;
         }
         let tail = &text[middle.end..word.end];
-        let ends = tail
-            .match_indices(close)
-            .take(opened)
-            .map(|(at, _)| at + close.len());
+        let ends = tail.match_indices(close).take(opened).map(|(at, _)| at + close.len());
         middle.end += ends.last().unwrap_or(0);
     }
     middle
@@ -210,10 +176,7 @@ fn fold(c: char) -> char {
 /// Removes `prefix`, which is lower case, whatever the case of `text`.
 fn strip_folded<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
     let mut chars = text.chars();
-    prefix
-        .chars()
-        .all(|wanted| chars.next().map(fold) == Some(wanted))
-        .then_some(chars.as_str())
+    prefix.chars().all(|wanted| chars.next().map(fold) == Some(wanted)).then_some(chars.as_str())
 }
 
 fn equals_folded(text: &str, wanted: &str) -> bool {
@@ -224,9 +187,7 @@ fn equals_folded(text: &str, wanted: &str) -> bool {
 fn is_http_url(text: &str) -> bool {
     let after_scheme = strip_folded(text, "https://").or_else(|| strip_folded(text, "http://"));
     let after_start = after_scheme.or_else(|| strip_folded(text, "www."));
-    after_start.is_some_and(is_started_url)
-        || is_bare_domain_url(text)
-        || after_scheme.is_some_and(is_address_url)
+    after_start.is_some_and(is_started_url) || is_bare_domain_url(text) || after_scheme.is_some_and(is_address_url)
 }
 
 /// Splits before the port, path, query or fragment.
@@ -252,28 +213,19 @@ fn is_url_tail(text: &str) -> bool {
 /// Matches what may follow a scheme or `www.`: labels and a top-level domain.
 fn is_started_url(text: &str) -> bool {
     let (host, tail) = split_host(text);
-    let (labels, top) = host
-        .rsplit_once('.')
-        .map_or((None, host), |(labels, top)| (Some(labels), top));
-    let labels_fit = labels.is_none_or(|labels| {
-        labels
-            .split('.')
-            .all(|label| is_label(label, 1..=usize::MAX))
-    });
+    let (labels, top) = host.rsplit_once('.').map_or((None, host), |(labels, top)| (Some(labels), top));
+    let labels_fit = labels.is_none_or(|labels| labels.split('.').all(|label| is_label(label, 1..=usize::MAX)));
     labels_fit && is_top_level(top) && is_url_tail(tail)
 }
 
 fn is_label(label: &str, length: std::ops::RangeInclusive<usize>) -> bool {
-    length.contains(&char_count(label))
-        && label.chars().all(|c| is_word(c) || matches!(c, '%' | '-'))
+    length.contains(&char_count(label)) && label.chars().all(|c| is_word(c) || matches!(c, '%' | '-'))
 }
 
 fn is_top_level(top: &str) -> bool {
-    let basic =
-        (2..=63).contains(&char_count(top)) && top.chars().all(|c| fold(c).is_ascii_lowercase());
-    let international = strip_folded(top, "xn--").is_some_and(|rest| {
-        (2..=59).contains(&char_count(rest)) && rest.chars().all(|c| is_word(c) || c == '%')
-    });
+    let basic = (2..=63).contains(&char_count(top)) && top.chars().all(|c| fold(c).is_ascii_lowercase());
+    let international = strip_folded(top, "xn--")
+        .is_some_and(|rest| (2..=59).contains(&char_count(rest)) && rest.chars().all(|c| is_word(c) || c == '%'));
     basic || international
 }
 
@@ -292,14 +244,11 @@ fn is_bare_domain_url(text: &str) -> bool {
 /// Matches a numeric address and what may follow it.
 fn is_address_url(text: &str) -> bool {
     if let Some(rest) = text.strip_prefix('[') {
-        return rest
-            .split_once(']')
-            .is_some_and(|(address, tail)| is_ipv6(address) && is_url_tail(tail));
+        return rest.split_once(']').is_some_and(|(address, tail)| is_ipv6(address) && is_url_tail(tail));
     }
     let (host, tail) = split_host(text);
-    let is_octet = |octet: &str| {
-        (1..=3).contains(&char_count(octet)) && octet.chars().all(|c| decimal_value(c).is_some())
-    };
+    let is_octet =
+        |octet: &str| (1..=3).contains(&char_count(octet)) && octet.chars().all(|c| decimal_value(c).is_some());
     host.split('.').count() == 4 && host.split('.').all(is_octet) && is_url_tail(tail)
 }
 
@@ -316,11 +265,7 @@ fn is_ipv6(address: &str) -> bool {
     let rounds: usize = free
         .iter()
         .enumerate()
-        .map(|(number, group)| {
-            char_count(group)
-                .div_ceil(4)
-                .max(usize::from(number < last))
-        })
+        .map(|(number, group)| char_count(group).div_ceil(4).max(usize::from(number < last)))
         .sum();
     fixed.iter().all(|group| char_count(group) <= 4) && rounds <= 6
 }
@@ -341,11 +286,7 @@ fn is_email(text: &str) -> bool {
 }
 
 fn is_bare_email(text: &str) -> bool {
-    text.contains('@')
-        && !text.starts_with("www.")
-        && !text.starts_with('@')
-        && !text.contains(':')
-        && is_email(text)
+    text.contains('@') && !text.starts_with("www.") && !text.starts_with('@') && !text.contains(':') && is_email(text)
 }
 
 #[cfg(test)]
@@ -359,28 +300,15 @@ mod tests {
 
     #[test]
     fn urls_and_addresses_become_links() {
-        assert_eq!(
-            links("see (www.x.org/a_(b))."),
-            "see (<a href=\"https://www.x.org/a_(b)\">www.x.org/a_(b)</a>)."
-        );
+        assert_eq!(links("see (www.x.org/a_(b))."), "see (<a href=\"https://www.x.org/a_(b)\">www.x.org/a_(b)</a>).");
         assert_eq!(links("a@b.io x"), "<a href=\"mailto:a@b.io\">a@b.io</a> x");
-        assert_eq!(
-            links("http://[::1]:80/ 1.2.3"),
-            "<a href=\"http://[::1]:80/\">http://[::1]:80/</a> 1.2.3"
-        );
+        assert_eq!(links("http://[::1]:80/ 1.2.3"), "<a href=\"http://[::1]:80/\">http://[::1]:80/</a> 1.2.3");
     }
 
     #[test]
     fn shown_urls_are_trimmed() {
-        let options = UrlizeOptions {
-            trim_url_limit: Some(4),
-            rel: "nofollow",
-            ..Default::default()
-        };
+        let options = UrlizeOptions { trim_url_limit: Some(4), rel: "nofollow", ..Default::default() };
         let text = "http://x.com";
-        assert_eq!(
-            join_pieces(text, &urlize(text, &options)),
-            "<a href=\"http://x.com\" rel=\"nofollow\">http...</a>"
-        );
+        assert_eq!(join_pieces(text, &urlize(text, &options)), "<a href=\"http://x.com\" rel=\"nofollow\">http...</a>");
     }
 }

@@ -22,11 +22,7 @@ pub struct WrapOptions {
 
 impl Default for WrapOptions {
     fn default() -> Self {
-        WrapOptions {
-            width: 79,
-            break_long_words: true,
-            break_on_hyphens: true,
-        }
+        WrapOptions { width: 79, break_long_words: true, break_on_hyphens: true }
     }
 }
 
@@ -34,29 +30,18 @@ impl Default for WrapOptions {
 ///
 /// # Errors
 /// `ValueError` where the width is not positive and there is a line to wrap.
-pub fn wordwrap<'w>(
-    text: &str,
-    options: WrapOptions,
-    wrapstring: &'w str,
-) -> Result<Vec<Piece<'w>>, FormatError> {
+pub fn wordwrap<'w>(text: &str, options: WrapOptions, wrapstring: &'w str) -> Result<Vec<Piece<'w>>, FormatError> {
     let mut pieces = Vec::new();
     for (number, line) in splitlines(text, false).into_iter().enumerate() {
         let Ok(width @ 1..) = usize::try_from(options.width) else {
             let width = options.width;
-            return Err(FormatError::value(format!(
-                "invalid width {width} (must be > 0)"
-            )));
+            return Err(FormatError::value(format!("invalid width {width} (must be > 0)")));
         };
         if number > 0 {
             push_join(wrapstring, &mut pieces);
         }
         let start = line.start;
-        let wrapped = Wrapper {
-            line: &text[line],
-            width,
-            options,
-        }
-        .wrap();
+        let wrapped = Wrapper { line: &text[line], width, options }.wrap();
         for (number, part) in wrapped.into_iter().enumerate() {
             if number > 0 {
                 push_join(wrapstring, &mut pieces);
@@ -86,11 +71,7 @@ impl Chunk {
     fn new(line: &str, bytes: Range<usize>) -> Self {
         let text = &line[bytes.clone()];
         let visible_end = bytes.start + text.trim_end_matches(is_whitespace).len();
-        Chunk {
-            chars: char_count(text),
-            visible_end,
-            bytes,
-        }
+        Chunk { chars: char_count(text), visible_end, bytes }
     }
 
     fn is_blank(&self) -> bool {
@@ -137,13 +118,7 @@ impl Wrapper<'_> {
         Some(taken.first()?.bytes.start..taken.last()?.bytes.end)
     }
 
-    fn take_long_word(
-        &self,
-        long: Chunk,
-        used: usize,
-        chunks: &mut Vec<Chunk>,
-        taken: &mut Vec<Chunk>,
-    ) {
+    fn take_long_word(&self, long: Chunk, used: usize, chunks: &mut Vec<Chunk>, taken: &mut Vec<Chunk>) {
         if !self.options.break_long_words {
             if taken.is_empty() {
                 taken.push(long);
@@ -156,11 +131,7 @@ impl Wrapper<'_> {
         let head = Chunk::new(self.line, long.bytes.start..cut);
         if cut < long.bytes.end {
             let chars = long.chars - head.chars;
-            chunks.push(Chunk {
-                bytes: cut..long.bytes.end,
-                chars,
-                ..long
-            });
+            chunks.push(Chunk { bytes: cut..long.bytes.end, chars, ..long });
         }
         taken.push(head);
     }
@@ -168,10 +139,7 @@ impl Wrapper<'_> {
     /// Returns the byte after which to break a word of which `space` characters fit.
     fn cut_of(&self, word: &str, space: usize) -> usize {
         // Looks at no more of the word than fits, so that long words take linear time.
-        let end = word
-            .char_indices()
-            .nth(space)
-            .map_or(word.len(), |(at, _)| at);
+        let end = word.char_indices().nth(space).map_or(word.len(), |(at, _)| at);
         if !self.options.break_on_hyphens {
             return end;
         }
@@ -187,10 +155,7 @@ impl Wrapper<'_> {
         let mut start = 0;
         while start < splitter.chars.len() {
             let end = splitter.end_of_chunk(start);
-            chunks.push(Chunk::new(
-                self.line,
-                splitter.byte(start)..splitter.byte(end),
-            ));
+            chunks.push(Chunk::new(self.line, splitter.byte(start)..splitter.byte(end)));
             start = end;
         }
         chunks
@@ -214,11 +179,7 @@ struct Splitter {
 
 impl Splitter {
     fn new(line: &str, at_hyphens: bool) -> Self {
-        Splitter {
-            chars: line.char_indices().collect(),
-            end_byte: line.len(),
-            at_hyphens,
-        }
+        Splitter { chars: line.char_indices().collect(), end_byte: line.len(), at_hyphens }
     }
 
     fn byte(&self, at: usize) -> usize {
@@ -231,9 +192,7 @@ impl Splitter {
 
     /// Tests the character that stands `back` places before `at`.
     fn before(&self, at: usize, back: usize, holds: fn(char) -> bool) -> bool {
-        at.checked_sub(back)
-            .and_then(|at| self.char(at))
-            .is_some_and(holds)
+        at.checked_sub(back).and_then(|at| self.char(at)).is_some_and(holds)
     }
 
     fn end_of_chunk(&mut self, start: usize) -> usize {
@@ -253,10 +212,7 @@ impl Splitter {
             match self.char(at) {
                 None => return at,
                 Some('-') if self.breaks_after_hyphen(at) => return at + 1,
-                Some('-')
-                    if self.before(at, 1, is_word_punctuation)
-                        && self.dashes_before_word(at).is_some() =>
-                {
+                Some('-') if self.before(at, 1, is_word_punctuation) && self.dashes_before_word(at).is_some() => {
                     return at
                 }
                 Some(c) if is_wrap_space(c) => return at,
@@ -279,14 +235,10 @@ impl Splitter {
     /// Says whether the hyphen at `at` stands inside a word that may be broken there.
     fn breaks_after_hyphen(&self, at: usize) -> bool {
         let letter_before = |back| self.before(at, back, is_letter);
-        let letters_before = letter_before(1)
-            && (letter_before(2) || (self.before(at, 2, |c| c == '-') && letter_before(3)));
+        let letters_before =
+            letter_before(1) && (letter_before(2) || (self.before(at, 2, |c| c == '-') && letter_before(3)));
         let letter_at = |at| self.char(at).is_some_and(is_letter);
-        let second = if self.char(at + 2) == Some('-') {
-            at + 3
-        } else {
-            at + 2
-        };
+        let second = if self.char(at + 2) == Some('-') { at + 3 } else { at + 2 };
         letters_before && letter_at(at + 1) && letter_at(second)
     }
 }
@@ -310,14 +262,8 @@ mod tests {
     use super::*;
 
     fn wrap(text: &str, width: i64) -> String {
-        let options = WrapOptions {
-            width,
-            ..WrapOptions::default()
-        };
-        join_pieces(
-            text,
-            &wordwrap(text, options, "|").expect("a positive width"),
-        )
+        let options = WrapOptions { width, ..WrapOptions::default() };
+        join_pieces(text, &wordwrap(text, options, "|").expect("a positive width"))
     }
 
     #[test]
@@ -326,18 +272,12 @@ mod tests {
             wrap("Hello there -- you goof-ball, use the -b option!", 14),
             "Hello there --|you goof-ball,|use the -b|option!"
         );
-        assert_eq!(
-            wrap("  ab cd\n\nlong-hyphened", 6),
-            "  ab|cd||long-h|yphene|d"
-        );
+        assert_eq!(wrap("  ab cd\n\nlong-hyphened", 6), "  ab|cd||long-h|yphene|d");
     }
 
     #[test]
     fn a_width_must_be_positive_where_it_is_used() {
-        let options = WrapOptions {
-            width: 0,
-            ..WrapOptions::default()
-        };
+        let options = WrapOptions { width: 0, ..WrapOptions::default() };
         assert_eq!(wordwrap("", options, "\n"), Ok(vec![]));
         assert!(wordwrap("a", options, "\n").is_err());
     }

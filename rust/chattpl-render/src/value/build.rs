@@ -26,11 +26,7 @@ pub(crate) struct StrBuilder<'r> {
 
 impl<'r> StrBuilder<'r> {
     pub fn new(arena: &'r Bump) -> Self {
-        StrBuilder {
-            arena,
-            text: BumpString::new_in(arena),
-            pieces: BumpVec::with_capacity_in(8, arena),
-        }
+        StrBuilder { arena, text: BumpString::new_in(arena), pieces: BumpVec::with_capacity_in(8, arena) }
     }
 
     /// Adds text that is copied.
@@ -108,21 +104,12 @@ impl<'r> StrBuilder<'r> {
         let text: &'r str = self.text.into_bump_str();
         if self.pieces.len() == 1 {
             if let Piece::Copied(range, tag) = &self.pieces[0] {
-                return Str::Run(Run {
-                    text: &text[range.clone()],
-                    tag: *tag,
-                });
+                return Str::Run(Run { text: &text[range.clone()], tag: *tag });
             }
         }
-        meter::write(
-            self.arena,
-            self.pieces.len() * std::mem::size_of::<Run<'_>>(),
-        );
+        meter::write(self.arena, self.pieces.len() * std::mem::size_of::<Run<'_>>());
         let runs = self.pieces.iter().map(|piece| match piece {
-            Piece::Copied(range, tag) => Run {
-                text: &text[range.clone()],
-                tag: *tag,
-            },
+            Piece::Copied(range, tag) => Run { text: &text[range.clone()], tag: *tag },
             Piece::Borrowed(run) => *run,
         });
         Str::from_runs(self.arena, BumpVec::from_iter_in(runs, self.arena))

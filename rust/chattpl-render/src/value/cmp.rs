@@ -42,8 +42,7 @@ fn equal_at<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>, depth: u32) -> bool
             a.entries.len() == b.entries.len()
                 && a.entries.iter().all(|(key, value)| {
                     meter::steps(1);
-                    b.get(arena, *key)
-                        .is_some_and(|other| equal_at(arena, *value, other, depth))
+                    b.get(arena, *key).is_some_and(|other| equal_at(arena, *value, other, depth))
                 })
         }
         (Value::View(a), Value::View(b)) if a.kind == b.kind && a.kind != ViewKind::Values => {
@@ -51,9 +50,9 @@ fn equal_at<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>, depth: u32) -> bool
             a.dict.entries.len() == b.dict.entries.len()
                 && a.dict.entries.iter().all(|(key, value)| {
                     meter::steps(1);
-                    b.dict.get(arena, *key).is_some_and(|other| {
-                        a.kind == ViewKind::Keys || equal_at(arena, *value, other, depth)
-                    })
+                    b.dict
+                        .get(arena, *key)
+                        .is_some_and(|other| a.kind == ViewKind::Keys || equal_at(arena, *value, other, depth))
                 })
         }
         (Value::Range(a), Value::Range(b)) => {
@@ -90,9 +89,7 @@ fn numbers(a: Value<'_>, b: Value<'_>) -> Option<Option<Ordering>> {
         (Number::Int(a), Number::Big(b)) => Some(Some(BigInt::from(a).cmp(&b))),
         (Number::Big(a), Number::Int(b)) => Some(Some(a.cmp(&BigInt::from(b)))),
         (Number::Int(a), Number::Float(b)) => Some(int_float(&BigInt::from(a), b)),
-        (Number::Float(a), Number::Int(b)) => {
-            Some(int_float(&BigInt::from(b), a).map(Ordering::reverse))
-        }
+        (Number::Float(a), Number::Int(b)) => Some(int_float(&BigInt::from(b), a).map(Ordering::reverse)),
         (Number::Big(a), Number::Float(b)) => Some(int_float(&a, b)),
         (Number::Float(a), Number::Big(b)) => Some(int_float(&b, a).map(Ordering::reverse)),
     }
@@ -119,38 +116,20 @@ fn int_float(a: &BigInt, b: f64) -> Option<Ordering> {
         return None;
     }
     if b.is_infinite() {
-        return Some(if b > 0.0 {
-            Ordering::Less
-        } else {
-            Ordering::Greater
-        });
+        return Some(if b > 0.0 { Ordering::Less } else { Ordering::Greater });
     }
     let whole = BigInt::from_f64(b.trunc())?;
-    Some(
-        a.cmp(&whole)
-            .then_with(|| 0.0.partial_cmp(&b.fract()).unwrap_or(Ordering::Equal)),
-    )
+    Some(a.cmp(&whole).then_with(|| 0.0.partial_cmp(&b.fract()).unwrap_or(Ordering::Equal)))
 }
 
 /// `a < b` and its kin; `None` where a NaN makes every comparison false.
 ///
 /// `symbol` is the operator as Python names it in its message.
-pub(crate) fn compare<'r>(
-    arena: &'r Bump,
-    a: Value<'r>,
-    b: Value<'r>,
-    symbol: &str,
-) -> Result<Option<Ordering>> {
+pub(crate) fn compare<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>, symbol: &str) -> Result<Option<Ordering>> {
     compare_at(arena, a, b, symbol, 0)
 }
 
-fn compare_at<'r>(
-    arena: &'r Bump,
-    a: Value<'r>,
-    b: Value<'r>,
-    symbol: &str,
-    depth: u32,
-) -> Result<Option<Ordering>> {
+fn compare_at<'r>(arena: &'r Bump, a: Value<'r>, b: Value<'r>, symbol: &str, depth: u32) -> Result<Option<Ordering>> {
     if let (Some(a), Some(b)) = (a.as_str(), b.as_str()) {
         meter::read(a.len().min(b.len()));
         // UTF-8 sorts as its characters do.
@@ -170,12 +149,8 @@ fn compare_at<'r>(
             }
             Ok(Some(x.items.len().cmp(&y.items.len())))
         }
-        (Value::Undefined(undefined), _) | (_, Value::Undefined(undefined)) => {
-            Err(undefined.error(arena))
-        }
-        (Value::View(x), Value::View(y))
-            if x.kind != ViewKind::Values && y.kind != ViewKind::Values =>
-        {
+        (Value::Undefined(undefined), _) | (_, Value::Undefined(undefined)) => Err(undefined.error(arena)),
+        (Value::View(x), Value::View(y)) if x.kind != ViewKind::Values && y.kind != ViewKind::Values => {
             Ok(compare_sets(arena, x, y))
         }
         _ => type_error(format!(

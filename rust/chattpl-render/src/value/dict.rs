@@ -31,11 +31,7 @@ struct Index<'r> {
 
 impl<'r> Dict<'r> {
     pub fn new(entries: &'r [(Value<'r>, Value<'r>)], source: u32) -> Self {
-        Dict {
-            entries,
-            source,
-            index: Cell::new(None),
-        }
+        Dict { entries, source, index: Cell::new(None) }
     }
 
     /// The value under a string key.
@@ -47,11 +43,7 @@ impl<'r> Dict<'r> {
     #[inline]
     pub fn entry(&self, arena: &'r Bump, name: &str) -> Option<&'r Value<'r>> {
         if self.entries.len() <= LINEAR {
-            return self
-                .entries
-                .iter()
-                .find(|(key, _)| is_key(arena, *key, name))
-                .map(|(_, value)| value);
+            return self.entries.iter().find(|(key, _)| is_key(arena, *key, name)).map(|(_, value)| value);
         }
         meter::read(name.len());
         self.look_up(arena, HashKey::Str(name), |key| is_key(arena, key, name))
@@ -88,10 +80,7 @@ impl<'r> Dict<'r> {
             }
             _ => {
                 meter::steps(self.entries.len() / LINEAR);
-                self.entries
-                    .iter()
-                    .find(|(other, _)| equal(arena, *other, key))
-                    .map(|(_, value)| *value)
+                self.entries.iter().find(|(other, _)| equal(arena, *other, key)).map(|(_, value)| *value)
             }
         }
     }
@@ -140,11 +129,7 @@ pub(crate) struct DictBuilder<'r> {
 
 impl<'r> DictBuilder<'r> {
     pub fn new(arena: &'r Bump, capacity: usize) -> Self {
-        DictBuilder {
-            arena,
-            entries: BumpVec::with_capacity_in(capacity, arena),
-            positions: None,
-        }
+        DictBuilder { arena, entries: BumpVec::with_capacity_in(capacity, arena), positions: None }
     }
 
     /// Adds or replaces an entry.
@@ -152,15 +137,12 @@ impl<'r> DictBuilder<'r> {
         match self.position(key) {
             Some(position) => self.entries[position].1 = value,
             None => {
-                if let (Some(positions), Some(key)) =
-                    (&mut self.positions, HashKey::of(self.arena, key))
-                {
+                if let (Some(positions), Some(key)) = (&mut self.positions, HashKey::of(self.arena, key)) {
                     positions.insert(key, self.entries.len());
                 }
                 if self.entries.len() == self.entries.capacity() {
                     // The table of positions takes about as much again.
-                    let bytes =
-                        self.entries.len() * 4 * std::mem::size_of::<(Value<'_>, Value<'_>)>();
+                    let bytes = self.entries.len() * 4 * std::mem::size_of::<(Value<'_>, Value<'_>)>();
                     meter::write(self.arena, bytes);
                 }
                 self.entries.push((key, value));
@@ -174,16 +156,13 @@ impl<'r> DictBuilder<'r> {
             if entries.len() > LINEAR || self.positions.is_some() {
                 let positions = self.positions.get_or_insert_with(|| {
                     let keys = entries.iter().enumerate();
-                    keys.filter_map(|(at, (key, _))| HashKey::of(arena, *key).map(|key| (key, at)))
-                        .collect()
+                    keys.filter_map(|(at, (key, _))| HashKey::of(arena, *key).map(|key| (key, at))).collect()
                 });
                 return positions.get(&hashed).copied();
             }
         }
         meter::steps(entries.len() / LINEAR);
-        entries
-            .iter()
-            .position(|(other, _)| equal(arena, *other, key))
+        entries.iter().position(|(other, _)| equal(arena, *other, key))
     }
 
     /// The finished mapping.

@@ -79,9 +79,7 @@ impl<'r> Value<'r> {
             Value::Range(range) => IterState::Range(range, 0),
             Value::Iter(object) => IterState::Object(object),
             // It has elements by name alone, and iteration asks for number 0.
-            Value::Function(Function::SelfReference) => {
-                return Err(RenderError::new(ErrorClass::KeyError, "0"))
-            }
+            Value::Function(Function::SelfReference) => return Err(RenderError::new(ErrorClass::KeyError, "0")),
             _ => return type_error(format!("'{}' object is not iterable", self.type_name())),
         })
     }
@@ -150,12 +148,7 @@ impl<'r> IterState<'r> {
 impl<'r> IterObject<'r> {
     /// A generator named as Jinja2 names the function behind it.
     pub fn generator(name: &'static str, source: u32, state: Generator<'r>) -> Self {
-        IterObject {
-            type_name: "generator",
-            name,
-            source,
-            state: RefCell::new(state),
-        }
+        IterObject { type_name: "generator", name, source, state: RefCell::new(state) }
     }
 
     fn next(&self, vm: &mut Vm<'r>) -> Result<Option<Value<'r>>> {
@@ -201,21 +194,14 @@ impl<'r> Generator<'r> {
                     let seen_as = key.apply(vm, item)?;
                     vm.charge(1 + seen.len() as u64 / 4)?;
                     vm.check_hashable(seen_as)?;
-                    if !seen
-                        .iter()
-                        .any(|other| super::cmp::equal(vm.arena, *other, seen_as))
-                    {
+                    if !seen.iter().any(|other| super::cmp::equal(vm.arena, *other, seen_as)) {
                         seen.push(seen_as);
                         return Ok(Some(item));
                     }
                 }
                 Ok(None)
             }
-            Generator::LoopFilter {
-                input,
-                function,
-                scope,
-            } => {
+            Generator::LoopFilter { input, function, scope } => {
                 let (function, scope) = (*function, *scope);
                 while let Some(item) = input.next(vm)? {
                     if vm.call_loop_filter(function, scope, item)?.truthy() {

@@ -26,12 +26,8 @@ impl<'r> HashKey<'r> {
             Value::None(_) => HashKey::None,
             Value::Bool(value, _) => HashKey::Int(value.into()),
             Value::Int(value, _) => HashKey::Int(value),
-            Value::Float(value, _) if value.fract() == 0.0 && INT_RANGE.contains(&value) => {
-                HashKey::Int(value as i64)
-            }
-            Value::Float(value, _) if value.is_finite() && value.fract() != 0.0 => {
-                HashKey::Float(value.to_bits())
-            }
+            Value::Float(value, _) if value.fract() == 0.0 && INT_RANGE.contains(&value) => HashKey::Int(value as i64),
+            Value::Float(value, _) if value.is_finite() && value.fract() != 0.0 => HashKey::Float(value.to_bits()),
             Value::Str(str) | Value::Markup(str) => {
                 meter::read(str.len());
                 HashKey::Str(str.flat(arena))

@@ -71,10 +71,7 @@ pub(crate) struct Big<'r> {
 impl<'r> Big<'r> {
     fn new(arena: &'r Bump, value: &BigInt) -> Self {
         let (sign, digits) = value.to_u32_digits();
-        Big {
-            sign,
-            digits: arena.alloc_slice_copy(&digits),
-        }
+        Big { sign, digits: arena.alloc_slice_copy(&digits) }
     }
 
     /// The integer itself.
@@ -86,8 +83,7 @@ impl<'r> Big<'r> {
     /// `str(value)`; ends the render, as in Python, where that has more than 4300 digits.
     pub fn text(self) -> String {
         let value = self.get();
-        pytext::format_int(&pytext::PyInt::from(value))
-            .unwrap_or_else(|error| meter::fail(error.into()))
+        pytext::format_int(&pytext::PyInt::from(value)).unwrap_or_else(|error| meter::fail(error.into()))
     }
 }
 
@@ -114,11 +110,7 @@ pub(crate) struct Seq<'r> {
 
 impl<'r> Seq<'r> {
     pub fn new(items: &'r [Value<'r>], source: u32) -> Self {
-        Seq {
-            items,
-            source,
-            grouped: false,
-        }
+        Seq { items, source, grouped: false }
     }
 }
 
@@ -146,11 +138,7 @@ pub(crate) struct Range {
 
 impl Range {
     pub fn len(&self) -> i64 {
-        let (start, stop, step) = (
-            i128::from(self.start),
-            i128::from(self.stop),
-            i128::from(self.step),
-        );
+        let (start, stop, step) = (i128::from(self.start), i128::from(self.stop), i128::from(self.step));
         let len = if step > 0 && start < stop {
             (stop - start - 1) / step + 1
         } else if step < 0 && start > stop {
@@ -177,24 +165,12 @@ impl Range {
 
     /// Every `step`th element from index `from` up to `to`.
     pub fn sliced(&self, from: i64, to: i64, step: i64) -> Range {
-        let indexes = Range {
-            start: from,
-            stop: to,
-            step,
-        };
+        let indexes = Range { start: from, stop: to, step };
         let start = self.get(from);
         match self.step.checked_mul(step) {
-            Some(step) => Range {
-                start,
-                stop: self.get(to),
-                step,
-            },
+            Some(step) => Range { start, stop: self.get(to), step },
             // So long a step leaves one element at most.
-            None => Range {
-                start,
-                stop: start.saturating_add(indexes.len().min(1)),
-                step: 1,
-            },
+            None => Range { start, stop: start.saturating_add(indexes.len().min(1)), step: 1 },
         }
     }
 }
@@ -302,10 +278,7 @@ pub(crate) enum Undefined<'r> {
     /// Anything else, with its message.
     Hint(&'r str),
     /// Access that the sandbox forbids.
-    Unsafe {
-        attribute: &'r str,
-        type_name: &'static str,
-    },
+    Unsafe { attribute: &'r str, type_name: &'static str },
 }
 
 impl<'r> Value<'r> {
@@ -439,20 +412,14 @@ impl<'r> Value<'r> {
             Value::None(_) => "None".to_owned(),
             Value::Markup(_) => "markupsafe.Markup object".to_owned(),
             Value::Undefined(_) | Value::Missing => "jinja2.runtime.Undefined object".to_owned(),
-            Value::Namespace(_) => {
-                "transformers.utils.chat_template_utils.TemplateNamespace object".to_owned()
-            }
+            Value::Namespace(_) => "transformers.utils.chat_template_utils.TemplateNamespace object".to_owned(),
             Value::Macro(_) => "jinja2.runtime.Macro object".to_owned(),
             Value::Loop(_) => "jinja2.runtime.LoopContext object".to_owned(),
             Value::Cycler(_) => "jinja2.utils.Cycler object".to_owned(),
             Value::Joiner(_) => "jinja2.utils.Joiner object".to_owned(),
             Value::Tuple(seq) if seq.grouped => "jinja2.filters._GroupTuple object".to_owned(),
-            Value::Function(Function::Dict) => {
-                "transformers.utils.chat_template_utils.TemplateDict object".to_owned()
-            }
-            Value::Function(Function::SelfReference) => {
-                "jinja2.runtime.TemplateReference object".to_owned()
-            }
+            Value::Function(Function::Dict) => "transformers.utils.chat_template_utils.TemplateDict object".to_owned(),
+            Value::Function(Function::SelfReference) => "jinja2.runtime.TemplateReference object".to_owned(),
             other => format!("{} object", other.type_name()),
         }
     }

@@ -17,9 +17,7 @@ impl<'r> Value<'r> {
         match self {
             Value::Str(str) | Value::Markup(str) => str,
             Value::Undefined(_) | Value::Missing => Str::computed(""),
-            Value::Int(value, source) => {
-                Str::from_source(arena.alloc_str(&value.to_string()), source)
-            }
+            Value::Int(value, source) => Str::from_source(arena.alloc_str(&value.to_string()), source),
             Value::Bool(value, source) => Str::from_source(bool_name(value), source),
             Value::None(source) => Str::from_source("None", source),
             _ => self.to_repr(arena),
@@ -28,11 +26,7 @@ impl<'r> Value<'r> {
 
     /// `repr(value)`.
     pub fn to_repr(self, arena: &'r Bump) -> Str<'r> {
-        let mut writer = Writer {
-            arena,
-            out: StrBuilder::new(arena),
-            depth: 0,
-        };
+        let mut writer = Writer { arena, out: StrBuilder::new(arena), depth: 0 };
         writer.value(self, Tag::COMPUTED);
         writer.out.finish()
     }
@@ -53,10 +47,7 @@ fn bool_name(value: bool) -> &'static str {
 
 fn scalar_tag(source: u32, around: Tag) -> Tag {
     if is_data(source) {
-        Tag {
-            source,
-            message: UNUSED,
-        }
+        Tag { source, message: UNUSED }
     } else {
         around
     }
@@ -89,8 +80,7 @@ impl<'r> Writer<'r> {
                 self.out.push(bool_name(value), scalar_tag(source, around));
             }
             Value::Int(value, source) => {
-                self.out
-                    .push(&value.to_string(), scalar_tag(source, around));
+                self.out.push(&value.to_string(), scalar_tag(source, around));
             }
             Value::BigInt(value, source) => {
                 self.out.push(&value.text(), scalar_tag(source, around));
@@ -99,11 +89,7 @@ impl<'r> Writer<'r> {
                 let text = pytext::repr_float(value);
                 self.out.push(&text, scalar_tag(source, around));
             }
-            Value::List(_)
-            | Value::Tuple(_)
-            | Value::Dict(_)
-            | Value::View(_)
-            | Value::Namespace(_) => {
+            Value::List(_) | Value::Tuple(_) | Value::Dict(_) | Value::View(_) | Value::Namespace(_) => {
                 let outer = self.depth;
                 self.depth = meter::deeper(outer);
                 self.container(value, around);
@@ -170,9 +156,10 @@ impl<'r> Writer<'r> {
                 self.items("dict_values([", values, "])", tag);
             }
             ViewKind::Items => {
-                let items = dict.entries.iter().map(|(key, value)| {
-                    Value::tuple(arena, arena.alloc_slice_copy(&[*key, *value]), dict.source)
-                });
+                let items = dict
+                    .entries
+                    .iter()
+                    .map(|(key, value)| Value::tuple(arena, arena.alloc_slice_copy(&[*key, *value]), dict.source));
                 self.items("dict_items([", items, "])", tag);
             }
         }
@@ -205,11 +192,7 @@ fn opaque_repr<'r>(arena: &'r Bump, value: Value<'r>) -> String {
         Value::Iter(iter) if iter.type_name == "generator" => {
             format!("<generator object {} at {ADDRESS}>", iter.name)
         }
-        Value::Loop(this) => format!(
-            "<LoopContext {}/{}>",
-            this.index0.get() + 1,
-            this.known_length()
-        ),
+        Value::Loop(this) => format!("<LoopContext {}/{}>", this.index0.get() + 1, this.known_length()),
         Value::Macro(this) => match this.name {
             Some(name) => format!("<Macro {}>", pytext::repr_str(name)),
             None => "<Macro anonymous>".to_owned(),
@@ -259,24 +242,12 @@ fn function_repr(function: Function) -> String {
 /// `repr` of a string; the quotes belong to the string's own source where it is data.
 fn write_repr_str<'r>(arena: &'r Bump, str: Str<'r>, around: Tag, out: &mut StrBuilder<'r>) {
     let flat = str.flat(arena);
-    let quote = if flat.contains('\'') && !flat.contains('"') {
-        '"'
-    } else {
-        '\''
-    };
+    let quote = if flat.contains('\'') && !flat.contains('"') { '"' } else { '\'' };
     let source = str.data_source(arena);
-    let quote_tag = if is_data(source) {
-        scalar_tag(source, around)
-    } else {
-        around
-    };
+    let quote_tag = if is_data(source) { scalar_tag(source, around) } else { around };
     out.push_char(quote, quote_tag);
     str.for_each_run(|run| {
-        let tag = if run.tag.source == COMPUTED {
-            around
-        } else {
-            run.tag
-        };
+        let tag = if run.tag.source == COMPUTED { around } else { run.tag };
         write_escaped(run.text, quote, tag, out);
     });
     out.push_char(quote, quote_tag);
@@ -285,10 +256,7 @@ fn write_repr_str<'r>(arena: &'r Bump, str: Str<'r>, around: Tag, out: &mut StrB
 fn write_escaped(text: &str, quote: char, tag: Tag, out: &mut StrBuilder<'_>) {
     let mut clean = 0;
     for (at, c) in text.char_indices() {
-        if c != quote
-            && c != '\\'
-            && (c as u32 >= 0x20 && (c as u32) < 0x7f || pytext::is_printable(c))
-        {
+        if c != quote && c != '\\' && (c as u32 >= 0x20 && (c as u32) < 0x7f || pytext::is_printable(c)) {
             continue;
         }
         out.push(&text[clean..at], tag);
@@ -325,10 +293,7 @@ impl<'r> Undefined<'r> {
         match self {
             Undefined::Name(name) => format!("{} is undefined", Value::str(name).repr_text(arena)),
             Undefined::Hint(hint) => (*hint).to_owned(),
-            Undefined::Unsafe {
-                attribute,
-                type_name,
-            } => {
+            Undefined::Unsafe { attribute, type_name } => {
                 let attribute = Value::str(attribute).repr_text(arena);
                 format!("access to attribute {attribute} of '{type_name}' object is unsafe.")
             }

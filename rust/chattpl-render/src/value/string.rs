@@ -93,21 +93,12 @@ impl<'r> Rope<'r> {
 impl<'r> Str<'r> {
     /// Text computed from the template alone.
     pub fn computed(text: &'r str) -> Self {
-        Str::Run(Run {
-            text,
-            tag: Tag::COMPUTED,
-        })
+        Str::Run(Run { text, tag: Tag::COMPUTED })
     }
 
     /// Text with a source and no message yet.
     pub fn from_source(text: &'r str, source: u32) -> Self {
-        Str::Run(Run {
-            text,
-            tag: Tag {
-                source,
-                message: UNUSED,
-            },
-        })
+        Str::Run(Run { text, tag: Tag { source, message: UNUSED } })
     }
 
     /// Text with a tag.
@@ -121,9 +112,7 @@ impl<'r> Str<'r> {
             0 => Str::computed(""),
             1 => Str::Run(runs[0]),
             _ => {
-                let len = runs
-                    .iter()
-                    .fold(0, |len, run| meter::joined_len(len, run.text.len()));
+                let len = runs.iter().fold(0, |len, run| meter::joined_len(len, run.text.len()));
                 let used = runs.iter().all(|run| run.tag.message != UNUSED);
                 let runs: &'r [Run<'r>] = runs.into_bump_slice();
                 Str::Rope(arena.alloc(Rope {
@@ -290,10 +279,7 @@ impl<'r> Str<'r> {
             return self;
         }
         match self {
-            Str::Run(run) => Str::Run(Run {
-                text: &run.text[range],
-                tag: run.tag,
-            }),
+            Str::Run(run) => Str::Run(Run { text: &run.text[range], tag: run.tag }),
             Str::Rope(_) => {
                 let mut out = BumpVec::new_in(arena);
                 self.push_slice(arena, range, &mut out);
@@ -311,10 +297,7 @@ impl<'r> Str<'r> {
             let to = range.end.min(end);
             let marker_inside = run.text.is_empty() && range.start < offset && offset <= range.end;
             if from < to || marker_inside {
-                out.push(Run {
-                    text: &run.text[from.min(end) - offset..to.max(from) - offset],
-                    tag: run.tag,
-                });
+                out.push(Run { text: &run.text[from.min(end) - offset..to.max(from) - offset], tag: run.tag });
             }
             offset = end;
             if offset > range.end {
@@ -351,9 +334,7 @@ impl<'r> Str<'r> {
             Str::Run(_) => COMPUTED,
             Str::Rope(_) => {
                 let runs = self.runs(arena);
-                let data = runs
-                    .iter()
-                    .position(|run| run.tag.is_data() && !run.text.is_empty());
+                let data = runs.iter().position(|run| run.tag.is_data() && !run.text.is_empty());
                 meter::steps(data.unwrap_or(runs.len()) / RUNS_PER_STEP);
                 data.map_or(COMPUTED, |at| runs[at].tag.source)
             }

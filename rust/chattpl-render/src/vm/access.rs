@@ -16,9 +16,7 @@ impl<'r> Vm<'r> {
     pub(crate) fn get_attr(&mut self, object: Value<'r>, name: u32) -> Result<Value<'r>> {
         let symbol = &self.program.symbols[name as usize];
         if let Value::Dict(dict) = object {
-            let has_attribute = symbol
-                .method
-                .is_some_and(|method| method.belongs_to(object));
+            let has_attribute = symbol.method.is_some_and(|method| method.belongs_to(object));
             if !has_attribute && !symbol.text.starts_with("__") {
                 if let Some(value) = dict.get_str(self.arena, &symbol.text) {
                     return Ok(value);
@@ -49,9 +47,7 @@ impl<'r> Vm<'r> {
             return Ok(value);
         }
         match object {
-            Value::Dict(dict) => Ok(dict
-                .get_str(self.arena, text)
-                .unwrap_or_else(|| self.no_element(object, name))),
+            Value::Dict(dict) => Ok(dict.get_str(self.arena, text).unwrap_or_else(|| self.no_element(object, name))),
             Value::Undefined(undefined) => Err(undefined.error(self.arena)),
             _ => Ok(self.no_element(object, name)),
         }
@@ -71,9 +67,7 @@ impl<'r> Vm<'r> {
                 if method.mutates() {
                     return Ok(Some(self.forbidden(object, name)));
                 }
-                return Ok(Some(Value::Method(
-                    self.arena.alloc(BoundMethod { object, method }),
-                )));
+                return Ok(Some(Value::Method(self.arena.alloc(BoundMethod { object, method }))));
             }
         }
         if attributes::is_hidden(object, name) {
@@ -128,13 +122,10 @@ impl<'r> Vm<'r> {
             Value::Dict(dict) => return Ok(dict.get_str(self.arena, name)),
             Value::Undefined(undefined) => return Err(undefined.error(self.arena)),
             Value::Function(Function::SelfReference) => return Ok(None),
-            Value::Str(_) | Value::Markup(_) => {
-                "string indices must be integers, not 'str'".to_owned()
+            Value::Str(_) | Value::Markup(_) => "string indices must be integers, not 'str'".to_owned(),
+            Value::List(_) | Value::Range(_) => {
+                format!("{} indices must be integers or slices, not str", object.type_name())
             }
-            Value::List(_) | Value::Range(_) => format!(
-                "{} indices must be integers or slices, not str",
-                object.type_name()
-            ),
             Value::Tuple(_) => "tuple indices must be integers or slices, not str".to_owned(),
             _ => format!("'{}' object is not subscriptable", object.type_name()),
         };
@@ -162,17 +153,9 @@ impl<'r> Vm<'r> {
             let at = absolute(index, text.len() as i64)? as usize;
             return Some(str.slice(self.arena, at..at + 1));
         }
-        meter::read(
-            usize::try_from(index.unsigned_abs())
-                .unwrap_or(0)
-                .min(text.len()),
-        );
+        meter::read(usize::try_from(index.unsigned_abs()).unwrap_or(0).min(text.len()));
         let mut chars = text.char_indices();
-        let (at, c) = if index < 0 {
-            chars.rev().nth((-(index + 1)) as usize)?
-        } else {
-            chars.nth(index as usize)?
-        };
+        let (at, c) = if index < 0 { chars.rev().nth((-(index + 1)) as usize)? } else { chars.nth(index as usize)? };
         Some(str.slice(self.arena, at..at + c.len_utf8()))
     }
 
@@ -185,21 +168,12 @@ impl<'r> Vm<'r> {
         step: Value<'r>,
     ) -> Result<Value<'r>> {
         match object {
-            Value::List(_)
-            | Value::Tuple(_)
-            | Value::Str(_)
-            | Value::Markup(_)
-            | Value::Range(_) => {}
+            Value::List(_) | Value::Tuple(_) | Value::Str(_) | Value::Markup(_) | Value::Range(_) => {}
             Value::Undefined(undefined) => return Err(undefined.error(self.arena)),
             Value::Dict(_) | Value::Function(Function::SelfReference) => {
                 return type_error("unhashable type: 'slice'");
             }
-            _ => {
-                return type_error(format!(
-                    "'{}' object is not subscriptable",
-                    object.type_name()
-                ))
-            }
+            _ => return type_error(format!("'{}' object is not subscriptable", object.type_name())),
         }
         let step = slice_index(step)?.unwrap_or(1);
         if step == 0 {
@@ -207,16 +181,8 @@ impl<'r> Vm<'r> {
         }
         let (start, stop) = (slice_index(start)?, slice_index(stop)?);
         Ok(match object {
-            Value::List(seq) => Value::list(
-                self.arena,
-                self.slice_items(seq.items, start, stop, step)?,
-                seq.source,
-            ),
-            Value::Tuple(seq) => Value::tuple(
-                self.arena,
-                self.slice_items(seq.items, start, stop, step)?,
-                seq.source,
-            ),
+            Value::List(seq) => Value::list(self.arena, self.slice_items(seq.items, start, stop, step)?, seq.source),
+            Value::Tuple(seq) => Value::tuple(self.arena, self.slice_items(seq.items, start, stop, step)?, seq.source),
             Value::Str(str) => Value::Str(self.slice_str(str, start, stop, step)?),
             Value::Markup(str) => Value::Markup(self.slice_str(str, start, stop, step)?),
             Value::Range(range) => {
@@ -236,37 +202,19 @@ impl<'r> Vm<'r> {
     ) -> Result<&'r [Value<'r>]> {
         let (from, to) = bounds(start, stop, step, items.len() as i64);
         if step == 1 {
-            return Ok(if from < to {
-                &items[from as usize..to as usize]
-            } else {
-                &[]
-            });
+            return Ok(if from < to { &items[from as usize..to as usize] } else { &[] });
         }
-        let range = Range {
-            start: from,
-            stop: to,
-            step,
-        };
+        let range = Range { start: from, stop: to, step };
         self.reserve(range.len() as usize * std::mem::size_of::<Value<'_>>())?;
         let picked = (0..range.len()).map(|at| items[range.get(at) as usize]);
         Ok(bumpalo::collections::Vec::from_iter_in(picked, self.arena).into_bump_slice())
     }
 
-    fn slice_str(
-        &mut self,
-        str: Str<'r>,
-        start: Option<i64>,
-        stop: Option<i64>,
-        step: i64,
-    ) -> Result<Str<'r>> {
+    fn slice_str(&mut self, str: Str<'r>, start: Option<i64>, stop: Option<i64>, step: i64) -> Result<Str<'r>> {
         let text = str.flat(self.arena);
         let ascii = text.is_ascii();
         meter::read(if ascii { text.len() / 16 } else { text.len() });
-        let len = if ascii {
-            text.len()
-        } else {
-            text.chars().count()
-        } as i64;
+        let len = if ascii { text.len() } else { text.chars().count() } as i64;
         let (from, to) = bounds(start, stop, step, len);
         if step == 1 {
             if from >= to {
@@ -279,11 +227,7 @@ impl<'r> Vm<'r> {
             };
             return Ok(str.slice(self.arena, range));
         }
-        let range = Range {
-            start: from,
-            stop: to,
-            step,
-        };
+        let range = Range { start: from, stop: to, step };
         self.reserve(len as usize * 16 + range.len() as usize * 4)?;
         let offsets: Vec<(usize, char)> = text.char_indices().collect();
         let mut out = crate::value::build::StrBuilder::new(self.arena);
@@ -306,10 +250,7 @@ impl<'r> Vm<'r> {
 
     fn forbidden(&self, object: Value<'r>, attribute: &'r str) -> Value<'r> {
         let type_name = object.type_name();
-        Value::Undefined(self.arena.alloc(Undefined::Unsafe {
-            attribute,
-            type_name,
-        }))
+        Value::Undefined(self.arena.alloc(Undefined::Unsafe { attribute, type_name }))
     }
 
     /// Checks that a value can be the key of a mapping.
@@ -330,18 +271,14 @@ impl<'r> Vm<'r> {
 
 fn check_hashable_at(key: Value<'_>, depth: u32) -> Result<()> {
     match key {
-        Value::List(_) | Value::Dict(_) => {
-            type_error(format!("unhashable type: '{}'", key.type_name()))
-        }
+        Value::List(_) | Value::Dict(_) => type_error(format!("unhashable type: '{}'", key.type_name())),
         Value::View(view) if view.kind != crate::value::ViewKind::Values => {
             type_error(format!("unhashable type: '{}'", key.type_name()))
         }
         Value::Tuple(seq) => {
             let depth = meter::deeper(depth);
             meter::steps(1 + seq.items.len());
-            seq.items
-                .iter()
-                .try_for_each(|item| check_hashable_at(*item, depth))
+            seq.items.iter().try_for_each(|item| check_hashable_at(*item, depth))
         }
         _ => Ok(()),
     }
@@ -349,9 +286,7 @@ fn check_hashable_at(key: Value<'_>, depth: u32) -> Result<()> {
 
 /// The byte offset of the character at `index`; the end where there are fewer.
 pub(crate) fn byte_offset(text: &str, index: usize) -> usize {
-    text.char_indices()
-        .nth(index)
-        .map_or(text.len(), |(at, _)| at)
+    text.char_indices().nth(index).map_or(text.len(), |(at, _)| at)
 }
 
 /// The value as an index; booleans count as 0 and 1.
@@ -364,11 +299,7 @@ fn as_index(key: Value<'_>) -> Option<i64> {
 }
 
 fn absolute(index: i64, len: i64) -> Option<i64> {
-    let at = if index < 0 {
-        index.checked_add(len)?
-    } else {
-        index
-    };
+    let at = if index < 0 { index.checked_add(len)? } else { index };
     (0..len).contains(&at).then_some(at)
 }
 
@@ -379,11 +310,7 @@ fn slice_index(value: Value<'_>) -> Result<Option<i64>> {
         Value::Bool(index, _) => Ok(Some(index.into())),
         Value::BigInt(..) => {
             let big = as_big(value).expect("an integer");
-            let bound = if big.sign() == num_bigint::Sign::Minus {
-                i64::MIN
-            } else {
-                i64::MAX
-            };
+            let bound = if big.sign() == num_bigint::Sign::Minus { i64::MIN } else { i64::MAX };
             Ok(Some(big.to_i64().unwrap_or(bound)))
         }
         _ => type_error("slice indices must be integers or None or have an __index__ method"),
@@ -394,11 +321,7 @@ fn slice_index(value: Value<'_>) -> Result<Option<i64>> {
 fn bounds(start: Option<i64>, stop: Option<i64>, step: i64, len: i64) -> (i64, i64) {
     let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
     let clamp = |index: i64| {
-        let at = if index < 0 {
-            index.saturating_add(len)
-        } else {
-            index
-        };
+        let at = if index < 0 { index.saturating_add(len) } else { index };
         at.clamp(low, high)
     };
     let (first, last) = if step > 0 { (low, high) } else { (high, low) };

@@ -18,11 +18,7 @@ pub(crate) struct Args<'r> {
 }
 
 impl<'r> Args<'r> {
-    pub const NONE: Self = Args {
-        positional: &[],
-        names: &[],
-        values: &[],
-    };
+    pub const NONE: Self = Args { positional: &[], names: &[], values: &[] };
 
     pub fn is_empty(&self) -> bool {
         self.positional.is_empty() && self.values.is_empty()
@@ -52,32 +48,18 @@ impl<'r> Args<'r> {
         }
         for (name, value) in self.keywords() {
             let Some(at) = params.iter().position(|param| *param == name) else {
-                return type_error(format!(
-                    "{function}() got an unexpected keyword argument '{name}'"
-                ));
+                return type_error(format!("{function}() got an unexpected keyword argument '{name}'"));
             };
             if bound[at].is_some() {
-                return type_error(format!(
-                    "{function}() got multiple values for argument '{name}'"
-                ));
+                return type_error(format!("{function}() got multiple values for argument '{name}'"));
             }
             bound[at] = Some(value);
         }
         if self.positional.len() > N {
-            return type_error(too_many(
-                function,
-                self.positional.len(),
-                N,
-                required,
-                skipped,
-            ));
+            return type_error(too_many(function, self.positional.len(), N, required, skipped));
         }
-        let missing: Vec<&str> = params[..required]
-            .iter()
-            .zip(&bound)
-            .filter(|(_, value)| value.is_none())
-            .map(|(name, _)| *name)
-            .collect();
+        let missing: Vec<&str> =
+            params[..required].iter().zip(&bound).filter(|(_, value)| value.is_none()).map(|(name, _)| *name).collect();
         if missing.is_empty() {
             Ok(bound)
         } else {
@@ -86,13 +68,7 @@ impl<'r> Args<'r> {
     }
 }
 
-fn too_many(
-    function: &str,
-    given: usize,
-    params: usize,
-    required: usize,
-    skipped: usize,
-) -> String {
+fn too_many(function: &str, given: usize, params: usize, required: usize, skipped: usize) -> String {
     let (given, params, required) = (given + skipped, params + skipped, required + skipped);
     let were = if given == 1 { "was" } else { "were" };
     if params == required {
@@ -112,10 +88,7 @@ fn missing_message(function: &str, missing: &[&str]) -> String {
         _ => format!("{}, and {last}", first.join(", ")),
     };
     let plural = if missing.len() == 1 { "" } else { "s" };
-    format!(
-        "{function}() missing {} required positional argument{plural}: {names}",
-        missing.len()
-    )
+    format!("{function}() missing {} required positional argument{plural}: {names}", missing.len())
 }
 
 impl<'r> Vm<'r> {
@@ -125,25 +98,15 @@ impl<'r> Vm<'r> {
             return Args::NONE;
         }
         let names = &self.program.keywords[keywords as usize];
-        let values = if names.is_empty() {
-            &[][..]
-        } else {
-            self.take(names.len())
-        };
+        let values = if names.is_empty() { &[][..] } else { self.take(names.len()) };
         let program = self.program;
         let names: &'r [&'r str] = if names.is_empty() {
             &[]
         } else {
-            let texts = names
-                .iter()
-                .map(|name| &*program.symbols[*name as usize].text);
+            let texts = names.iter().map(|name| &*program.symbols[*name as usize].text);
             bumpalo::collections::Vec::from_iter_in(texts, self.arena).into_bump_slice()
         };
-        Args {
-            positional: self.take(argc as usize),
-            names,
-            values,
-        }
+        Args { positional: self.take(argc as usize), names, values }
     }
 
     /// Takes callee and arguments of a call with `*` or `**` off the stack.
@@ -155,11 +118,8 @@ impl<'r> Vm<'r> {
         let star = self.pop();
         let positional = self.pop();
         let callee = self.pop();
-        let Value::List(seq) = positional else {
-            unreachable!("the compiler pushes a list")
-        };
-        let mut items =
-            bumpalo::collections::Vec::from_iter_in(seq.items.iter().copied(), self.arena);
+        let Value::List(seq) = positional else { unreachable!("the compiler pushes a list") };
+        let mut items = bumpalo::collections::Vec::from_iter_in(seq.items.iter().copied(), self.arena);
         if !matches!(star, Value::Missing) {
             let Ok(iter) = star.iterate() else {
                 let name = star.type_name();
@@ -180,9 +140,7 @@ impl<'r> Vm<'r> {
                         };
                         let key = key.flat(self.arena);
                         if names.contains(&key) {
-                            return type_error(format!(
-                                "{function} got multiple values for keyword argument '{key}'"
-                            ));
+                            return type_error(format!("{function} got multiple values for keyword argument '{key}'"));
                         }
                         names.push(key);
                         values.push(*value);
@@ -190,9 +148,7 @@ impl<'r> Vm<'r> {
                 }
                 other => {
                     let name = other.type_name();
-                    return type_error(format!(
-                        "{function} argument after ** must be a mapping, not {name}"
-                    ));
+                    return type_error(format!("{function} argument after ** must be a mapping, not {name}"));
                 }
             }
         }
@@ -215,13 +171,10 @@ impl<'r> Vm<'r> {
             Value::Loop(this) => {
                 let [iterable] = args.bind("LoopContext.__call__", ["iterable"], 1, 1)?;
                 let Some((function, scope)) = this.recurse else {
-                    return type_error(
-                        "The loop must have the 'recursive' marker to be called recursively.",
-                    );
+                    return type_error("The loop must have the 'recursive' marker to be called recursively.");
                 };
                 let iterable = iterable.expect("required");
-                self.run_loop_body(function, scope, iterable, this.depth0 + 1)
-                    .map(Value::Str)
+                self.run_loop_body(function, scope, iterable, this.depth0 + 1).map(Value::Str)
             }
             Value::Joiner(this) => {
                 if this.used.replace(true) {
@@ -235,12 +188,7 @@ impl<'r> Vm<'r> {
     }
 
     /// `object.name(args)`.
-    pub(super) fn call_method(
-        &mut self,
-        object: Value<'r>,
-        name: u32,
-        args: Args<'r>,
-    ) -> Result<Value<'r>> {
+    pub(super) fn call_method(&mut self, object: Value<'r>, name: u32, args: Args<'r>) -> Result<Value<'r>> {
         if let Some(method) = self.program.symbols[name as usize].method {
             if method.belongs_to(object) && !method.mutates() {
                 self.charge(2)?;
@@ -263,28 +211,18 @@ impl<'r> Vm<'r> {
         self.leave();
         let text = self.output.end_capture(self.arena);
         self.release(this.function, scope);
-        Ok(if self.escaping() {
-            Value::Markup(text)
-        } else {
-            Value::Str(text)
-        })
+        Ok(if self.escaping() { Value::Markup(text) } else { Value::Str(text) })
     }
 
-    fn variables(
-        &mut self,
-        function: FunctionId,
-        parent: Option<&'r Activation<'r>>,
-    ) -> &'r Activation<'r> {
+    fn variables(&mut self, function: FunctionId, parent: Option<&'r Activation<'r>>) -> &'r Activation<'r> {
         let slots = self.program.functions[function as usize].slots;
         crate::meter::steps(usize::from(slots) / 8);
         let spare = &mut self.spare[function as usize];
         // A variable frame belongs to one place in the chain of scopes; another parent needs another frame.
-        let reusable = spare
-            .iter()
-            .rposition(|scope| match (scope.parent(), parent) {
-                (Some(a), Some(b)) => std::ptr::eq(a, b),
-                (a, b) => a.is_none() && b.is_none(),
-            });
+        let reusable = spare.iter().rposition(|scope| match (scope.parent(), parent) {
+            (Some(a), Some(b)) => std::ptr::eq(a, b),
+            (a, b) => a.is_none() && b.is_none(),
+        });
         match reusable {
             Some(at) => {
                 let scope = spare.swap_remove(at);
@@ -297,9 +235,7 @@ impl<'r> Vm<'r> {
 
     /// Gives variables back for the next call, unless a function inside may still look at them.
     fn release(&mut self, function: FunctionId, scope: &'r Activation<'r>) {
-        if !self.program.functions[function as usize].captured
-            && self.spare[function as usize].len() < 4
-        {
+        if !self.program.functions[function as usize].captured && self.spare[function as usize].len() < 4 {
             self.spare[function as usize].push(scope);
         }
     }
@@ -312,8 +248,7 @@ impl<'r> Vm<'r> {
         args: Args<'r>,
     ) -> Result<()> {
         let mut used = vec![false; args.names.len()];
-        let mut found_caller =
-            function.explicit_caller && args.positional.len() >= function.params.len();
+        let mut found_caller = function.explicit_caller && args.positional.len() >= function.params.len();
         for (at, (name, slot)) in function.params.iter().enumerate() {
             if let Some(value) = args.positional.get(at) {
                 scope.set(*slot, *value);
@@ -350,12 +285,7 @@ impl<'r> Vm<'r> {
             Some(name) => format!("'{name}'"),
             None => "None".to_owned(),
         };
-        let left = || {
-            args.keywords()
-                .zip(used)
-                .filter(|(_, used)| !**used)
-                .map(|(keyword, _)| keyword)
-        };
+        let left = || args.keywords().zip(used).filter(|(_, used)| !**used).map(|(keyword, _)| keyword);
         if let Some(slot) = function.kwargs {
             let mut dict = DictBuilder::new(self.arena, args.names.len());
             left().for_each(|(name, value)| dict.insert(Value::str(name), value));
@@ -375,19 +305,13 @@ impl<'r> Vm<'r> {
             scope.set(slot, Value::tuple(self.arena, extra, COMPUTED));
         } else if !extra.is_empty() {
             let (name, count) = (name(), function.params.len());
-            return type_error(format!(
-                "macro {name} takes not more than {count} argument(s)"
-            ));
+            return type_error(format!("macro {name} takes not more than {count} argument(s)"));
         }
         Ok(())
     }
 
     /// Runs a function that prints straight to the current output.
-    pub(super) fn run_inline(
-        &mut self,
-        function: FunctionId,
-        parent: Option<&'r Activation<'r>>,
-    ) -> Result<()> {
+    pub(super) fn run_inline(&mut self, function: FunctionId, parent: Option<&'r Activation<'r>>) -> Result<()> {
         let scope = self.variables(function, parent);
         // To Jinja2 a generation block is a macro that is called without arguments.
         let program = self.program;
@@ -410,8 +334,7 @@ impl<'r> Vm<'r> {
         let slots = self.program.functions[function as usize].slots as usize;
         crate::meter::steps(slots / 8);
         let scope = Activation::new(self.arena, slots, Some(parent));
-        self.stack
-            .extend([Value::int(function.into()), Value::int(depth0), iterable]);
+        self.stack.extend([Value::int(function.into()), Value::int(depth0), iterable]);
         self.output.start_capture();
         self.enter()?;
         self.run(function, scope)?;

@@ -32,9 +32,7 @@ impl<'r> Activation<'r> {
     pub fn get(&self, depth: u8, slot: u16) -> Value<'r> {
         let mut scope = self;
         for _ in 0..depth {
-            scope = scope
-                .parent
-                .expect("the compiler counted the functions around this one");
+            scope = scope.parent.expect("the compiler counted the functions around this one");
         }
         scope.slots[slot as usize].get()
     }

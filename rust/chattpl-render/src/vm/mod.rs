@@ -14,8 +14,8 @@ use chattpl_syntax::ast::CompareOp;
 
 use self::frame::Activation;
 use self::output::{JsonOutput, Output};
-use crate::builtins::{filters, tests, tojson};
 use crate::builtins::filters::Filter;
+use crate::builtins::{filters, tests, tojson};
 use crate::compile::program::{Constant, Function, FunctionId, Instr, LoopAttr, Program};
 use crate::error::{type_error, ErrorClass, RenderError, Result};
 use crate::meter;
@@ -182,10 +182,7 @@ impl<'r> Vm<'r> {
 
     /// The tag of text that an expression at `place` computed.
     pub fn place_tag(place: u32) -> Tag {
-        Tag {
-            source: TEMPLATE_BIT | place,
-            message: UNUSED,
-        }
+        Tag { source: TEMPLATE_BIT | place, message: UNUSED }
     }
 
     fn run(&mut self, id: FunctionId, scope: &'r Activation<'r>) -> Result<()> {
@@ -200,22 +197,21 @@ impl<'r> Vm<'r> {
     }
 
     #[inline(never)]
-    fn execute(
-        &mut self,
-        function: &'r Function,
-        scope: &'r Activation<'r>,
-        next: &mut usize,
-    ) -> Result<()> {
+    fn execute(&mut self, function: &'r Function, scope: &'r Activation<'r>, next: &mut usize) -> Result<()> {
+        let code = function.code.as_slice();
+        // The position lives in a register; it is written back for the error's place alone.
+        let mut pc = *next;
         loop {
-            let instr = function.code[*next];
-            *next += 1;
+            let instr = code[pc];
+            pc += 1;
+            *next = pc;
             match instr {
                 Instr::Text(id) => self.print_constant(id)?,
                 Instr::Emit(place) => self.print(place)?,
                 Instr::EmitText(place) => self.print_text(place)?,
                 Instr::EmitJson { argc, keywords } => {
                     let args = self.arguments(argc, keywords);
-                    self.print_json(args, function.places[*next - 1])?;
+                    self.print_json(args, function.places[pc - 1])?;
                 }
                 Instr::Const(id) => self.push_constant(id),
                 Instr::Int(value) => self.stack.push(Value::int(value.into())),
@@ -253,7 +249,7 @@ impl<'r> Vm<'r> {
                 }
                 Instr::JumpIfGiven { slot, target } => {
                     if !matches!(scope.get(0, slot), Value::Missing) {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::Alias { depth, from, to } => scope.set(to, scope.get(depth, from)),
@@ -284,13 +280,11 @@ impl<'r> Vm<'r> {
                 }
                 Instr::List(count) => {
                     let items = self.take(count as usize);
-                    self.stack
-                        .push(Value::list(self.arena, items, crate::origin::COMPUTED));
+                    self.stack.push(Value::list(self.arena, items, crate::origin::COMPUTED));
                 }
                 Instr::Tuple(count) => {
                     let items = self.take(count as usize);
-                    self.stack
-                        .push(Value::tuple(self.arena, items, crate::origin::COMPUTED));
+                    self.stack.push(Value::tuple(self.arena, items, crate::origin::COMPUTED));
                 }
                 Instr::Dict(count) => self.push_dict(count as usize)?,
                 Instr::Not => {
@@ -336,33 +330,41 @@ impl<'r> Vm<'r> {
                         self.stack.push(right);
                     } else {
                         self.stack.push(Value::bool(false));
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::Concat(count) => self.concat(count as usize)?,
-                Instr::Jump(target) => *next = target as usize,
+                Instr::Jump(target) => pc = target as usize,
                 Instr::JumpIfFalse(target) => {
                     if !self.pop_truth() {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::JumpIfTrue(target) => {
                     if self.pop_truth() {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::JumpUnlessText { text, target } => {
                     if !self.pop_equals_text(text) {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::JumpIfText { text, target } => {
                     if self.pop_equals_text(text) {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
-                Instr::JumpIfFalseKeep(target) => self.keep_or_pop(false, target, next),
-                Instr::JumpIfTrueKeep(target) => self.keep_or_pop(true, target, next),
+                Instr::JumpIfFalseKeep(target) => {
+                    if self.keeps(false) {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpIfTrueKeep(target) => {
+                    if self.keeps(true) {
+                        pc = target as usize;
+                    }
+                }
                 Instr::NoElse(hint) => self.push_hint(hint),
                 Instr::Call { argc, keywords } => {
                     let args = self.arguments(argc, keywords);
@@ -370,11 +372,7 @@ impl<'r> Vm<'r> {
                     let value = self.call(callee, args)?;
                     self.stack.push(value);
                 }
-                Instr::CallMethod {
-                    name,
-                    argc,
-                    keywords,
-                } => {
+                Instr::CallMethod { name, argc, keywords } => {
                     let args = self.arguments(argc, keywords);
                     let object = self.pop();
                     let value = self.call_method(object, name, args)?;
@@ -386,16 +384,8 @@ impl<'r> Vm<'r> {
                     let value = self.call(callee, args)?;
                     self.stack.push(value);
                 }
-                Instr::Filter {
-                    filter: Filter::Length,
-                    argc: 0,
-                    keywords: 0,
-                } if self.counts_items() => {}
-                Instr::Filter {
-                    filter,
-                    argc,
-                    keywords,
-                } => {
+                Instr::Filter { filter: Filter::Length, argc: 0, keywords: 0 } if self.counts_items() => {}
+                Instr::Filter { filter, argc, keywords } => {
                     let args = self.arguments(argc, keywords);
                     let input = self.pop();
                     let value = filters::apply(self, filter, input, args)?;
@@ -407,11 +397,7 @@ impl<'r> Vm<'r> {
                     let value = filters::apply(self, filter, input, args)?;
                     self.stack.push(value);
                 }
-                Instr::Test {
-                    test,
-                    argc,
-                    keywords,
-                } => {
+                Instr::Test { test, argc, keywords } => {
                     let holds = match (argc, keywords, tests::by_kind(test, self.top())) {
                         (0, 0, Some(holds)) => {
                             self.drop_top();
@@ -431,21 +417,16 @@ impl<'r> Vm<'r> {
                     let holds = tests::apply(self, test, input, args)?;
                     self.stack.push(Value::bool(holds));
                 }
-                Instr::Unknown(error) | Instr::Raise(error) => {
-                    return Err(self.delayed_error(error))
-                }
+                Instr::Unknown(error) | Instr::Raise(error) => return Err(self.delayed_error(error)),
                 Instr::LoopStart { recursive } => self.start_loop(recursive, scope)?,
-                Instr::LoopStartFiltered {
-                    function,
-                    recursive,
-                } => {
+                Instr::LoopStartFiltered { function, recursive } => {
                     self.start_filtered_loop(function, recursive, scope)?;
                 }
                 Instr::LoopNext(target) => {
                     // One pass of the body at most; what it calls is charged by itself.
-                    self.charge(u64::from(target).saturating_sub(*next as u64) + 1)?;
+                    self.charge(u64::from(target).saturating_sub(pc as u64) + 1)?;
                     if !self.advance_loop()? {
-                        *next = target as usize;
+                        pc = target as usize;
                     }
                 }
                 Instr::LoopObject { slot } => {
@@ -471,11 +452,7 @@ impl<'r> Vm<'r> {
                 Instr::CaptureStart => self.output.start_capture(),
                 Instr::CaptureEnd => {
                     let str = self.output.end_capture(self.arena);
-                    self.stack.push(if self.escaping() {
-                        Value::Markup(str)
-                    } else {
-                        Value::Str(str)
-                    });
+                    self.stack.push(if self.escaping() { Value::Markup(str) } else { Value::Str(str) });
                 }
                 Instr::CaptureDrop => self.output.drop_capture(),
                 Instr::KeepCaller => {
@@ -503,8 +480,7 @@ impl<'r> Vm<'r> {
                 Instr::RecursiveLoop { function } => {
                     let iterable = self.pop();
                     let text = self.run_loop_body(function, scope, iterable, 0)?;
-                    self.output
-                        .push(text, self.message, crate::origin::COMPUTED)?;
+                    self.output.push(text, self.message, crate::origin::COMPUTED)?;
                 }
                 Instr::Block { function } => self.run_inline(function, None)?,
                 Instr::Autoescape => {
@@ -519,21 +495,14 @@ impl<'r> Vm<'r> {
 
     fn macro_value(&self, function: FunctionId, scope: &'r Activation<'r>) -> Value<'r> {
         let name = self.program.functions[function as usize].name.as_deref();
-        Value::Macro(self.arena.alloc(Macro {
-            function,
-            name,
-            scope,
-        }))
+        Value::Macro(self.arena.alloc(Macro { function, name, scope }))
     }
 
     // Constants, variables, output
 
     fn constant_run(&self, id: u32) -> Run<'r> {
         match &self.program.constants[id as usize] {
-            Constant::Str { text, place } => Run {
-                text,
-                tag: Self::place_tag(*place),
-            },
+            Constant::Str { text, place } => Run { text, tag: Self::place_tag(*place) },
             other => unreachable!("only strings are printed as they stand, not {other:?}"),
         }
     }
@@ -547,9 +516,7 @@ impl<'r> Vm<'r> {
         let value = match &self.program.constants[id as usize] {
             Constant::Str { .. } => Value::Str(Str::Run(self.constant_run(id))),
             Constant::Int(value) => Value::int(*value),
-            Constant::BigInt(value) => {
-                Value::big(self.arena, value.clone(), crate::origin::COMPUTED)
-            }
+            Constant::BigInt(value) => Value::big(self.arena, value.clone(), crate::origin::COMPUTED),
             Constant::Float(value) => Value::Float(*value, crate::origin::COMPUTED),
         };
         self.stack.push(value);
@@ -557,8 +524,7 @@ impl<'r> Vm<'r> {
 
     fn push_hint(&mut self, id: u32) {
         let hint = self.constant_run(id).text;
-        self.stack
-            .push(Value::Undefined(self.arena.alloc(Undefined::Hint(hint))));
+        self.stack.push(Value::Undefined(self.arena.alloc(Undefined::Hint(hint))));
     }
 
     fn push_slot(&mut self, value: Value<'r>, name: u32) {
@@ -596,10 +562,7 @@ impl<'r> Vm<'r> {
     fn print_text(&mut self, place: u32) -> Result<()> {
         let value = self.stack.last().copied().unwrap_or(Value::Missing);
         if value.as_str().is_none() {
-            return type_error(format!(
-                "sequence item 0: expected str instance, {} found",
-                value.type_name()
-            ));
+            return type_error(format!("sequence item 0: expected str instance, {} found", value.type_name()));
         }
         self.print(place)
     }
@@ -633,24 +596,21 @@ impl<'r> Vm<'r> {
         }
         self.charge(2)?;
         let mut output = std::mem::replace(&mut self.output, Output::new(Default::default(), 0, self.nodes));
-        let mut sink = JsonOutput {
-            output: &mut output,
-            message: self.message,
-            place: TEMPLATE_BIT | place,
-            failed: None,
-        };
+        let mut sink =
+            JsonOutput { output: &mut output, message: self.message, place: TEMPLATE_BIT | place, failed: None };
         let done = tojson::write(self, value, args, &mut sink);
         let failed = sink.failed;
         self.output = output;
         failed.map_or(done, Err)
     }
 
-    fn keep_or_pop(&mut self, wanted: bool, target: u32, next: &mut usize) {
-        if self.top().truthy() == wanted {
-            *next = target as usize;
-        } else {
+    /// Keeps the top value if its truth is `wanted`, and takes it otherwise.
+    fn keeps(&mut self, wanted: bool) -> bool {
+        let keeps = self.top().truthy() == wanted;
+        if !keeps {
             self.drop_top();
         }
+        keeps
     }
 
     fn push_dict(&mut self, count: usize) -> Result<()> {
@@ -660,8 +620,7 @@ impl<'r> Vm<'r> {
             self.check_hashable(pair[0])?;
             dict.insert(pair[0], pair[1]);
         }
-        self.stack
-            .push(Value::Dict(dict.finish(crate::origin::COMPUTED)));
+        self.stack.push(Value::Dict(dict.finish(crate::origin::COMPUTED)));
         Ok(())
     }
 
@@ -715,10 +674,7 @@ impl<'r> Vm<'r> {
         true
     }
 
-    fn binary(
-        &mut self,
-        op: fn(&mut Vm<'r>, Value<'r>, Value<'r>) -> Result<Value<'r>>,
-    ) -> Result<()> {
+    fn binary(&mut self, op: fn(&mut Vm<'r>, Value<'r>, Value<'r>) -> Result<Value<'r>>) -> Result<()> {
         let right = self.pop();
         let left = self.pop();
         let value = op(self, left, right)?;
@@ -738,20 +694,11 @@ impl<'r> Vm<'r> {
             }
             out = out.concat(self.arena, self.used(str));
         }
-        self.stack.push(if escaping {
-            Value::Markup(out)
-        } else {
-            Value::Str(out)
-        });
+        self.stack.push(if escaping { Value::Markup(out) } else { Value::Str(out) });
         Ok(())
     }
 
-    pub(crate) fn compare(
-        &mut self,
-        op: CompareOp,
-        left: Value<'r>,
-        right: Value<'r>,
-    ) -> Result<bool> {
+    pub(crate) fn compare(&mut self, op: CompareOp, left: Value<'r>, right: Value<'r>) -> Result<bool> {
         let arena = self.arena;
         let order = |symbol| compare(arena, left, right, symbol);
         Ok(match op {
@@ -865,24 +812,13 @@ impl<'r> Vm<'r> {
         Ok(())
     }
 
-    fn start_filtered_loop(
-        &mut self,
-        function: FunctionId,
-        recursive: bool,
-        scope: &'r Activation<'r>,
-    ) -> Result<()> {
+    fn start_filtered_loop(&mut self, function: FunctionId, recursive: bool, scope: &'r Activation<'r>) -> Result<()> {
         let iterable = self.pop();
         let input = iterable.iterate()?;
         let around = if recursive { enclosing(scope) } else { scope };
-        let generator = Generator::LoopFilter {
-            input,
-            function,
-            scope: around,
-        };
+        let generator = Generator::LoopFilter { input, function, scope: around };
         let source = iterable.source(self.arena);
-        let object = self
-            .arena
-            .alloc(IterObject::generator("", source, generator));
+        let object = self.arena.alloc(IterObject::generator("", source, generator));
         let mut this = Loop::new(Value::Iter(object), IterState::Object(object));
         if recursive {
             self.make_recursive(&mut this, scope);
@@ -903,18 +839,12 @@ impl<'r> Vm<'r> {
 
     fn push_loop(&mut self, this: Loop<'r>) {
         let this = self.arena.alloc(this);
-        self.loops.push(RunningLoop {
-            this,
-            outer_message: self.message,
-        });
+        self.loops.push(RunningLoop { this, outer_message: self.message });
     }
 
     /// Pushes the next element, or says that there is none.
     fn advance_loop(&mut self) -> Result<bool> {
-        let RunningLoop {
-            this,
-            outer_message,
-        } = *self.loops.last().expect("inside a loop");
+        let RunningLoop { this, outer_message } = *self.loops.last().expect("inside a loop");
         let Some(item) = this.next(self)? else {
             return Ok(false);
         };
@@ -935,10 +865,7 @@ impl<'r> Vm<'r> {
             }
         }
         let Ok(mut iter) = value.iterate() else {
-            return type_error(format!(
-                "cannot unpack non-iterable {} object",
-                value.type_name()
-            ));
+            return type_error(format!("cannot unpack non-iterable {} object", value.type_name()));
         };
         let mut items = Vec::with_capacity(count);
         while let Some(item) = iter.next(self)? {
@@ -986,16 +913,11 @@ impl<'r> Vm<'r> {
 }
 
 fn enclosing<'r>(scope: &'r Activation<'r>) -> &'r Activation<'r> {
-    scope
-        .parent()
-        .expect("a recursive loop runs in its own function")
+    scope.parent().expect("a recursive loop runs in its own function")
 }
 
 fn not_a_namespace() -> RenderError {
-    RenderError::new(
-        ErrorClass::TemplateRuntimeError,
-        "cannot assign attribute on non-namespace object",
-    )
+    RenderError::new(ErrorClass::TemplateRuntimeError, "cannot assign attribute on non-namespace object")
 }
 
 /// The restriction that `transformers` puts on attributes of namespaces.

@@ -70,11 +70,7 @@ fn unsupported<'r>(vm: &Vm<'r>, symbol: &str, a: Value<'r>, b: Value<'r>) -> Ren
     }
     RenderError::new(
         ErrorClass::TypeError,
-        format!(
-            "unsupported operand type(s) for {symbol}: '{}' and '{}'",
-            a.type_name(),
-            b.type_name()
-        ),
+        format!("unsupported operand type(s) for {symbol}: '{}' and '{}'", a.type_name(), b.type_name()),
     )
 }
 
@@ -129,11 +125,7 @@ pub(crate) fn add<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
             Ok(Value::Str(x.concat(vm.arena, y)))
         }
         (Value::Markup(x), Value::Str(y) | Value::Markup(y)) => {
-            let y = if matches!(b, Value::Str(_)) {
-                filters::escape_str(vm, y)
-            } else {
-                y
-            };
+            let y = if matches!(b, Value::Str(_)) { filters::escape_str(vm, y) } else { y };
             let (x, y) = (vm.used(x), vm.used(y));
             Ok(Value::Markup(x.concat(vm.arena, y)))
         }
@@ -155,9 +147,7 @@ pub(crate) fn add<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
         (_, Value::Undefined(_)) | (Value::Undefined(_), _) => Err(unsupported(vm, "+", a, b)),
         (Value::Str(_) | Value::List(_) | Value::Tuple(_), _) => {
             let (name, other) = (a.type_name(), b.type_name());
-            type_error(format!(
-                "can only concatenate {name} (not \"{other}\") to {name}"
-            ))
+            type_error(format!("can only concatenate {name} (not \"{other}\") to {name}"))
         }
         _ => arithmetic(vm, "+", a, b, i64::checked_add, |a, b| a + b, |a, b| a + b),
     }
@@ -170,15 +160,9 @@ pub(crate) fn sub<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
 pub(crate) fn mul<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Value<'r>> {
     match (a, b) {
         (Value::Undefined(undefined), Value::Markup(_)) => Err(undefined.error(vm.arena)),
-        (Value::Markup(_), other) | (other, Value::Markup(_)) if index_sized(other).is_none() => {
-            not_an_index(other)
-        }
-        (Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_), _) => {
-            repeat(vm, a, b)
-        }
-        (_, Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_)) => {
-            repeat(vm, b, a)
-        }
+        (Value::Markup(_), other) | (other, Value::Markup(_)) if index_sized(other).is_none() => not_an_index(other),
+        (Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_), _) => repeat(vm, a, b),
+        (_, Value::Str(_) | Value::Markup(_) | Value::List(_) | Value::Tuple(_)) => repeat(vm, b, a),
         _ => arithmetic(vm, "*", a, b, i64::checked_mul, |a, b| a * b, |a, b| a * b),
     }
 }
@@ -190,9 +174,7 @@ fn index_sized(value: Value<'_>) -> Option<i64> {
 
 fn not_an_index<'r>(value: Value<'r>) -> Result<Value<'r>> {
     let name = value.type_name();
-    type_error(format!(
-        "'{name}' object cannot be interpreted as an integer"
-    ))
+    type_error(format!("'{name}' object cannot be interpreted as an integer"))
 }
 
 fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<Value<'r>> {
@@ -203,10 +185,7 @@ fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<
         if let Value::BigInt(..) = count {
             return Err(overflow("cannot fit 'int' into an index-sized integer"));
         }
-        return type_error(format!(
-            "can't multiply sequence by non-int of type '{}'",
-            count.type_name()
-        ));
+        return type_error(format!("can't multiply sequence by non-int of type '{}'", count.type_name()));
     };
     let count = usize::try_from(count).unwrap_or(0);
     match sequence {
@@ -222,11 +201,7 @@ fn repeat<'r>(vm: &mut Vm<'r>, sequence: Value<'r>, count: Value<'r>) -> Result<
         Value::Str(str) | Value::Markup(str) => {
             vm.reserve(str.len().saturating_mul(count))?;
             let out = repeat_str(vm, str, if str.is_empty() { 0 } else { count });
-            Ok(if matches!(sequence, Value::Markup(_)) {
-                Value::Markup(out)
-            } else {
-                Value::Str(out)
-            })
+            Ok(if matches!(sequence, Value::Markup(_)) { Value::Markup(out) } else { Value::Str(out) })
         }
         _ => unreachable!("called for sequences"),
     }
@@ -256,9 +231,7 @@ pub(crate) fn div<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
         Numbers::Floats(_, 0.0) => return division_by_zero("float division by zero"),
         Numbers::Floats(a, b) => a / b,
         Numbers::Ints(_, 0) => return division_by_zero("division by zero"),
-        Numbers::Ints(a, b) if a.unsigned_abs() < 1 << 53 && b.unsigned_abs() < 1 << 53 => {
-            a as f64 / b as f64
-        }
+        Numbers::Ints(a, b) if a.unsigned_abs() < 1 << 53 && b.unsigned_abs() < 1 << 53 => a as f64 / b as f64,
         Numbers::Ints(a, b) => true_div(&a.into(), &b.into())?,
         Numbers::Bigs(_, b) if b.is_zero() => return division_by_zero("division by zero"),
         Numbers::Bigs(a, b) => {
@@ -275,17 +248,12 @@ fn true_div(a: &BigInt, b: &BigInt) -> Result<f64> {
     let (a, b) = (a.abs(), b.abs());
     // Scale so that the quotient has at least 66 bits, and keep a sticky bit for the remainder.
     let shift = 66 + b.bits() as i64 - a.bits() as i64;
-    let (scaled_a, scaled_b) = if shift >= 0 {
-        (a << shift, b)
-    } else {
-        (a, b << -shift)
-    };
+    let (scaled_a, scaled_b) = if shift >= 0 { (a << shift, b) } else { (a, b << -shift) };
     let (quotient, remainder) = scaled_a.div_rem(&scaled_b);
     let sticky: BigInt = (quotient << 1) + BigInt::from(u8::from(!remainder.is_zero()));
     let float = sticky.to_f64().unwrap_or(f64::INFINITY);
     let exponent = -(shift + 1);
-    let value =
-        float * 2f64.powi((exponent / 2) as i32) * 2f64.powi((exponent - exponent / 2) as i32);
+    let value = float * 2f64.powi((exponent / 2) as i32) * 2f64.powi((exponent - exponent / 2) as i32);
     if value.is_infinite() {
         return Err(overflow("integer division result too large for a float"));
     }
@@ -303,9 +271,7 @@ pub(crate) fn floor_div<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Resu
         Numbers::Ints(_, 0) => division_by_zero("integer division or modulo by zero"),
         Numbers::Ints(i64::MIN, -1) => Ok(Value::big(vm.arena, -BigInt::from(i64::MIN), source)),
         Numbers::Ints(a, b) => Ok(Value::Int(Integer::div_floor(&a, &b), source)),
-        Numbers::Bigs(_, b) if b.is_zero() => {
-            division_by_zero("integer division or modulo by zero")
-        }
+        Numbers::Bigs(_, b) if b.is_zero() => division_by_zero("integer division or modulo by zero"),
         Numbers::Bigs(a, b) => {
             charge_bigs(vm, &a, &b)?;
             Ok(Value::big(vm.arena, a.div_floor(&b), source))
@@ -368,10 +334,7 @@ pub(crate) fn pow<'r>(vm: &mut Vm<'r>, a: Value<'r>, b: Value<'r>) -> Result<Val
         Numbers::Bigs(a, b) => (a, b),
     };
     if exponent.is_negative() {
-        let (base, exponent) = (
-            base.to_f64().unwrap_or(f64::INFINITY),
-            exponent.to_f64().unwrap_or(f64::NEG_INFINITY),
-        );
+        let (base, exponent) = (base.to_f64().unwrap_or(f64::INFINITY), exponent.to_f64().unwrap_or(f64::NEG_INFINITY));
         return float_pow(base, exponent).map(|value| Value::Float(value, source));
     }
     if base.bits() <= 1 {
@@ -412,18 +375,11 @@ pub(crate) fn sign<'r>(vm: &mut Vm<'r>, value: Value<'r>, negative: bool) -> Res
         Value::Float(float, _) => Ok(Value::Float(if negative { -float } else { float }, source)),
         Value::Int(..) | Value::Bool(..) | Value::BigInt(..) => {
             let big = crate::value::cmp::as_big(value).expect("an integer");
-            Ok(Value::big(
-                vm.arena,
-                if negative { -big } else { big },
-                source,
-            ))
+            Ok(Value::big(vm.arena, if negative { -big } else { big }, source))
         }
         _ => {
             let symbol = if negative { '-' } else { '+' };
-            type_error(format!(
-                "bad operand type for unary {symbol}: '{}'",
-                value.type_name()
-            ))
+            type_error(format!("bad operand type for unary {symbol}: '{}'", value.type_name()))
         }
     }
 }
@@ -434,9 +390,7 @@ pub(crate) fn contains<'r>(vm: &mut Vm<'r>, container: Value<'r>, item: Value<'r
         Value::Str(str) | Value::Markup(str) => {
             let Some(item_str) = item.as_str() else {
                 let name = item.type_name();
-                return type_error(format!(
-                    "'in <string>' requires string as left operand, not {name}"
-                ));
+                return type_error(format!("'in <string>' requires string as left operand, not {name}"));
             };
             let (text, wanted) = (str.flat(vm.arena), item_str.flat(vm.arena));
             vm.charge(text.len() as u64 / if wanted.len() > 64 { 16 } else { 256 })?;
@@ -464,10 +418,7 @@ pub(crate) fn contains<'r>(vm: &mut Vm<'r>, container: Value<'r>, item: Value<'r
                 }
             }
             let Ok(iter) = &mut iter else {
-                return type_error(format!(
-                    "argument of type '{}' is not iterable",
-                    container.type_name()
-                ));
+                return type_error(format!("argument of type '{}' is not iterable", container.type_name()));
             };
             while let Some(other) = iter.next(vm)? {
                 vm.charge(1)?;

@@ -204,10 +204,7 @@ impl<'r> Output<'r> {
 
     /// Prints a marker around a generation block.
     pub fn push_marker(&mut self, source: u32) {
-        let run = Run {
-            text: "",
-            tag: Tag { source, message: 0 },
-        };
+        let run = Run { text: "", tag: Tag { source, message: 0 } };
         if self.bases.is_empty() {
             self.mark_generation(source);
         } else {

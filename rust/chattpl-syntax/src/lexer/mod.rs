@@ -16,12 +16,7 @@ use tag::Tag;
 
 /// Cuts normalized text into tokens up to its end or the first error.
 pub(crate) fn tokenize(text: &str) -> (Vec<Token>, Option<Box<Fault>>) {
-    let mut lexer = Lexer {
-        text,
-        at: 0,
-        tokens: Vec::with_capacity(text.len() / 6),
-        open: Vec::new(),
-    };
+    let mut lexer = Lexer { text, at: 0, tokens: Vec::with_capacity(text.len() / 6), open: Vec::new() };
     let fault = lexer.template().err();
     (lexer.tokens, fault)
 }
@@ -95,10 +90,7 @@ impl Lexer<'_> {
         let after = self.text[tag..].strip_prefix("{%")?;
         let open = self.control_at(tag + 2);
         let after = &after[usize::from(open != Control::Default)..];
-        let after = after
-            .trim_start_matches(is_space)
-            .strip_prefix(word)?
-            .trim_start_matches(is_space);
+        let after = after.trim_start_matches(is_space).strip_prefix(word)?.trim_start_matches(is_space);
         let close = self.control_at(self.text.len() - after.len());
         if close == Control::Keep && !keep_allowed {
             return None;
@@ -160,10 +152,7 @@ impl Lexer<'_> {
             }
             from = tag + 2;
         }
-        self.unclosed(
-            "Missing end of raw directive",
-            "close it with `{% endraw %}`",
-        )
+        self.unclosed("Missing end of raw directive", "close it with `{% endraw %}`")
     }
 
     fn comment(&mut self, control: Control, begin_end: usize) -> Checked<()> {
@@ -173,17 +162,10 @@ impl Lexer<'_> {
             return self.unclosed("Missing end of comment tag", "close it with `#}`");
         };
         let mut end = self.at + found;
-        let marker = if end > self.at {
-            self.control_at(end - 1)
-        } else {
-            Control::Default
-        };
+        let marker = if end > self.at { self.control_at(end - 1) } else { Control::Default };
         end -= usize::from(marker != Control::Default);
         self.push_if_any(TokenKind::Comment, end);
-        self.push(
-            TokenKind::CommentEnd(marker),
-            self.at + delimiter_len(marker),
-        );
+        self.push(TokenKind::CommentEnd(marker), self.at + delimiter_len(marker));
         self.trim_after(marker, true);
         Ok(())
     }
@@ -193,22 +175,14 @@ impl Lexer<'_> {
         if self.at == self.text.len() {
             return Ok(());
         }
-        let opened = self
-            .tokens
-            .iter()
-            .rev()
-            .find(|token| token.kind != TokenKind::Trimmed);
+        let opened = self.tokens.iter().rev().find(|token| token.kind != TokenKind::Trimmed);
         let span = opened.expect("the opening delimiter was pushed").span;
-        let fault =
-            Fault::syntax(code::UNCLOSED_BLOCK, message, span).hint(Some(advice.to_owned()));
+        let fault = Fault::syntax(code::UNCLOSED_BLOCK, message, span).hint(Some(advice.to_owned()));
         Err(fault.on_line_of(self.at as u32))
     }
 
     fn push(&mut self, kind: TokenKind, end: usize) {
-        self.tokens.push(Token {
-            kind,
-            span: Span::new(self.at as u32, end as u32),
-        });
+        self.tokens.push(Token { kind, span: Span::new(self.at as u32, end as u32) });
         self.at = end;
     }
 

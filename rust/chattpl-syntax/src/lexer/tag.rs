@@ -57,19 +57,14 @@ impl Lexer<'_> {
 
     fn tag_token(&mut self) -> Checked<()> {
         let rest = &self.text[self.at..];
-        let first = rest
-            .chars()
-            .next()
-            .expect("the caller checked that text remains");
+        let first = rest.chars().next().expect("the caller checked that text remains");
         if is_space(first) {
             let length = rest.len() - rest.trim_start_matches(is_space).len();
             self.push(TokenKind::Whitespace, self.at + length);
         } else if let Some((kind, end)) = self.number(first) {
             self.push(kind, end);
         } else if class(first) >= Class::Word {
-            let length = rest
-                .find(|character| class(character) < Class::Word)
-                .unwrap_or(rest.len());
+            let length = rest.find(|character| class(character) < Class::Word).unwrap_or(rest.len());
             self.push(TokenKind::Name, self.at + length);
         } else if let Some(end) = self.string(first) {
             self.push(TokenKind::String, end);
@@ -87,18 +82,10 @@ impl Lexer<'_> {
             return Some((TokenKind::Float, end));
         }
         let after_prefix = self.at + 2;
-        let prefix = self
-            .text
-            .as_bytes()
-            .get(self.at + 1)
-            .map(u8::to_ascii_lowercase);
+        let prefix = self.text.as_bytes().get(self.at + 1).map(u8::to_ascii_lowercase);
         let end = match (first, prefix) {
-            ('0', Some(b'b')) => self.digits(after_prefix, Leading::Allowed, |digit| {
-                matches!(digit, '0' | '1')
-            }),
-            ('0', Some(b'o')) => self.digits(after_prefix, Leading::Allowed, |digit| {
-                ('0'..='7').contains(&digit)
-            }),
+            ('0', Some(b'b')) => self.digits(after_prefix, Leading::Allowed, |digit| matches!(digit, '0' | '1')),
+            ('0', Some(b'o')) => self.digits(after_prefix, Leading::Allowed, |digit| ('0'..='7').contains(&digit)),
             ('0', Some(b'x')) => self.digits(after_prefix, Leading::Allowed, |character| {
                 character.is_ascii_hexdigit() || digit(character).is_some()
             }),
@@ -127,11 +114,7 @@ impl Lexer<'_> {
         let exponent = match bytes.get(mantissa) {
             Some(b'e' | b'E') => {
                 let signed = matches!(bytes.get(mantissa + 1), Some(b'+' | b'-'));
-                self.digits(
-                    mantissa + 1 + usize::from(signed),
-                    Leading::Refused,
-                    is_digit,
-                )
+                self.digits(mantissa + 1 + usize::from(signed), Leading::Refused, is_digit)
             }
             _ => None,
         };
@@ -139,18 +122,12 @@ impl Lexer<'_> {
     }
 
     /// The end of a run of digits from `from`, single underscores between them allowed; none without a digit.
-    fn digits(
-        &self,
-        from: usize,
-        leading: Leading,
-        accepts: impl Fn(char) -> bool,
-    ) -> Option<usize> {
+    fn digits(&self, from: usize, leading: Leading, accepts: impl Fn(char) -> bool) -> Option<usize> {
         let mut end = None;
         let mut at = from;
         loop {
             let rest = self.text.get(at..)?;
-            let underscore =
-                rest.starts_with('_') && (end.is_some() || leading == Leading::Allowed);
+            let underscore = rest.starts_with('_') && (end.is_some() || leading == Leading::Allowed);
             match rest[usize::from(underscore)..].chars().next() {
                 Some(digit) if accepts(digit) => at += usize::from(underscore) + digit.len_utf8(),
                 _ => return end,
@@ -195,10 +172,7 @@ impl Lexer<'_> {
             Some(expected) => format!("unexpected '{}', expected '{}'", op.text(), expected.text()),
             None => format!("unexpected '{}'", op.text()),
         };
-        let hint = hint::for_bracket(
-            &self.text[..span.start as usize],
-            &self.text[span.start as usize..],
-        );
+        let hint = hint::for_bracket(&self.text[..span.start as usize], &self.text[span.start as usize..]);
         Err(Fault::syntax(code::SYNTAX, message, span).hint(hint))
     }
 
@@ -206,20 +180,10 @@ impl Lexer<'_> {
         let index = self.text[..self.at].chars().count();
         let span = Span::new(self.at as u32, (self.at + character.len_utf8()) as u32);
         let (code, hint) = match character {
-            '\'' | '"' => (
-                code::LITERAL,
-                Some(format!(
-                    "the string that starts here has no closing `{character}`"
-                )),
-            ),
+            '\'' | '"' => (code::LITERAL, Some(format!("the string that starts here has no closing `{character}`"))),
             _ => (code::SYNTAX, hint::for_character(&self.text[self.at..])),
         };
-        Fault::syntax(
-            code,
-            format!("unexpected char {} at {index}", repr(character)),
-            span,
-        )
-        .hint(hint)
+        Fault::syntax(code, format!("unexpected char {} at {index}", repr(character)), span).hint(hint)
     }
 }
 

@@ -13,11 +13,7 @@ impl Parser<'_> {
         let paren = self.current.span;
         let ensure = |holds: bool| match holds {
             true => Ok(()),
-            false => Err(Fault::syntax(
-                code::SYNTAX,
-                "invalid syntax for function call expression",
-                paren,
-            )),
+            false => Err(Fault::syntax(code::SYNTAX, "invalid syntax for function call expression", paren)),
         };
         self.advance()?;
         let mut args = Args::default();
@@ -46,9 +42,7 @@ impl Parser<'_> {
                 value = self.expression()?;
                 args.keywords.push((name, *value.expr));
             } else {
-                ensure(
-                    args.star.is_none() && args.double_star.is_none() && args.keywords.is_empty(),
-                )?;
+                ensure(args.star.is_none() && args.double_star.is_none() && args.keywords.is_empty())?;
                 value = self.expression()?;
                 args.positional.push(*value.expr);
             }
@@ -87,19 +81,11 @@ impl Parser<'_> {
         }
         if self.at_keyword("is") {
             let hint = "put the first test in parentheses, or join two with `and`";
-            return Err(self
-                .fail(code::SYNTAX, "You cannot chain multiple tests with is")
-                .hint(Some(hint.to_owned())));
+            return Err(self.fail(code::SYNTAX, "You cannot chain multiple tests with is").hint(Some(hint.to_owned())));
         }
         let primary = self.primary()?;
         let value = self.postfix(primary)?;
-        Ok((
-            Args {
-                positional: vec![*value.expr],
-                ..Args::default()
-            },
-            value.height,
-        ))
+        Ok((Args { positional: vec![*value.expr], ..Args::default() }, value.height))
     }
 
     /// Parameters in parentheses, defaults last.

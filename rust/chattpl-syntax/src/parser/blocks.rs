@@ -2,8 +2,7 @@
 
 use super::Parser;
 use crate::ast::{
-    Block, CallBlock, Const, Expr, ExprKind, FilterBlock, Load, LoadKind, Macro, Name, Signature,
-    Stmt, StmtKind,
+    Block, CallBlock, Const, Expr, ExprKind, FilterBlock, Load, LoadKind, Macro, Name, Signature, Stmt, StmtKind,
 };
 use crate::diagnostic::code;
 use crate::fault::{Checked, Fault};
@@ -16,45 +15,27 @@ impl Parser<'_> {
         let name = self.assignable_name()?;
         let signature = self.signature()?;
         let body = self.closed_body(&["endmacro"])?;
-        Ok(StmtKind::Macro(Box::new(Macro {
-            name,
-            signature,
-            body,
-        })))
+        Ok(StmtKind::Macro(Box::new(Macro { name, signature, body })))
     }
 
     pub(super) fn call_block(&mut self) -> Checked<StmtKind> {
         let tag_at = self.current.span.start;
         self.advance()?;
-        let signature = if self.at_op(Op::LParen) {
-            self.signature()?
-        } else {
-            Signature::default()
-        };
+        let signature = if self.at_op(Op::LParen) { self.signature()? } else { Signature::default() };
         let call = *self.expression()?.expr;
         if !matches!(call.kind, ExprKind::Call(..)) {
             return Err(Fault::syntax(code::SYNTAX, "expected call", call.span).on_line_of(tag_at));
         }
         let body = self.closed_body(&["endcall"])?;
-        Ok(StmtKind::CallBlock(Box::new(CallBlock {
-            signature,
-            call,
-            body,
-        })))
+        Ok(StmtKind::CallBlock(Box::new(CallBlock { signature, call, body })))
     }
 
     pub(super) fn filter_block(&mut self) -> Checked<StmtKind> {
         self.advance()?;
         let first = self.filter(None)?;
-        let filter = *self
-            .piped_filters(Some(first))?
-            .expect("the first filter is there")
-            .expr;
+        let filter = *self.piped_filters(Some(first))?.expect("the first filter is there").expr;
         let body = self.closed_body(&["endfilter"])?;
-        Ok(StmtKind::FilterBlock(Box::new(FilterBlock {
-            filter,
-            body,
-        })))
+        Ok(StmtKind::FilterBlock(Box::new(FilterBlock { filter, body })))
     }
 
     pub(super) fn named_block(&mut self) -> Checked<StmtKind> {
@@ -65,24 +46,17 @@ impl Parser<'_> {
         let scoped = self.skip_keyword("scoped")?;
         let required = self.skip_keyword("required")?;
         if self.at_op(Op::Sub) {
-            let message = "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an \
+            let message =
+                "Block names in Jinja have to be valid Python identifiers and may not contain hyphens, use an \
                            underscore instead.";
             return Err(self.fail(code::NAME, message));
         }
         let body = self.closed_body(&["endblock"])?;
         if required && !body.iter().all(is_blank_text) {
-            return Err(self.fail(
-                code::SYNTAX,
-                "Required blocks can only contain comments or whitespace",
-            ));
+            return Err(self.fail(code::SYNTAX, "Required blocks can only contain comments or whitespace"));
         }
         self.skip_keyword(&name.text)?;
-        Ok(StmtKind::Block(Box::new(Block {
-            name,
-            scoped,
-            required,
-            body,
-        })))
+        Ok(StmtKind::Block(Box::new(Block { name, scoped, required, body })))
     }
 
     pub(super) fn extends(&mut self) -> Checked<StmtKind> {
@@ -100,12 +74,7 @@ impl Parser<'_> {
             self.advance()?;
         }
         self.skip_import_context()?;
-        Ok(load(
-            LoadKind::Include,
-            template,
-            Vec::new(),
-            ignore_missing,
-        ))
+        Ok(load(LoadKind::Include, template, Vec::new(), ignore_missing))
     }
 
     pub(super) fn import(&mut self) -> Checked<StmtKind> {
@@ -154,9 +123,7 @@ impl Parser<'_> {
     }
 
     fn skip_import_context(&mut self) -> Checked<()> {
-        if (self.at_keyword("with") || self.at_keyword("without"))
-            && self.keyword_follows("context")?
-        {
+        if (self.at_keyword("with") || self.at_keyword("without")) && self.keyword_follows("context")? {
             self.advance()?;
             self.advance()?;
         }
@@ -185,12 +152,7 @@ impl Parser<'_> {
 }
 
 fn load(kind: LoadKind, template: Expr, binds: Vec<Name>, ignore_missing: bool) -> StmtKind {
-    StmtKind::Load(Box::new(Load {
-        kind,
-        template,
-        binds,
-        ignore_missing,
-    }))
+    StmtKind::Load(Box::new(Load { kind, template, binds, ignore_missing }))
 }
 
 fn is_blank_text(stmt: &Stmt) -> bool {

@@ -120,21 +120,11 @@ impl Parser<'_> {
         let mut then = self.binary(Level::Or)?;
         while self.skip_keyword("if")? {
             let test = self.binary(Level::Or)?;
-            let otherwise = if self.skip_keyword("else")? {
-                Some(self.expression()?)
-            } else {
-                None
-            };
-            let below = then
-                .height
-                .max(test.height)
-                .max(otherwise.as_ref().map_or(0, |node| node.height));
+            let otherwise = if self.skip_keyword("else")? { Some(self.expression()?) } else { None };
+            let below = then.height.max(test.height).max(otherwise.as_ref().map_or(0, |node| node.height));
             let start = then.expr.span.start;
-            let kind = ExprKind::Conditional {
-                test: test.expr,
-                then: then.expr,
-                otherwise: otherwise.map(|node| node.expr),
-            };
+            let kind =
+                ExprKind::Conditional { test: test.expr, then: then.expr, otherwise: otherwise.map(|node| node.expr) };
             then = self.node(start, kind, below, line_at)?;
             line_at = self.line_at();
         }
@@ -144,22 +134,14 @@ impl Parser<'_> {
     /// Parses operators of `loosest` level and tighter.
     fn binary(&mut self, loosest: Level) -> Checked<Node> {
         let start_line = self.line_at();
-        let mut left = if loosest <= Level::Not {
-            self.negation()?
-        } else {
-            self.unary()?
-        };
+        let mut left = if loosest <= Level::Not { self.negation()? } else { self.unary()? };
         let mut last_level = None;
         while let Some(infix) = self.infix()? {
             let level = infix.level();
             if level < loosest {
                 break;
             }
-            let line_at = if last_level == Some(level) {
-                self.line_at()
-            } else {
-                start_line
-            };
+            let line_at = if last_level == Some(level) { self.line_at() } else { start_line };
             last_level = Some(level);
             left = match infix {
                 Infix::Compare(_) => self.comparison(left)?,
@@ -272,21 +254,11 @@ impl Parser<'_> {
     }
 
     /// Makes a node that reaches from `start` to the last token taken, one level above `below`.
-    pub(super) fn node(
-        &self,
-        start: u32,
-        kind: ExprKind,
-        below: u32,
-        line_at: u32,
-    ) -> Checked<Node> {
+    pub(super) fn node(&self, start: u32, kind: ExprKind, below: u32, line_at: u32) -> Checked<Node> {
         let span = Span::new(start, self.previous.end);
         if below >= MAX_DEPTH {
             return Err(Fault::too_deep(span).on_line_of(line_at));
         }
-        Ok(Node {
-            expr: Box::new(Expr { span, kind }),
-            height: below + 1,
-            line_at,
-        })
+        Ok(Node { expr: Box::new(Expr { span, kind }), height: below + 1, line_at })
     }
 }

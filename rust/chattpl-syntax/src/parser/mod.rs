@@ -19,21 +19,12 @@ use crate::token::{Op, Token, TokenKind};
 use crate::unicode::is_identifier;
 
 /// Parses the tokens of `source`; `fault` is the lexer's error after the last token.
-pub(crate) fn parse(
-    source: &Source,
-    tokens: &[Token],
-    fault: Option<Box<Fault>>,
-) -> Checked<Template> {
+pub(crate) fn parse(source: &Source, tokens: &[Token], fault: Option<Box<Fault>>) -> Checked<Template> {
     let mut parser = Parser {
         source,
         tokens,
         lexer_fault: fault,
-        current: Current {
-            index: 0,
-            kind: None,
-            span: Span::default(),
-            value: None,
-        },
+        current: Current { index: 0, kind: None, span: Span::default(), value: None },
         previous: Span::default(),
         depth: 0,
         open_tags: Vec::new(),
@@ -82,50 +73,33 @@ impl<'s> Parser<'s> {
             let end = self.source.text.len() as u32;
             return match &self.lexer_fault {
                 Some(fault) => Err(fault.clone()),
-                None => Ok(Current {
-                    index: self.tokens.len(),
-                    kind: None,
-                    span: Span::new(end, end),
-                    value: None,
-                }),
+                None => Ok(Current { index: self.tokens.len(), kind: None, span: Span::new(end, end), value: None }),
             };
         };
         let token = rest[skipped];
         let value = self.literal(token)?;
-        Ok(Current {
-            index: index + skipped,
-            kind: Some(token.kind),
-            span: token.span,
-            value,
-        })
+        Ok(Current { index: index + skipped, kind: Some(token.kind), span: token.span, value })
     }
 
     fn literal(&self, token: Token) -> Checked<Option<Const>> {
         let text = self.text_of(token.span);
         let value = match token.kind {
             TokenKind::Name if !is_identifier(text) => {
-                return Err(Fault::syntax(
-                    code::NAME,
-                    "Invalid character in identifier",
-                    token.span,
-                ));
+                return Err(Fault::syntax(code::NAME, "Invalid character in identifier", token.span));
             }
-            TokenKind::String => {
-                decode_string(&text[1..text.len() - 1]).map(|text| Const::Str(text.into()))
-            }
+            TokenKind::String => decode_string(&text[1..text.len() - 1]).map(|text| Const::Str(text.into())),
             TokenKind::Integer => parse_integer(text),
             TokenKind::Float => parse_float(text).map(Const::Float),
             _ => return Ok(None),
         };
         value.map(Some).map_err(|error| match error {
             LiteralError::Python(message) => {
-                let hint = message
-                    .contains("escape")
-                    .then(|| "write `\\\\` for a backslash itself".to_owned());
+                let hint = message.contains("escape").then(|| "write `\\\\` for a backslash itself".to_owned());
                 Fault::syntax(code::LITERAL, message, token.span).hint(hint)
             }
-            LiteralError::Unsupported(message) => Fault::limit(code::LITERAL, message, token.span)
-                .hint(Some("write the character itself".to_owned())),
+            LiteralError::Unsupported(message) => {
+                Fault::limit(code::LITERAL, message, token.span).hint(Some("write the character itself".to_owned()))
+            }
         })
     }
 
@@ -215,10 +189,7 @@ impl<'s> Parser<'s> {
         if !self.at_name() {
             return Err(self.expected("name"));
         }
-        let name = Name {
-            text: self.text().into(),
-            span: self.current.span,
-        };
+        let name = Name { text: self.text().into(), span: self.current.span };
         self.advance()?;
         Ok(name)
     }
@@ -253,14 +224,12 @@ impl<'s> Parser<'s> {
         } else {
             format!("expected token '{expected}', got '{found}'")
         };
-        self.fail(code::SYNTAX, message)
-            .hint(self.advice(found, expected))
+        self.fail(code::SYNTAX, message).hint(self.advice(found, expected))
     }
 
     fn unexpected(&self) -> Box<Fault> {
         let found = self.describe();
-        self.fail(code::SYNTAX, format!("unexpected '{found}'"))
-            .hint(self.advice(found, ""))
+        self.fail(code::SYNTAX, format!("unexpected '{found}'")).hint(self.advice(found, ""))
     }
 
     fn advice(&self, found: &str, expected: &str) -> Option<String> {

@@ -29,18 +29,11 @@ impl Parser<'_> {
         self.advance()?;
         let start = object.expr.span.start;
         let kind = match (kind, value) {
-            (Some(TokenKind::Name), _) => ExprKind::Getattr(
-                object.expr,
-                Name {
-                    text: self.text_of(span).into(),
-                    span,
-                },
-            ),
+            (Some(TokenKind::Name), _) => {
+                ExprKind::Getattr(object.expr, Name { text: self.text_of(span).into(), span })
+            }
             (Some(TokenKind::Integer), Some(value)) => {
-                let index = Expr {
-                    span,
-                    kind: ExprKind::Const(value),
-                };
+                let index = Expr { span, kind: ExprKind::Const(value) };
                 ExprKind::Getitem(object.expr, Box::new(index))
             }
             _ => {
@@ -72,12 +65,7 @@ impl Parser<'_> {
             parts.pop().expect("the length is one")
         } else {
             let height = parts.iter().map(|part| part.height).max().unwrap_or(0);
-            self.node(
-                inner,
-                ExprKind::Tuple(parts.into_iter().map(|part| *part.expr).collect()),
-                height,
-                bracket_at,
-            )?
+            self.node(inner, ExprKind::Tuple(parts.into_iter().map(|part| *part.expr).collect()), height, bracket_at)?
         };
         self.expect_op(Op::RBracket)?;
         let below = below.max(index.height);
@@ -100,23 +88,10 @@ impl Parser<'_> {
         };
         self.advance()?;
         let stop = self.slice_part()?;
-        let step = if self.skip_op(Op::Colon)? {
-            self.slice_part()?
-        } else {
-            None
-        };
-        let below = [&start, &stop, &step]
-            .into_iter()
-            .flatten()
-            .map(|node| node.height)
-            .max()
-            .unwrap_or(0);
+        let step = if self.skip_op(Op::Colon)? { self.slice_part()? } else { None };
+        let below = [&start, &stop, &step].into_iter().flatten().map(|node| node.height).max().unwrap_or(0);
         let boxed = |node: Option<Node>| node.map(|node| node.expr);
-        let kind = ExprKind::Slice {
-            start: boxed(start),
-            stop: boxed(stop),
-            step: boxed(step),
-        };
+        let kind = ExprKind::Slice { start: boxed(start), stop: boxed(stop), step: boxed(step) };
         self.node(start_byte, kind, below, line_at)
     }
 
@@ -132,12 +107,7 @@ impl Parser<'_> {
         let (start, paren_at) = (callee.expr.span.start, self.current.span.start);
         let (args, args_height) = self.call_args()?;
         let below = callee.height.max(args_height);
-        self.node(
-            start,
-            ExprKind::Call(callee.expr, Box::new(args)),
-            below,
-            paren_at,
-        )
+        self.node(start, ExprKind::Call(callee.expr, Box::new(args)), below, paren_at)
     }
 
     pub(super) fn filters_and_tests(&mut self, mut node: Node) -> Checked<Node> {
@@ -158,30 +128,12 @@ impl Parser<'_> {
     #[inline(never)]
     pub(super) fn filter(&mut self, input: Option<Node>) -> Checked<Node> {
         let line_at = self.line_at();
-        let start = input
-            .as_ref()
-            .map_or(self.current.span.start, |input| input.expr.span.start);
+        let start = input.as_ref().map_or(self.current.span.start, |input| input.expr.span.start);
         let name = self.dotted_name()?;
-        let (args, args_height) = if self.at_op(Op::LParen) {
-            self.call_args()?
-        } else {
-            (Args::default(), 0)
-        };
-        let below = input
-            .as_ref()
-            .map_or(0, |input| input.height)
-            .max(args_height);
+        let (args, args_height) = if self.at_op(Op::LParen) { self.call_args()? } else { (Args::default(), 0) };
+        let below = input.as_ref().map_or(0, |input| input.height).max(args_height);
         let input = input.map(|input| input.expr);
-        self.node(
-            start,
-            ExprKind::Filter {
-                input,
-                name,
-                args: Box::new(args),
-            },
-            below,
-            line_at,
-        )
+        self.node(start, ExprKind::Filter { input, name, args: Box::new(args) }, below, line_at)
     }
 
     /// `is name`, `is not name`, with arguments in brackets or one bare argument.
@@ -193,21 +145,12 @@ impl Parser<'_> {
         let name = self.dotted_name()?;
         let (args, args_height) = self.test_args()?;
         let below = input.height.max(args_height);
-        let kind = ExprKind::Test {
-            input: input.expr,
-            name,
-            args: Box::new(args),
-        };
+        let kind = ExprKind::Test { input: input.expr, name, args: Box::new(args) };
         let node = self.node(start, kind, below, is_at)?;
         if !negated {
             return Ok(node);
         }
-        self.node(
-            start,
-            ExprKind::Unary(UnaryOp::Not, node.expr),
-            node.height,
-            is_at,
-        )
+        self.node(start, ExprKind::Unary(UnaryOp::Not, node.expr), node.height, is_at)
     }
 
     /// `a` or `a.b.c`, dots included.
@@ -223,9 +166,6 @@ impl Parser<'_> {
             text.push_str(&part.text);
             name.span.end = part.span.end;
         }
-        Ok(Name {
-            text: text.into(),
-            span: name.span,
-        })
+        Ok(Name { text: text.into(), span: name.span })
     }
 }

@@ -17,10 +17,7 @@ pub(super) struct TupleRules {
 
 impl TupleRules {
     /// An expression or tuple up to the end of the tag.
-    pub const PLAIN: TupleRules = TupleRules {
-        conditionals: Conditionals::Allowed,
-        bracketed: false,
-    };
+    pub const PLAIN: TupleRules = TupleRules { conditionals: Conditionals::Allowed, bracketed: false };
 }
 
 impl Parser<'_> {
@@ -61,11 +58,7 @@ impl Parser<'_> {
 
     fn number(&mut self) -> Checked<Node> {
         let start = self.current.span.start;
-        let value = self
-            .current
-            .value
-            .take()
-            .expect("number tokens carry their value");
+        let value = self.current.value.take().expect("number tokens carry their value");
         self.advance()?;
         self.node(start, ExprKind::Const(value), 0, start)
     }
@@ -74,10 +67,7 @@ impl Parser<'_> {
     fn parentheses(&mut self) -> Checked<Node> {
         let start = self.current.span.start;
         self.advance()?;
-        let mut node = self.tuple(TupleRules {
-            bracketed: true,
-            ..TupleRules::PLAIN
-        })?;
+        let mut node = self.tuple(TupleRules { bracketed: true, ..TupleRules::PLAIN })?;
         self.expect_op(Op::RParen)?;
         node.expr.span.start = start;
         node.expr.span.end = self.previous.end;

@@ -13,10 +13,7 @@ use crate::token::{Op, TokenKind};
 use crate::MAX_DEPTH;
 
 /// What follows `if`, `elif` and `in`: an expression or tuple, no conditional.
-const NO_CONDITIONAL: TupleRules = TupleRules {
-    conditionals: Conditionals::Refused,
-    bracketed: false,
-};
+const NO_CONDITIONAL: TupleRules = TupleRules { conditionals: Conditionals::Refused, bracketed: false };
 
 impl Parser<'_> {
     /// Statements up to the end of the template.
@@ -50,10 +47,7 @@ impl Parser<'_> {
             let start = self.current.span;
             match kind {
                 TokenKind::Text | TokenKind::RawText => {
-                    body.push(Stmt {
-                        span: start,
-                        kind: StmtKind::Text(self.text().into()),
-                    });
+                    body.push(Stmt { span: start, kind: StmtKind::Text(self.text().into()) });
                     self.advance()?;
                 }
                 TokenKind::VariableBegin(_) => body.push(self.output(start)?),
@@ -74,10 +68,7 @@ impl Parser<'_> {
         self.advance()?;
         let value = self.tuple(TupleRules::PLAIN)?;
         self.expect_variable_end()?;
-        Ok(Stmt {
-            span: start.to(self.previous),
-            kind: StmtKind::Output(*value.expr),
-        })
+        Ok(Stmt { span: start.to(self.previous), kind: StmtKind::Output(*value.expr) })
     }
 
     /// One statement, from its tag name to its last `%}`.
@@ -126,28 +117,13 @@ impl Parser<'_> {
         let target = self.target(Namespaces::Refused)?;
         self.expect_keyword("in")?;
         let iter = *self.tuple(NO_CONDITIONAL)?.expr;
-        let filter = if self.skip_keyword("if")? {
-            Some(*self.expression()?.expr)
-        } else {
-            None
-        };
+        let filter = if self.skip_keyword("if")? { Some(*self.expression()?.expr) } else { None };
         let recursive = self.skip_keyword("recursive")?;
         let body = self.body(&["endfor", "else"])?;
         let has_else = self.at_keyword("else");
         self.advance()?;
-        let otherwise = if has_else {
-            self.closed_body(&["endfor"])?
-        } else {
-            Vec::new()
-        };
-        Ok(StmtKind::For(Box::new(For {
-            target,
-            iter,
-            filter,
-            recursive,
-            body,
-            otherwise,
-        })))
+        let otherwise = if has_else { self.closed_body(&["endfor"])? } else { Vec::new() };
+        Ok(StmtKind::For(Box::new(For { target, iter, filter, recursive, body, otherwise })))
     }
 
     fn if_branches(&mut self) -> Checked<StmtKind> {
@@ -164,10 +140,7 @@ impl Parser<'_> {
                 "else" => self.closed_body(&["endif"])?,
                 _ => Vec::new(),
             };
-            return Ok(StmtKind::If(Box::new(If {
-                branches,
-                otherwise,
-            })));
+            return Ok(StmtKind::If(Box::new(If { branches, otherwise })));
         }
     }
 
@@ -180,11 +153,7 @@ impl Parser<'_> {
         }
         let filter = self.piped_filters(None)?.map(|node| *node.expr);
         let body = self.closed_body(&["endset"])?;
-        Ok(StmtKind::SetBlock(Box::new(SetBlock {
-            target,
-            filter,
-            body,
-        })))
+        Ok(StmtKind::SetBlock(Box::new(SetBlock { target, filter, body })))
     }
 
     /// Filters after `|`, as many as follow.
@@ -232,35 +201,23 @@ impl Parser<'_> {
 
     fn generation(&mut self) -> Checked<StmtKind> {
         self.advance()?;
-        self.closed_body(&["endgeneration"])
-            .map(StmtKind::Generation)
+        self.closed_body(&["endgeneration"]).map(StmtKind::Generation)
     }
 
     fn unknown_tag(&mut self) -> Box<Fault> {
         self.open_tags.pop();
         let name = self.text();
         let misplaced = matches!(name, "elif" | "else") || name.starts_with("end");
-        let code = if misplaced {
-            code::UNCLOSED_BLOCK
-        } else {
-            code::UNKNOWN_TAG
-        };
-        let open = self
-            .open_tags
-            .last()
-            .map(|tag| (self.text_of(*tag), self.source.lines().line(tag.start)));
-        self.fail(code, self.nesting_message(Some(name)))
-            .hint(hint::for_unknown_tag(name, open))
+        let code = if misplaced { code::UNCLOSED_BLOCK } else { code::UNKNOWN_TAG };
+        let open = self.open_tags.last().map(|tag| (self.text_of(*tag), self.source.lines().line(tag.start)));
+        self.fail(code, self.nesting_message(Some(name))).hint(hint::for_unknown_tag(name, open))
     }
 
     fn unclosed_block(&self) -> Box<Fault> {
         let mut fault = self.fail(code::UNCLOSED_BLOCK, self.nesting_message(None));
         if let Some(&tag) = self.open_tags.last() {
             fault.span = tag;
-            fault.hint = Some(hint::for_unclosed(
-                self.text_of(tag),
-                self.source.lines().line(tag.start),
-            ));
+            fault.hint = Some(hint::for_unclosed(self.text_of(tag), self.source.lines().line(tag.start)));
         }
         fault
     }
@@ -272,15 +229,8 @@ impl Parser<'_> {
             None => "Unexpected end of template.".to_owned(),
         };
         if let Some(end_tags) = self.end_tags.last() {
-            let looking = end_tags
-                .iter()
-                .map(|tag| format!("'{tag}'"))
-                .collect::<Vec<_>>()
-                .join(" or ");
-            let expected_outside = self
-                .end_tags
-                .iter()
-                .any(|tags| name.is_some_and(|name| tags.contains(&name)));
+            let looking = end_tags.iter().map(|tag| format!("'{tag}'")).collect::<Vec<_>>().join(" or ");
+            let expected_outside = self.end_tags.iter().any(|tags| name.is_some_and(|name| tags.contains(&name)));
             message.push_str(&if expected_outside {
                 format!(
                     " You probably made a nesting mistake. Jinja is expecting this tag, but currently looking for \
@@ -291,10 +241,7 @@ impl Parser<'_> {
             });
         }
         if let Some(&tag) = self.open_tags.last() {
-            message.push_str(&format!(
-                " The innermost block that needs to be closed is '{}'.",
-                self.text_of(tag)
-            ));
+            message.push_str(&format!(" The innermost block that needs to be closed is '{}'.", self.text_of(tag)));
         }
         message
     }

@@ -25,10 +25,7 @@ impl Parser<'_> {
     /// A name that may be bound.
     pub(super) fn assignable_name(&mut self) -> Checked<Name> {
         let name = self.expect_name()?;
-        if matches!(
-            &*name.text,
-            "true" | "false" | "none" | "True" | "False" | "None"
-        ) {
+        if matches!(&*name.text, "true" | "false" | "none" | "True" | "False" | "None") {
             return Err(cannot_assign("name", name.span, name.span.start));
         }
         Ok(name)
@@ -56,18 +53,13 @@ impl Parser<'_> {
         }
         let span = Span::new(start, self.previous.end);
         if is_tuple {
-            let items = elements
-                .into_iter()
-                .map(|element| to_target(element).ok())
-                .collect::<Option<Vec<_>>>();
-            return items
-                .map(|items| Target::Tuple(items, span))
-                .ok_or_else(|| cannot_assign("tuple", span, line_at));
+            let items = elements.into_iter().map(|element| to_target(element).ok()).collect::<Option<Vec<_>>>();
+            return items.map(|items| Target::Tuple(items, span)).ok_or_else(|| cannot_assign("tuple", span, line_at));
         }
         match elements.pop() {
-            Some(element) => to_target(element).map_err(|node| {
-                cannot_assign(class_name(&node.expr), node.expr.span, node.line_at)
-            }),
+            Some(element) => {
+                to_target(element).map_err(|node| cannot_assign(class_name(&node.expr), node.expr.span, node.line_at))
+            }
             None => {
                 let message = format!("Expected an expression, got '{}'", self.describe());
                 Err(self.fail(code::SYNTAX, message))
@@ -76,24 +68,15 @@ impl Parser<'_> {
     }
 
     fn target_element(&mut self, namespaces: Namespaces) -> Checked<Element> {
-        let is_plain_name = self.at_name()
-            && !matches!(
-                self.text(),
-                "true" | "false" | "none" | "True" | "False" | "None"
-            );
+        let is_plain_name =
+            self.at_name() && !matches!(self.text(), "true" | "false" | "none" | "True" | "False" | "None");
         let (start, name) = (self.current.span, self.text());
         let node = self.primary()?;
         if namespaces == Namespaces::Allowed && is_plain_name && self.at_op(Op::Dot) {
             self.advance()?;
             let attribute = self.expect_name()?;
-            let namespace = Name {
-                text: name.into(),
-                span: start,
-            };
-            return Ok(Element::Attribute(Target::Attribute {
-                namespace,
-                attribute,
-            }));
+            let namespace = Name { text: name.into(), span: start };
+            return Ok(Element::Attribute(Target::Attribute { namespace, attribute }));
         }
         Ok(Element::Expr(node))
     }
@@ -118,22 +101,15 @@ fn is_assignable(expr: &Expr) -> bool {
 
 fn expr_to_target(expr: Expr) -> Target {
     match expr.kind {
-        ExprKind::Name(text) => Target::Name(Name {
-            text,
-            span: expr.span,
-        }),
-        ExprKind::Tuple(items) => {
-            Target::Tuple(items.into_iter().map(expr_to_target).collect(), expr.span)
-        }
+        ExprKind::Name(text) => Target::Name(Name { text, span: expr.span }),
+        ExprKind::Tuple(items) => Target::Tuple(items.into_iter().map(expr_to_target).collect(), expr.span),
         _ => unreachable!("only names and tuples are assignable"),
     }
 }
 
 fn cannot_assign(class: &str, span: Span, line_at: u32) -> Box<Fault> {
     let hint = match class {
-        "getitem" | "getattr" => {
-            Some("only names and `namespace.attribute` can be set; build a new value instead")
-        }
+        "getitem" | "getattr" => Some("only names and `namespace.attribute` can be set; build a new value instead"),
         "const" | "name" => Some("`true`, `false`, `none` and literals can't be assigned"),
         _ => None,
     };
