@@ -267,6 +267,26 @@ BOMBS = [
     Hostile(
         "doubling-tuple-key", "a nested tuple as a key", _grow("()", "(ns.v, ns.v)") + "{{ {ns.v: 1}|length }}", STEPS
     ),
+    Hostile(
+        "escapes-json",
+        "control characters, each six characters in JSON",
+        "{{ ('\\x01' * 100000000)|tojson }}",
+        MEMORY,
+    ),
+    Hostile(
+        "zigzag",
+        "text put around a text, 100,000 times",
+        _grow("'-'", "'a' ~ ns.v ~ 'b'", 100000) + "{{ ns.v|length }}{{ ns.v ~ ns.v == 'x' }}",
+        "renders",
+        "200001False",
+    ),
+    Hostile(
+        "zigzag-right",
+        "text put before a text, 100,000 times",
+        _grow("'-'", "'a' ~ (ns.v ~ ('b' ~ ns.w))", 100000).replace("v='-'", "v='-', w='c'") + "{{ ns.v|length }}",
+        "renders",
+        "300001",
+    ),
     Hostile("doubling-json-text", "JSON text of JSON text", _grow("'\"'", "ns.v|tojson", 200), MEMORY),
     Hostile("doubling-repr", "repr of repr", _grow("['\\\\']", "[ns.v|string]", 200), MEMORY),
     Hostile("doubling-escape", "& escaped again and again", _grow("'&'", "ns.v|string|forceescape * 2", 200), MEMORY),

@@ -39,7 +39,7 @@ pub(crate) enum Str<'r> {
 #[derive(Debug)]
 pub(crate) struct Rope<'r> {
     len: usize,
-    /// Pairs inside pairs on the left.
+    /// Levels of recursion that a walk takes: one for each left part inside another.
     depth: u32,
     /// Every run has its message.
     used: bool,
@@ -50,7 +50,7 @@ pub(crate) struct Rope<'r> {
     starts: Cell<Option<&'r [usize]>>,
 }
 
-/// Left nesting up to which a rope is walked by recursion.
+/// Levels up to which a rope is walked by recursion.
 const MAX_RECURSION: u32 = 64;
 
 /// Walks a rope of any depth.
@@ -151,7 +151,8 @@ impl<'r> Str<'r> {
         }
         Str::Rope(arena.alloc(Rope {
             len: meter::joined_len(self.len(), other.len()),
-            depth: self.depth() + 1,
+            // The right part is walked without going deeper, but has left parts of its own.
+            depth: self.depth().saturating_add(1).max(other.depth()),
             used: self.is_used() && other.is_used(),
             shape: Shape::Pair(self, other),
             runs: Cell::new(None),
@@ -264,7 +265,7 @@ impl<'r> Str<'r> {
         }
     }
 
-    /// How many pairs lie inside pairs on the left.
+    /// Levels of recursion that a walk takes.
     fn depth(self) -> u32 {
         match self {
             Str::Run(_) => 0,

@@ -55,8 +55,15 @@ impl<'r> Sink<'r> for JsonOutput<'_, 'r> {
 
     fn push_escaped(&mut self, run: Run<'r>, clean: usize, charset: JsonCharset) {
         meter::read(run.text.len());
+        // An escape takes up to six times the room of its character.
+        let max_bytes = self.output.max_bytes;
         self.append(run.tag, |out| {
-            pytext::json_escape_into(run.text, clean, charset, |piece| out.push_str(piece));
+            pytext::json_escape_into(run.text, clean, charset, |piece| {
+                if out.len() > max_bytes {
+                    meter::fail(too_long(max_bytes));
+                }
+                out.push_str(piece);
+            });
         });
     }
 
