@@ -129,7 +129,6 @@ pub(crate) fn is_hidden(object: Value<'_>, name: &str) -> bool {
         Value::Method(bound) if bound.type_name() == "method" => {
             is_function_dunder(name) || matches!(name, "__func__" | "__self__")
         }
-        Value::Function(Function::DictFromKeys) => is_function_dunder(name) || matches!(name, "__func__" | "__self__"),
         Value::Function(_) | Value::Method(_) => is_function_dunder(name),
         Value::Macro(_) => matches!(
             name,
