@@ -83,7 +83,7 @@ ATOMS = {
         absent.more
     """,
     "name": "'a' 'b' 'content' 'role' 'type' 'text' 'name' 'function.name' '0' 0 'items' 'absent' 'a.b' 'content.0.text' '__class__' 'upper'",
-    "key0": "'a' 1 none true 1.5 n s xs d x",
+    "key0": "'a' 1 none true 1.5 n s xs d x s|upper s~n (1,'a') 'é' 2.5 false",
     "key": "'a' 'b' 'content' 'role' 'absent' 'items' 'get' 0 1 -1 '__class__' 1.0 none",
     "attribute": "a b content role type text name items keys absent upper append __class__ _p real values first get 0 1",
     "spec": "'' 'd' 's' '>8' '<5' '^9' '*^7' '05' '+d' ',' '_' '.2f' '10.3f' 'e' 'g' '%' 'x' '#x' 'b' 'o' 'c' 'n' '08.3f' 'r' '.3' ' d' '=+6' '-' '#.3g' '<' 'é>4' '06d' 'X' 'E'",
@@ -508,7 +508,7 @@ RULES = {
         dict(role=<text>, content=<any>, a=<number>)
     """,
     "dict": """
-        {<text>: <any>}
+        {<key0>: <any>, <key0>: <any>}
         {<name>: <any>, 'a': <list>}
         {<key0>: <any>}
         dict(a=<any>, b=<any>)

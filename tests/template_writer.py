@@ -90,7 +90,7 @@ class TemplateWriter:
         simple = [self.data, self.output, self.output, self.output, self.assignment]
         nested = [
             self.conditional, self.loop, self.loop, self.macro, self.call_block, self.filter_block, self.capture, self.generation,
-            self.with_block, self.namespace, self.raw, self.comment, self.jump, self.recursion, self.unpacking, self.block, self.autoescape,
+            self.with_block, self.namespace, self.raw, self.comment, self.jump, self.recursion, self.unpacking, self.block,
         ]  # fmt: skip
         if depth <= 0 or self.pick(2) == 0:
             return self.one(simple)()
@@ -316,13 +316,4 @@ class TemplateWriter:
             self.tag(f"block b{self.names}") + self.body(depth, 1) + self.tag("endblock")
             if self.rarely(3)
             else self.output()
-        )
-
-    def autoescape(self, depth: int) -> str:
-        if not self.rarely(3):
-            return self.output()
-        return (
-            self.tag("autoescape " + self.one(["true", "false", "flag"]))
-            + self.body(depth, 1)
-            + self.tag("endautoescape")
         )

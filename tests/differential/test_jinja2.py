@@ -77,7 +77,7 @@ CASES = {
         "{{ [] is filter }}", "{{ range(10**20) }}", "{{ namespace([(1, 2)]) }}", "{{ d.keys() in d }}",
     ],
     "markup is put into text, and taken out of it, as markupsafe does it": [
-        "{{ 'a<!-- b --> <i>c</i>d\\t&lt;e&gt; &#x41;&notit; x < y'|striptags }}", "{{ '<a><b>'|striptags }}", "{{ '&amp;lt;'|safe|striptags }}",
+        "{{ 'a<!-- b --> <i>c</i>d\\t&lt;e&gt; &#x41;&notit; x < y'|striptags }}", "{{ '<a><b>'|striptags }}", "{{ [s|safe|last, s|safe|first, s|safe|reverse, s|safe|list] }}", "{{ '&amp;lt;'|safe|striptags }}",
         "{{ ('&amp;lt; &eacute &x'|safe).unescape() }}", "{{ '<i\\n\\n<b>\\r'|indent('<'|safe) }}", "{{ '<i\\n\\n<b>'|indent('<'|safe, true) }}",
         "{{ '<i\\n\\n<b>\\r'|indent('<'|safe, true, true) }}", "{{ '<i\\n<b>'|indent('<'|safe, blank=true) }}", "{{ '<i\\n<b>'|safe|indent('<', true) }}",
     ],
@@ -95,7 +95,9 @@ CASES = {
     "templates are refused as Jinja2 and Python's compiler refuse them": [
         "{{ d|one|two }}", "{% filter one|two %}{% endfilter %}", "{{ s is one|two }}", "{% break %}{{ s|nosuch }}", "{% continue %}",
         "{% for x in xs if x is nosuch %}{% set loop = 1 %}{% endfor %}", "{% for x in xs %}{% autoescape true %}{% set loop = 1 %}{% endautoescape %}{% endfor %}",
-        "{% autoescape absent %}{{ s }}{% endautoescape %}", "{% autoescape true %}{% set s = '<' %}{{ s }}{% endautoescape %}{{ s }}",
+        "{% autoescape absent %}{{ s }}{% endautoescape %}",
+        "{% autoescape true %}{% for x in deep recursive %}<{% if x %}{{ loop(x.b) }}{% endif %}{% endfor %}{% endautoescape %}",
+        "{{ '12' or s|nosuch }}{{ 0 and s is nosuch }}", "{{ s or s|nosuch }}", "{% autoescape true %}{% set s = '<' %}{{ s }}{% endautoescape %}{{ s }}",
     ],
     "generation blocks are macros of their own": [
         "{% macro m() %}{% generation %}{{ caller() }}{% endgeneration %}{% endmacro %}{% call m() %}x{% endcall %}",

@@ -167,7 +167,12 @@ fn reversed<'r>(vm: &mut Vm<'r>, input: Value<'r>) -> Result<Vec<Value<'r>>> {
         return type_error(format!("'{}' object is not reversible", input.type_name()));
     };
     let items = iter.collect(vm)?;
-    Ok(items.iter().rev().copied().collect())
+    let reversed = items.iter().rev().copied();
+    Ok(match input {
+        // `reversed` asks for elements by number, and those of markup are markup.
+        Value::Markup(_) => reversed.map(|item| item.as_str().map_or(item, Value::Markup)).collect(),
+        _ => reversed.collect(),
+    })
 }
 
 fn join<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {

@@ -42,6 +42,9 @@ impl Compiler<'_> {
                 self.expr(right, frame)?;
                 self.emit(binary(*op), span);
             }
+            // Jinja2 leaves out what a constant decides, unknown filters in it included.
+            ExprKind::And(left, _) if constant_truth(left) == Some(false) => self.expr(left, frame)?,
+            ExprKind::Or(left, _) if constant_truth(left) == Some(true) => self.expr(left, frame)?,
             ExprKind::And(left, right) => self.short_circuit(left, right, Instr::JumpIfFalseKeep(0), frame)?,
             ExprKind::Or(left, right) => self.short_circuit(left, right, Instr::JumpIfTrueKeep(0), frame)?,
             ExprKind::Compare(left, rest) => self.compare(left, rest, span, frame)?,
@@ -439,6 +442,21 @@ fn is_simple(args: &Args) -> bool {
 /// Whether evaluating the expression can neither fail nor change anything.
 fn is_plain(expr: &Expr) -> bool {
     matches!(expr.kind, ExprKind::Const(_) | ExprKind::Name(_))
+}
+
+/// The truth of a literal.
+fn constant_truth(expr: &Expr) -> Option<bool> {
+    let ExprKind::Const(value) = &expr.kind else {
+        return None;
+    };
+    Some(match value {
+        Const::None => false,
+        Const::Bool(value) => *value,
+        Const::Int(value) => *value != 0,
+        Const::BigInt(_) => true,
+        Const::Float(value) => *value != 0.0,
+        Const::Str(text) => !text.is_empty(),
+    })
 }
 
 fn unary(op: UnaryOp) -> Instr {

@@ -2,6 +2,7 @@
 
 use super::frame::Activation;
 use super::Vm;
+use crate::builtins::text::wrap;
 use crate::builtins::{functions, methods};
 use crate::compile::program::FunctionId;
 use crate::error::{type_error, Result};
@@ -174,7 +175,8 @@ impl<'r> Vm<'r> {
                     return type_error("The loop must have the 'recursive' marker to be called recursively.");
                 };
                 let iterable = iterable.expect("required");
-                self.run_loop_body(function, scope, iterable, this.depth0 + 1).map(Value::Str)
+                let text = self.run_loop_body(function, scope, iterable, this.depth0 + 1)?;
+                Ok(wrap(self.escaping(), text))
             }
             Value::Joiner(this) => {
                 if this.used.replace(true) {
