@@ -90,7 +90,7 @@ class TemplateWriter:
         simple = [self.data, self.output, self.output, self.output, self.assignment]
         nested = [
             self.conditional, self.loop, self.loop, self.macro, self.call_block, self.filter_block, self.capture, self.generation,
-            self.with_block, self.namespace, self.raw, self.comment, self.jump, self.recursion, self.unpacking, self.block,
+            self.with_block, self.namespace, self.raw, self.comment, self.jump, self.recursion, self.unpacking,
         ]  # fmt: skip
         if depth <= 0 or self.pick(2) == 0:
             return self.one(simple)()
@@ -309,11 +309,3 @@ class TemplateWriter:
 
     def comment(self, depth: int) -> str:
         return self.one(["{# note #}", "{#- note -#}\n", "\n  {# {{ x }} #}\n", "{#+ a\n b #}"])
-
-    def block(self, depth: int) -> str:
-        self.names += 1
-        return (
-            self.tag(f"block b{self.names}") + self.body(depth, 1) + self.tag("endblock")
-            if self.rarely(3)
-            else self.output()
-        )

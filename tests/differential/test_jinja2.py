@@ -60,7 +60,7 @@ CASES = {
         "{{ s.upper }}{{ (s|safe).upper }}{{ s.format }}{{ d.items }}{{ dict.fromkeys }}{{ d.fromkeys }}{{ lipsum }}",
         "{% macro m() %}{{ caller }}{% endmacro %}{{ m }}{% call m() %}{% endcall %}", "{{ xs|select }}{{ xs|map('e') }}",
         "{% for x in xs if x %}{{ loop }}{% endfor %}", "{{ dict.nosuch() }}", "{{ namespace(d) }}", "{{ s.upper.x() }}",
-        "{{ s|string }}{{ namespace(a=1)|xmlattr }}", "{{ cycler(1)|dictsort }}", "{{ (1.5).__and__() }}", "{{ self[0] }}",
+        "{{ s|string }}{{ namespace(a=1)|xmlattr }}", "{{ cycler(1)|dictsort }}", "{{ namespace|dictsort }}", "{{ 5|items|reverse }}", "{{ (1.5).__and__() }}", "{{ self[0] }}",
         "{{ xs|batch(2)|first|first }}{{ (messages|groupby('role'))[0].grouper }}{{ messages|groupby('role')|map(attribute='list')|list }}",
     ],
     "filters look at their arguments when Python does": [

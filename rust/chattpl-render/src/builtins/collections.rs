@@ -381,8 +381,8 @@ fn reverse<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Valu
         _ => "",
     };
     let items: Vec<Value<'r>> = if type_name.is_empty() {
-        match input.iterate() {
-            Ok(iter) => iter.collect(vm)?.iter().rev().copied().collect(),
+        match input.iterate().and_then(|iter| iter.collect(vm)) {
+            Ok(items) => items.iter().rev().copied().collect(),
             Err(error) if error.class() != ErrorClass::TypeError => return Err(error),
             Err(_) => return filter_argument_error("argument must be iterable"),
         }

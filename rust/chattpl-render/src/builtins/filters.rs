@@ -2,7 +2,7 @@
 
 use super::collections;
 use super::formatting;
-use super::functions::local;
+use super::functions::{local, Function};
 use super::text::{self, wrap};
 use super::tojson::tojson;
 use chattpl_syntax::ast::CompareOp;
@@ -478,6 +478,15 @@ pub(crate) fn no_method<'r>(vm: &Vm<'r>, value: Value<'r>, name: &str) -> Render
         Value::Undefined(undefined) => undefined.error(vm.arena),
         Value::Cycler(_) if name == "items" => {
             RenderError::new(ErrorClass::TypeError, "'tuple' object is not callable")
+        }
+        Value::Function(class @ (Function::Namespace | Function::Cycler | Function::Joiner)) => {
+            let class = match class {
+                Function::Namespace => "TemplateNamespace",
+                Function::Cycler => "Cycler",
+                _ => "Joiner",
+            };
+            let message = format!("type object '{class}' has no attribute '{name}'");
+            RenderError::new(ErrorClass::AttributeError, message)
         }
         // Namespaces raise with the name alone.
         Value::Namespace(namespace) => match namespace.get(vm.arena, name) {
