@@ -40,7 +40,6 @@ impl Program {
         if let Some(error) = late_error {
             return Err(error);
         }
-        let has_blocks = has_blocks.is_some();
         Ok(Program {
             source: parsed.source,
             name: name.map(str::to_owned),
@@ -121,7 +120,7 @@ struct Compiler<'a> {
     overflowed: bool,
     places: Vec<Span>,
     errors: Vec<DelayedError>,
-    has_blocks: Option<()>,
+    has_blocks: bool,
     /// Something makes markup, so that printing early could miss an escape.
     makes_markup: bool,
     /// What Python refuses once Jinja2 has compiled the whole template.
@@ -147,7 +146,7 @@ impl<'a> Compiler<'a> {
             overflowed: false,
             places: Vec::new(),
             errors: Vec::new(),
-            has_blocks: contains_block(&parsed.template.body).then_some(()),
+            has_blocks: contains_block(&parsed.template.body),
             makes_markup: makes_markup(&parsed.source.text),
             late_error: None,
         }

@@ -135,7 +135,7 @@ impl Compiler<'_> {
 
     /// Makes top-level names visible to blocks.
     fn export(&mut self, target: &Target, frame: Frame) {
-        if !frame.toplevel || self.has_blocks.is_none() {
+        if !frame.toplevel || !self.has_blocks {
             return;
         }
         match target {
@@ -372,7 +372,7 @@ impl Compiler<'_> {
         let (ident, _) = self.scopes.find(frame.scope, &node.name.text).expect("macros were declared");
         let slot = self.own_slot(&ident);
         self.emit(Instr::Macro { function, slot }, span);
-        if frame.toplevel && self.has_blocks.is_some() {
+        if frame.toplevel && self.has_blocks {
             let name = self.symbol(&node.name.text, node.name.span);
             self.emit(Instr::Export { slot, name }, span);
         }
