@@ -163,7 +163,16 @@ ESCAPES = [
     Hostile("import-template", "import a template", "{% import '/etc/passwd' as x %}", "CT010 TypeError"),
     Hostile("extends-file", "extend a file", "{% extends '/etc/passwd' %}", "CT010 TypeError"),
     Hostile("bound-method-repr", "the address of an object in its repr", "{{ 'x'.upper }}", "renders"),
-    Hostile("function-repr", "the address of a function in its repr", "{{ range }}{{ dict }}{{ cycler }}", "renders"),
+    Hostile(
+        "function-repr",
+        "the address of a function in its repr",
+        "{{ range }}{{ dict }}{{ cycler }}",
+        "renders",
+        # What Jinja2 prints, but for the addresses: names alone, from which nothing can be reached.
+        "<function safe_range at 0x7f0000000000>"
+        "<transformers.utils.chat_template_utils._cached_compile_jinja_template.<locals>.TemplateDict object at 0x7f0000000000>"
+        "<class 'jinja2.utils.Cycler'>",
+    ),
 ]
 
 MUTATIONS = [

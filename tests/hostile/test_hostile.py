@@ -10,11 +10,8 @@ import pytest
 from chattpl import ChatTemplateError, Rendered, Template
 from hostile.cases import CASES, MESSAGES, Hostile
 
-# Jinja2 prints the names of its own helper classes too; nothing can be reached from a name.
-INTERNALS = re.compile(
-    r"<class (?!'jinja2\.utils\.(?:Cycler|Joiner)')"
-    r"|<module|<frame|<code|site-packages|/usr/lib|object at 0x(?!7f0000000000>)"
-)
+INTERNALS = re.compile(r"<class |<module|<frame|<code|site-packages|/usr/lib|object at 0x(?!7f0000000000>)")
+"""What the text of a Python object of the interpreter would hold; the engine's own addresses are all one constant."""
 
 
 def _end(case: Hostile) -> tuple[str, str]:
@@ -32,8 +29,10 @@ def test_hostile_template_ends_as_documented(case: Hostile) -> None:
     before = copy.deepcopy(MESSAGES)
     ends, text = _end(case)
     assert set(case.ends.split()) <= set(ends.split()), text[:200]
-    assert case.text is None or case.text == text
-    assert not INTERNALS.search(text[:10_000])
+    if case.text is None:
+        assert not INTERNALS.search(text[:10_000])
+    else:
+        assert case.text == text
     assert before == MESSAGES
 
 
