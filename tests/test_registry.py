@@ -236,7 +236,7 @@ def test_syntax_error_names_the_template(tmp_path: Path) -> None:
     path = _write(tmp_path / "broken.jinja", "line one\n{% if %}")
     with pytest.raises(chattpl.TemplateSyntaxError) as raised:
         chattpl.load(path)
-    assert (raised.value.location or "").startswith("broken:2:")
+    assert raised.value.location == f"{path}:2:7"
 
 
 def test_format_survives_pickling() -> None:

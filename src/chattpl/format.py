@@ -23,7 +23,7 @@ class ChatFormat:
         template: The name of the template to use; None for the default one, or the one for tools where there are any.
     """
 
-    __slots__ = ("_arguments", "_chosen", "_compiled", "_sources", "info", "special_tokens", "stop_tokens")
+    __slots__ = ("_arguments", "_chosen", "_compiled", "_file", "_sources", "info", "special_tokens", "stop_tokens")
 
     info: ModelInfo
     """What is known about the format, and where it was loaded from."""
@@ -38,6 +38,7 @@ class ChatFormat:
         self.stop_tokens = source.stop_tokens
         self._sources = source.templates
         self._arguments = source.arguments
+        self._file = source.file
         self._chosen = template
         self._compiled: dict[str, Template] = {}
         if template is not None or "default" in self._sources:
@@ -80,7 +81,7 @@ class ChatFormat:
                     location=self.info.source,
                     hint=f"it has {names}: choose with `template=` or `name@template`",
                 )
-            shown = self.name if len(self._sources) == 1 else f"{self.name}@{name}"
+            shown = self._file or (self.name if len(self._sources) == 1 else f"{self.name}@{name}")
             self._compiled[name] = Template(self._sources[name], shown)
         return self._compiled[name]
 
@@ -130,7 +131,9 @@ class ChatFormat:
         return f"ChatFormat({self.name!r}, source={self.info.source!r})"
 
     def __reduce__(self) -> tuple[object, ...]:
-        source = ChatSource(self.name, self._sources, self._arguments, self.special_tokens, self.stop_tokens)
+        source = ChatSource(
+            self.name, self._sources, self._arguments, self.special_tokens, self.stop_tokens, self._file
+        )
         return ChatFormat, (self.info, source, self._chosen)
 
 

@@ -180,8 +180,10 @@ def _read_path(path: Path) -> tuple[ChatSource | None, str]:
     text = read_text(path)
     if path.name == hub.TEMPLATE_FILE and (path.parent / hub.CONFIG_FILE).is_file():
         tokens = hub.read_tokens(path.parent)
-        return tokens._replace(templates={"default": text}), f"{path} with the tokens of {hub.CONFIG_FILE} beside it"
-    return ChatSource(None, {"default": text}, {}, {}, ()), str(path)
+        return tokens._replace(
+            templates={"default": text}, file=str(path)
+        ), f"{path} with the tokens of {hub.CONFIG_FILE} beside it"
+    return ChatSource(None, {"default": text}, {}, {}, (), str(path)), str(path)
 
 
 def _starts_like_gguf(path: Path) -> bool:

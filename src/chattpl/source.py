@@ -23,6 +23,8 @@ class ChatSource(NamedTuple):
     """Text to id of each control token; None where the source does not tell the id."""
     stop_tokens: tuple[str, ...]
     """The tokens that end a turn of the assistant."""
+    file: str | None = None
+    """The file that holds the template's text and nothing else: lines in errors are then lines of it."""
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

@@ -212,3 +212,11 @@ def test_reader_that_stops_early_is_no_error(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert "Broken" not in errors
     assert "Traceback" not in errors
+
+
+@pytest.mark.parametrize(("source", "place"), [("{{ message.role }", "1:17"), ("{{ messages.nothing.more }}", "1:4")])
+def test_error_names_the_template_file(tmp_path: Path, source: str, place: str) -> None:
+    template = _file(tmp_path, "broken.jinja", source)
+    result = chattpl("render", "--template", template, _file(tmp_path, "c.json", HELLO))
+    assert result.code != 0
+    assert f"\n  --> {template}:{place}" in result.err
