@@ -1,0 +1,236 @@
+//! What a tokenizer file says, in one shape for all kinds of files.
+
+use crate::error::TokenError;
+
+/// A token's number.
+pub type TokenId = u32;
+
+/// A tokenizer as read from a file or a pack: what the encoder is built from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Vocabulary {
+    /// What it is called in messages.
+    pub name: String,
+    /// The bytes that each id stands for.
+    pub tokens: TokenTable,
+    /// Pairs that join, the first to join first. No pair occurs twice.
+    pub merges: Vec<Merge>,
+    /// What a piece is made of before anything joins.
+    pub units: Units,
+    /// Whether a piece that is a token as a whole is that token, whatever the merges say.
+    pub ignore_merges: bool,
+    /// Tokens that are cut out of the text before anything else looks at it.
+    pub added: Vec<AddedToken>,
+    /// What is done to the text between added tokens, in order.
+    pub normalizers: Vec<Normalizer>,
+    /// How normalized text is split into pieces, in order; merges never cross a split.
+    pub splits: Vec<Split>,
+    /// Ids put before a text when special tokens are asked for.
+    pub prefix: Vec<TokenId>,
+    /// Ids put after a text when special tokens are asked for.
+    pub suffix: Vec<TokenId>,
+    /// How ids become text again.
+    pub decoder: Decoder,
+}
+
+/// The bytes of every id from 0 on; ids that stand for nothing have none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenTable {
+    bytes: Vec<u8>,
+    /// Where each token begins, and one past the last.
+    starts: Vec<u32>,
+}
+
+/// A pair of tokens that becomes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Merge {
+    /// The first of the two.
+    pub left: TokenId,
+    /// The second of the two.
+    pub right: TokenId,
+    /// What they become.
+    pub merged: TokenId,
+}
+
+/// What a piece is made of before anything joins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Units {
+    /// Every byte is a token.
+    Bytes {
+        /// The token of each byte; `u32::MAX` where the vocabulary has none (such bytes are dropped, as `tokenizers` does).
+        ids: Box<[TokenId; 256]>,
+    },
+    /// Every character is a token, as in SentencePiece.
+    Chars {
+        /// The tokens of single bytes, for characters that are no token; `None` where there are none.
+        bytes: Option<Box<[TokenId; 256]>>,
+        /// The token of what is neither.
+        unknown: Option<TokenId>,
+        /// Whether unknown characters in a row become one token.
+        fuse_unknown: bool,
+    },
+}
+
+/// A token that is cut out of the text wherever it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AddedToken {
+    /// Its number.
+    pub id: TokenId,
+    /// Its text.
+    pub content: String,
+    /// Whether it is a control token rather than text.
+    pub special: bool,
+    /// Whether it takes the white space before it.
+    pub lstrip: bool,
+    /// Whether it takes the white space after it.
+    pub rstrip: bool,
+    /// Whether it only counts when no word character touches it.
+    pub single_word: bool,
+    /// Whether it is looked for in the normalized text.
+    pub normalized: bool,
+}
+
+/// One step of what is done to text before it is split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Normalizer {
+    /// Canonical composition.
+    Nfc,
+    /// Puts text before a text that is not empty.
+    Prepend(String),
+    /// Puts one text in the place of another.
+    Replace {
+        /// What is looked for; never empty.
+        pattern: String,
+        /// What stands there instead.
+        content: String,
+    },
+    /// SentencePiece's spaces: `replacement` for every space, and one in front.
+    Metaspace {
+        /// The mark, as a rule U+2581.
+        replacement: char,
+        /// Where one is put in front.
+        prepend: Prepend,
+    },
+}
+
+/// Where a space mark is put in front of a text that has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prepend {
+    /// Nowhere.
+    Never,
+    /// Only at the very beginning.
+    First,
+    /// After every added token, too.
+    Always,
+}
+
+/// One step of how text is split into pieces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Split {
+    /// What is looked for.
+    pub pattern: Pattern,
+    /// What becomes of it.
+    pub behavior: SplitBehavior,
+    /// Whether the pattern describes what stands between the separators instead.
+    pub invert: bool,
+}
+
+/// What a split looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pattern {
+    /// A regular expression in the dialect of Oniguruma.
+    Regex(String),
+    /// A text.
+    Text(String),
+}
+
+/// What becomes of a match.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SplitBehavior {
+    /// It is a piece of its own.
+    Isolated,
+    /// It is dropped.
+    Removed,
+    /// It ends the piece before it.
+    MergedWithPrevious,
+    /// It begins the piece after it.
+    MergedWithNext,
+    /// Matches in a row are one piece.
+    Contiguous,
+}
+
+/// How ids become text again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decoder {
+    /// The bytes of the tokens, one after the other.
+    Bytes,
+    /// The same with a space for each space mark; the mark at the very beginning goes away where `strip_first`.
+    Metaspace {
+        /// The mark, as a rule U+2581.
+        replacement: char,
+        /// Whether the first one stands for nothing.
+        strip_first: bool,
+    },
+}
+
+impl TokenTable {
+    /// Lays out tokens by id. Ids may come in any order and leave holes.
+    ///
+    /// # Errors
+    /// [`TokenError::UNREADABLE`] for an id given twice with different bytes, or one beyond 16,777,215.
+    pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (TokenId, &'a [u8])>) -> Result<Self, TokenError> {
+        const MAX_ID: TokenId = (1 << 24) - 1;
+        let mut by_id: Vec<&[u8]> = Vec::new();
+        for (id, bytes) in pairs {
+            if id > MAX_ID {
+                let message = format!("token {:?} has the id {id}; {MAX_ID} is the highest that is read", text(bytes));
+                return Err(TokenError::new(TokenError::UNREADABLE, message));
+            }
+            let index = id as usize;
+            if index >= by_id.len() {
+                by_id.resize(index + 1, &[]);
+            }
+            if !by_id[index].is_empty() && by_id[index] != bytes {
+                let message = format!("tokens {:?} and {:?} share the id {id}", text(by_id[index]), text(bytes));
+                return Err(TokenError::new(TokenError::UNREADABLE, message));
+            }
+            by_id[index] = bytes;
+        }
+        let mut starts = Vec::with_capacity(by_id.len() + 1);
+        let mut bytes = Vec::with_capacity(by_id.iter().map(|token| token.len()).sum());
+        for token in &by_id {
+            starts.push(bytes.len() as u32);
+            bytes.extend_from_slice(token);
+        }
+        starts.push(bytes.len() as u32);
+        Ok(TokenTable { bytes, starts })
+    }
+
+    /// One more than the highest id.
+    pub fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Whether there is no token at all.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The bytes of a token; none for an id that stands for nothing or is out of range.
+    #[inline]
+    pub fn get(&self, id: TokenId) -> &[u8] {
+        let index = id as usize;
+        match (self.starts.get(index), self.starts.get(index + 1)) {
+            (Some(&start), Some(&end)) => &self.bytes[start as usize..end as usize],
+            _ => &[],
+        }
+    }
+
+    /// All tokens with bytes, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (TokenId, &[u8])> {
+        (0..self.len() as TokenId).map(|id| (id, self.get(id))).filter(|(_, bytes)| !bytes.is_empty())
+    }
+}
+
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
