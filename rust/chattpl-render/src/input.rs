@@ -176,6 +176,27 @@ impl<'r> Input<'r> {
         Data(Value::Dict(dict.finish(place.source)))
     }
 
+    /// The same input with other messages, and without tools and documents.
+    pub fn with_messages(&self, messages: Data<'r>) -> Input<'r> {
+        let (tools, documents) = (Value::None(TOOLS_ROOT), Value::None(DOCUMENTS_ROOT));
+        Input { messages: messages.0, tools, documents, arguments: self.arguments.clone(), ..*self }
+    }
+
+    /// The `role` of each message, where it is a string.
+    pub fn roles(&self) -> impl Iterator<Item = Option<&'r str>> + '_ {
+        let messages = match self.messages {
+            Value::List(seq) | Value::Tuple(seq) => seq.items,
+            _ => &[],
+        };
+        messages.iter().map(|message| match message {
+            Value::Dict(dict) => match dict.get_str(self.arena, "role") {
+                Some(Value::Str(role)) => Some(role.flat(self.arena)),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
     /// Sets the messages.
     pub fn set_messages(&mut self, messages: Data<'r>) {
         self.messages = messages.0;

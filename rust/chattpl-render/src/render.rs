@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::builtins::functions::Function;
-use crate::compile::program::Program;
+use crate::compile::program::{Instr, Program};
 use crate::error::{value_error, Result};
 use crate::input::{Input, REASONING_FIELDS};
 use crate::meter;
@@ -52,6 +52,12 @@ pub struct Buffers {
 }
 
 impl Program {
+    /// Whether the template marks what a model generates with `{% generation %}`.
+    pub fn marks_generation(&self) -> bool {
+        let marks = |instr: &Instr| matches!(instr, Instr::Generation { .. });
+        self.functions.iter().any(|function| function.code.iter().any(marks))
+    }
+
     /// Whether the template reads the clock.
     pub fn uses_clock(&self) -> bool {
         self.globals.iter().any(|symbol| &*self.symbols[*symbol as usize].text == "strftime_now")

@@ -113,6 +113,62 @@ impl Segments {
         }
     }
 
+    /// One past the last byte of the segment at `index`.
+    ///
+    /// # Panics
+    /// Panics if there is none.
+    #[inline]
+    pub fn end(&self, index: usize) -> usize {
+        self.records[index].end as usize
+    }
+
+    /// The message that the segment at `index` belongs to.
+    ///
+    /// # Panics
+    /// Panics if there is none.
+    #[inline]
+    pub fn message(&self, index: usize) -> Option<u32> {
+        let message = self.records[index].message;
+        (message != UNUSED).then_some(message)
+    }
+
+    /// What kind of source the segment at `index` has.
+    ///
+    /// # Panics
+    /// Panics if there is none.
+    #[inline]
+    pub fn origin_at(&self, index: usize) -> Origin {
+        match self.records[index].source {
+            source if source & TEMPLATE_BIT != 0 => Origin::Template,
+            source => self.origin(source),
+        }
+    }
+
+    /// Index of the segment that the byte at `offset` lies in; [`Segments::len`] past the end.
+    pub fn index_at(&self, offset: usize) -> usize {
+        self.records.partition_point(|record| record.end as usize <= offset)
+    }
+
+    /// The name at `depth` steps below the root of a segment's path: 0 for an argument's name, 1 for the key of a message.
+    pub fn name_at(&self, index: usize, depth: usize) -> Option<&str> {
+        let source = self.records[index].source;
+        if source & TEMPLATE_BIT != 0 {
+            return None;
+        }
+        // The steps from the root on are the last that the walk meets.
+        let mut steps = [u32::MAX; 3];
+        let mut next = source;
+        while next != u32::MAX {
+            steps.rotate_right(1);
+            steps[0] = next;
+            next = self.paths[next as usize].parent;
+        }
+        match steps.get(depth + 1).map(|&node| self.paths.get(node as usize).map(|node| self.step(node))) {
+            Some(Some(PathStep::Name(name))) => Some(name),
+            _ => None,
+        }
+    }
+
     /// All segments in order.
     pub fn iter(&self) -> impl Iterator<Item = Segment> + '_ {
         (0..self.len()).map(|index| self.get(index))

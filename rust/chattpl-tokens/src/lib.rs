@@ -2,8 +2,12 @@
 //!
 //! A [`Vocabulary`] is what a tokenizer file says, whatever kind of file it was; it is read once and an encoder is built from it.
 
+mod chat;
+mod encode;
 pub mod error;
 pub mod vocabulary;
 
+pub use chat::{Batch, ChatEncoder, ChatError, ChatOptions, ChatScratch, Control, Part, Parts, Row, RowText, Train, Turns};
+pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use error::TokenError;
 pub use vocabulary::{TokenId, Vocabulary};

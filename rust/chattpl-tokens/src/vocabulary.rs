@@ -18,6 +18,8 @@ pub struct Vocabulary {
     pub units: Units,
     /// Whether a piece that is a token as a whole is that token, whatever the merges say.
     pub ignore_merges: bool,
+    /// Tokens that a piece with their bytes does not become, ascending; `None` if nobody looked.
+    pub unreached: Option<Vec<TokenId>>,
     /// Tokens that are cut out of the text before anything else looks at it.
     pub added: Vec<AddedToken>,
     /// What is done to the text between added tokens, in order.
@@ -170,6 +172,23 @@ pub enum Decoder {
         /// Whether the first one stands for nothing.
         strip_first: bool,
     },
+}
+
+impl Vocabulary {
+    /// The tokens that pieces can become: all but added ones and those of single bytes beside characters.
+    pub fn model_tokens(&self) -> impl Iterator<Item = (TokenId, &[u8])> {
+        let mut set_apart = vec![false; self.tokens.len()];
+        let bytes = match &self.units {
+            Units::Chars { bytes: Some(bytes), .. } => bytes.as_slice(),
+            _ => &[],
+        };
+        for &id in self.added.iter().map(|token| &token.id).chain(bytes) {
+            if let Some(flag) = set_apart.get_mut(id as usize) {
+                *flag = true;
+            }
+        }
+        self.tokens.iter().filter(move |(id, _)| !set_apart[*id as usize])
+    }
 }
 
 impl TokenTable {

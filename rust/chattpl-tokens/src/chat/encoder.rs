@@ -1,0 +1,179 @@
+//! A template and a vocabulary at work together.
+
+use std::sync::Arc;
+
+use chattpl_render::{render, Buffers, Input, Options, Place, Program, RenderError, Segments, Step};
+
+use super::align::{align, runs, Run, Span};
+use super::encoded::Batch;
+use super::header::{Headers, Turns};
+use super::train::Train;
+use super::trust::{Control, Trust};
+use crate::encode::{Encoder, Scratch, Tokens};
+use crate::error::TokenError;
+use crate::vocabulary::TokenId;
+
+/// Encodes conversations: renders them, and says of each token whose it is and whether it is learnt.
+pub struct ChatEncoder {
+    program: Arc<Program>,
+    encoder: Arc<Encoder>,
+    stop_tokens: Vec<TokenId>,
+    /// Names of the arguments that hold the format's own tokens.
+    declared: Vec<String>,
+}
+
+/// How to encode.
+#[derive(Debug, Clone, Copy)]
+pub struct ChatOptions<'a> {
+    /// How to render.
+    pub render: Options<'a>,
+    /// Who may make a control token.
+    pub control: Control,
+    /// What is learnt.
+    pub train: &'a Train,
+}
+
+/// What one thread works with.
+pub struct ChatScratch {
+    scratch: Scratch,
+    /// Memory of renders.
+    pub buffers: Buffers,
+    tokens: Tokens,
+    runs: Vec<Run>,
+    spans: Vec<Span>,
+}
+
+/// Why a conversation was not encoded.
+#[derive(Debug)]
+pub enum ChatError {
+    /// It could not be rendered.
+    Render(RenderError),
+    /// It could not be encoded.
+    Token(TokenError),
+}
+
+impl From<RenderError> for ChatError {
+    fn from(error: RenderError) -> Self {
+        ChatError::Render(error)
+    }
+}
+
+impl From<TokenError> for ChatError {
+    fn from(error: TokenError) -> Self {
+        ChatError::Token(error)
+    }
+}
+
+/// What a row became, besides its tokens.
+pub struct RowText {
+    /// The rendered text.
+    pub text: String,
+    /// Where it came from.
+    pub segments: Segments,
+}
+
+impl ChatEncoder {
+    /// Puts a template and a vocabulary together.
+    ///
+    /// `declared` names the arguments that hold tokens of the format itself, such as `bos_token`.
+    pub fn new(program: Arc<Program>, encoder: Arc<Encoder>, stop_tokens: Vec<TokenId>, declared: Vec<String>) -> Self {
+        ChatEncoder { program, encoder, stop_tokens, declared }
+    }
+
+    /// The template.
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    /// The vocabulary's encoder.
+    pub fn encoder(&self) -> &Arc<Encoder> {
+        &self.encoder
+    }
+
+    /// Makes room for one thread.
+    pub fn scratch(&self) -> ChatScratch {
+        ChatScratch {
+            scratch: self.encoder.scratch(),
+            buffers: Buffers::default(),
+            tokens: Tokens::default(),
+            runs: Vec::new(),
+            spans: Vec::new(),
+        }
+    }
+
+    /// Appends one conversation to `batch`.
+    ///
+    /// # Errors
+    /// What rendering raises; a control token in data where `options` refuses it. `batch` is as before then.
+    pub fn encode(
+        &self,
+        scratch: &mut ChatScratch,
+        input: Input<'_>,
+        options: &ChatOptions<'_>,
+        batch: &mut Batch,
+    ) -> Result<RowText, ChatError> {
+        let roles: Vec<Option<&str>> = input.roles().collect();
+        let learnt = options.train.learnt(&roles);
+        let assistant: Vec<bool> = roles.iter().map(|role| *role == Some("assistant")).collect();
+        let learns = learnt.contains(&true);
+        let marked = self.program.marks_generation();
+        let headers = match learns && !marked {
+            true => self.headers(scratch, &input, options),
+            false => Headers::default(),
+        };
+        let output = render(&self.program, input, &options.render, &mut scratch.buffers)?;
+        let (text, segments, generation) = output.into_parts();
+        let tokens = &mut scratch.tokens;
+        tokens.clear();
+        let trust = Trust { control: options.control, segments: &segments, declared: &self.declared, assistant: &assistant };
+        if options.control == Control::Error {
+            self.encoder.refuse(&text, |start, end, token| match trust.admits(start, end, token) {
+                true => None,
+                false => Some(trust.refusal(start, end, token)),
+            })?;
+        }
+        let admits = |start: usize, end: usize, token: &_| trust.admits(start, end, token);
+        self.encoder.encode_admitting(&mut scratch.scratch, &text, admits, tokens)?;
+        scratch.spans.clear();
+        if learns {
+            let turns = Turns {
+                text: &text,
+                segments: &segments,
+                tokens,
+                headers: &headers,
+                stop_tokens: &self.stop_tokens,
+                parts: options.train.parts,
+            };
+            match marked {
+                true => turns.marked_spans(&generation, &learnt, &mut scratch.spans),
+                false => turns.spans(&learnt, &mut scratch.spans),
+            }
+        }
+        runs(&segments, &scratch.spans, &mut scratch.runs);
+        let table = &self.encoder.vocabulary().tokens;
+        align(tokens, table, &scratch.runs, !options.train.parts.all(), batch);
+        Ok(RowText { text, segments })
+    }
+
+    /// The generation prompts for the arguments of `input`: after a user's message, and after a tool's.
+    fn headers(&self, scratch: &mut ChatScratch, input: &Input<'_>, options: &ChatOptions<'_>) -> Headers {
+        let conversations: [&[(&str, &str)]; 2] = [&[("user", "a")], &[("user", "a"), ("assistant", "b"), ("tool", "c")]];
+        let mut rendered = |messages: &[(&str, &str)], prompt: bool| {
+            let items: Vec<_> = messages.iter().zip(0..).map(|((role, content), at)| {
+                let place = input.place(Place::MESSAGES, Step::Index(at));
+                let text = |name, text: &str| {
+                    let place = input.place(place, Step::Name(name));
+                    (input.str(place, name), input.str(place, input.arena().alloc_str(text)))
+                };
+                input.dict(place, &[text("role", role), text("content", content)])
+            }).collect();
+            let mut probe = input.with_messages(input.list(Place::MESSAGES, &items));
+            let name = "add_generation_prompt";
+            probe.set_argument(name, probe.bool(probe.place(Place::ARGUMENTS, Step::Name(name)), prompt));
+            let options = Options { continue_field: None, ..options.render };
+            let output = render(&self.program, probe, &options, &mut scratch.buffers).ok()?;
+            Some(output.into_parts().0)
+        };
+        Headers::new(conversations.into_iter().filter_map(|messages| Some((rendered(messages, false)?, rendered(messages, true)?))))
+    }
+}

@@ -1,0 +1,13 @@
+//! Conversations to ids: what the template wrote is told from what callers did, and what a model learns from both.
+
+mod align;
+mod encoded;
+mod encoder;
+mod header;
+mod train;
+mod trust;
+
+pub use encoded::{Batch, Row};
+pub use encoder::{ChatEncoder, ChatError, ChatOptions, ChatScratch, RowText};
+pub use train::{Part, Parts, Train, Turns};
+pub use trust::Control;

@@ -1,0 +1,125 @@
+//! Places inside a piece that no token of the vocabulary spans.
+//!
+//! Byte pair encoding joins neighbours into tokens, so a boundary between two characters that stand side by side in no
+//! token stays a boundary: the two sides can be encoded apart, with the same result. Sentences of Chinese fall into words
+//! this way, and SentencePiece text into words at its space marks, each short enough for the table of known pieces.
+
+use crate::vocabulary::TokenTable;
+
+/// Pairs of characters that some token holds side by side.
+///
+/// A pair that is in the set may be there by accident of hashing; one that is not is in no token.
+#[derive(Debug, Clone)]
+pub(crate) struct Cuts {
+    /// One bit for each pair of ASCII characters.
+    ascii: Box<[u64; 256]>,
+    /// One bit for each value of [`hash`].
+    pairs: Vec<u64>,
+    /// One bit for each pair of a last byte and a first byte, for tokens that hold but a part of one of the two.
+    parts: Vec<u64>,
+}
+
+const PAIR_BITS: u32 = 20;
+
+impl Cuts {
+    pub fn new(tokens: &TokenTable) -> Self {
+        let mut cuts =
+            Cuts { ascii: Box::new([0; 256]), pairs: vec![0; 1 << (PAIR_BITS - 6)], parts: vec![0; 1 << (16 - 6)] };
+        for (_, token) in tokens.iter() {
+            cuts.add(token);
+        }
+        cuts
+    }
+
+    fn add(&mut self, token: &[u8]) {
+        for at in 1..token.len() {
+            if is_continuation(token[at]) {
+                continue;
+            }
+            match (last_char(&token[..at]), first_char(&token[at..])) {
+                (Some(left), Some(right)) if left < 0x80 && right < 0x80 => set(&mut *self.ascii, (left << 7 | right) as usize),
+                (Some(left), Some(right)) => set(&mut self.pairs, hash(left, right)),
+                _ => set(&mut self.parts, usize::from(token[at - 1]) << 8 | usize::from(token[at])),
+            }
+        }
+    }
+
+    /// The first place after `start` where `text` can be cut, or its end.
+    ///
+    /// `start` is on a character boundary of `text`, which is UTF-8.
+    #[inline]
+    pub fn next(&self, text: &[u8], start: usize) -> usize {
+        let Some((mut left, mut at)) = char_at(text, start) else { return text.len() };
+        while let Some((right, len)) = char_at(text, at) {
+            let joined = if left < 0x80 && right < 0x80 {
+                get(&*self.ascii, (left << 7 | right) as usize)
+            } else {
+                get(&self.pairs, hash(left, right))
+            };
+            if !joined && !get(&self.parts, usize::from(text[at - 1]) << 8 | usize::from(text[at])) {
+                return at;
+            }
+            (left, at) = (right, len);
+        }
+        text.len()
+    }
+}
+
+/// The character at `at` and where it ends, as the bits of its encoding (not its code point: only sameness matters).
+#[inline]
+fn char_at(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let first = *text.get(at)?;
+    if first < 0x80 {
+        return Some((u32::from(first), at + 1));
+    }
+    let len = len_of(first);
+    let bytes = text.get(at..at + len)?;
+    Some((bits(bytes), at + len))
+}
+
+#[inline]
+fn bits(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte))
+}
+
+#[inline]
+fn len_of(first: u8) -> usize {
+    match first {
+        0..=0xBF => 1,
+        0xC0..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        _ => 4,
+    }
+}
+
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+/// The last character of part of a token; `None` if part of it is missing.
+fn last_char(token: &[u8]) -> Option<u32> {
+    let start = token.iter().rposition(|&byte| !is_continuation(byte))?;
+    (token.len() - start == len_of(token[start])).then(|| bits(&token[start..]))
+}
+
+/// The first character of the rest of a token; `None` if part of it is missing.
+fn first_char(token: &[u8]) -> Option<u32> {
+    let len = len_of(token[0]);
+    let complete = token.len() >= len && token[1..len].iter().all(|&byte| is_continuation(byte));
+    complete.then(|| bits(&token[..len]))
+}
+
+#[inline]
+fn hash(left: u32, right: u32) -> usize {
+    let key = u64::from(left) << 32 | u64::from(right);
+    (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PAIR_BITS)) as usize
+}
+
+#[inline]
+fn get(bits: &[u64], index: usize) -> bool {
+    bits[index >> 6] >> (index & 63) & 1 == 1
+}
+
+fn set(bits: &mut [u64], index: usize) {
+    bits[index >> 6] |= 1 << (index & 63);
+}

@@ -1,0 +1,448 @@
+//! The encoder of one vocabulary, and the room that one thread works in.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::added::{Finder, Found};
+use super::bpe::Workspace;
+use super::cuts::Cuts;
+use super::known::{Home, Ids, Key, LongPieces, ShortPieces, MAX_INLINE, MAX_SHORT};
+use super::normalize::{normalize, Normalized};
+use super::pairs::PairTable;
+use super::walk::{Coordinates, Region, Tokens};
+use crate::error::TokenError;
+use crate::pretokenize::Pretokenizer;
+use crate::vocabulary::{AddedToken, TokenId, Units, Vocabulary};
+
+/// Pieces that are looked up in one go, so that the memory has time to answer.
+const BATCH: usize = 256;
+
+/// What is done about control tokens that stand in a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpecialTokens {
+    /// They count wherever they stand, as in `tokenizers`.
+    Parity,
+    /// Tokens flagged special are text like any other; other added tokens count.
+    Text,
+    /// As [`SpecialTokens::Text`], but a text that holds one is refused.
+    Error,
+}
+
+/// Turns text into the ids of one vocabulary. Shared by all threads; each brings its own [`Scratch`].
+pub struct Encoder {
+    vocabulary: Arc<Vocabulary>,
+    pretokenizer: Pretokenizer,
+    pairs: PairTable,
+    cuts: Cuts,
+    units: UnitTable,
+    /// Tokens of the vocabulary by their bytes; only where a whole piece may be a token against the merges.
+    whole: Option<HashMap<Box<[u8]>, TokenId>>,
+    /// Tokens that a piece with their bytes does not become, ascending.
+    unreached: Vec<TokenId>,
+    /// Added tokens to look for in the text as it is.
+    raw: Finder,
+    /// Added tokens to look for in normalized text.
+    normalized: Finder,
+}
+
+/// The tokens of what a piece is made of.
+enum UnitTable {
+    Bytes(Box<[TokenId; 256]>),
+    Chars { by_char: HashMap<char, TokenId>, bytes: Box<[TokenId; 256]> },
+}
+
+/// What one thread works with: known pieces and room for the piece at hand.
+///
+/// It belongs to the encoder that made it. At most 8 MiB of short pieces and about 24 MiB of long ones are kept; ids never
+/// depend on what is.
+pub struct Scratch {
+    short: ShortPieces,
+    long: LongPieces,
+    work: Workspace,
+    units: Vec<TokenId>,
+    /// Away while a text is encoded.
+    batch: Option<Box<Batch>>,
+    found: Vec<Found>,
+    found_inside: Vec<Found>,
+}
+
+struct Batch {
+    ends: [u32; BATCH],
+    keys: [Key; BATCH],
+    homes: [Home; BATCH],
+    ids: [TokenId; BATCH * MAX_INLINE],
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Batch { ends: [0; BATCH], keys: [Key::EMPTY; BATCH], homes: [Home::FIRST; BATCH], ids: [0; BATCH * MAX_INLINE] }
+    }
+}
+
+impl UnitTable {
+    fn new(vocabulary: &Vocabulary) -> Result<Self, TokenError> {
+        let incomplete = |what: &str| {
+            let hint = "such a vocabulary leaves text without tokens; the `tokenizers` engine can encode with it";
+            Err(TokenError::new(TokenError::UNSUPPORTED, format!("no token for {what}")).hint(hint))
+        };
+        match &vocabulary.units {
+            Units::Bytes { ids } => match ids.iter().position(|&id| id == TokenId::MAX) {
+                Some(byte) => incomplete(&format!("the byte {byte:#04x}")),
+                None => Ok(UnitTable::Bytes(ids.clone())),
+            },
+            Units::Chars { bytes, .. } => {
+                let Some(bytes) = bytes.as_ref().filter(|bytes| !bytes.contains(&TokenId::MAX)) else {
+                    return incomplete("characters outside the vocabulary (no byte fallback)");
+                };
+                let single = |text: &str| text.chars().next().filter(|first| first.len_utf8() == text.len());
+                let text_tokens = vocabulary.model_tokens().filter_map(|(id, token)| Some((std::str::from_utf8(token).ok()?, id)));
+                let by_char = text_tokens.filter_map(|(text, id)| Some((single(text)?, id))).collect();
+                Ok(UnitTable::Chars { by_char, bytes: bytes.clone() })
+            }
+        }
+    }
+
+    /// The units of a piece.
+    fn split(&self, piece: &[u8], units: &mut Vec<TokenId>) {
+        units.clear();
+        match self {
+            UnitTable::Bytes(ids) => units.extend(piece.iter().map(|&byte| ids[usize::from(byte)])),
+            UnitTable::Chars { by_char, bytes } => {
+                for chunk in piece.utf8_chunks() {
+                    for character in chunk.valid().chars() {
+                        match by_char.get(&character) {
+                            Some(&id) => units.push(id),
+                            None => {
+                                let encoded = character.encode_utf8(&mut [0; 4]).as_bytes().to_owned();
+                                units.extend(encoded.iter().map(|&byte| bytes[usize::from(byte)]));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Encoder {
+    /// Builds the tables of a vocabulary.
+    ///
+    /// # Errors
+    /// [`TokenError::UNSUPPORTED`] for a vocabulary that leaves some text without tokens, or whose splits cannot be made.
+    pub fn new(vocabulary: Arc<Vocabulary>) -> Result<Self, TokenError> {
+        let units = UnitTable::new(&vocabulary)?;
+        let added = &vocabulary.added;
+        let steps = &vocabulary.normalizers;
+        let raw = Finder::new(added, |token| (!token.normalized).then(|| token.content.clone()));
+        let normalized = Finder::new(added, |token| {
+            let composed = |text: &str| normalize(steps, text, false).map_or_else(|| text.to_owned(), |done| done.text);
+            token.normalized.then(|| composed(&token.content))
+        });
+        let whole = vocabulary.ignore_merges.then(|| {
+            let long = vocabulary.model_tokens().filter(|(_, bytes)| bytes.len() > MAX_SHORT);
+            long.map(|(id, bytes)| (Box::from(bytes), id)).collect()
+        });
+        let pairs = PairTable::new(&vocabulary.merges);
+        let unreached = match &vocabulary.unreached {
+            Some(known) => known.clone(),
+            None => unreached(&vocabulary, &units, &pairs),
+        };
+        Ok(Encoder {
+            pretokenizer: Pretokenizer::new(&vocabulary.splits)?,
+            pairs,
+            unreached,
+            cuts: Cuts::new(&vocabulary.tokens),
+            units,
+            whole,
+            raw,
+            normalized,
+            vocabulary,
+        })
+    }
+
+    /// The tokens that a piece with their bytes does not become, ascending: what [`Vocabulary::unreached`] keeps.
+    pub fn unreached(&self) -> &[TokenId] {
+        &self.unreached
+    }
+
+    /// The vocabulary that it encodes into.
+    pub fn vocabulary(&self) -> &Vocabulary {
+        &self.vocabulary
+    }
+
+    /// Makes room for one thread, with every token of the vocabulary known that fits.
+    pub fn scratch(&self) -> Scratch {
+        let mut scratch = Scratch {
+            short: ShortPieces::new(),
+            long: LongPieces::default(),
+            work: Workspace::default(),
+            units: Vec::new(),
+            batch: None,
+            found: Vec::new(),
+            found_inside: Vec::new(),
+        };
+        for (id, bytes) in self.vocabulary.model_tokens() {
+            if bytes.len() <= MAX_SHORT && self.unreached.binary_search(&id).is_err() {
+                let key = Key::of(bytes, 0, bytes.len());
+                let ids = Ids::new(&[id]).expect("one id fits");
+                scratch.short.offer(scratch.short.home(key), key, ids);
+            }
+        }
+        scratch
+    }
+
+    /// Appends the ids of a text and says which stretch of it each of them stands for.
+    ///
+    /// # Errors
+    /// [`TokenError::FORGED`] for a control token where `special` refuses them; [`TokenError::OUT_OF_RANGE`] for a text
+    /// of 4 GiB and more.
+    pub fn encode(&self, scratch: &mut Scratch, text: &str, special: SpecialTokens, tokens: &mut Tokens) -> Result<(), TokenError> {
+        let added = &self.vocabulary.added;
+        if special == SpecialTokens::Error {
+            self.refuse(text, |start, _, token| {
+                let message = format!("control token `{}` inside the text", token.content);
+                let hint = "pass special_tokens=\"text\" to encode it as text, or \"parity\" to let it count";
+                Some(TokenError::new(TokenError::FORGED, message).at(format!("byte {start}")).hint(hint))
+            })?;
+        }
+        let all = special == SpecialTokens::Parity;
+        self.encode_admitting(scratch, text, |_, _, token| all || !token.special, tokens)
+    }
+
+    /// Refuses a text in which `fault(start, end, token)` finds a control token amiss.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn refuse(
+        &self,
+        text: &str,
+        fault: impl Fn(usize, usize, &AddedToken) -> Option<TokenError>,
+    ) -> Result<(), TokenError> {
+        let added = &self.vocabulary.added;
+        let first = RefCell::new(None);
+        let look = |start: usize, end: usize, token: usize| {
+            if added[token].special && first.borrow().is_none() {
+                *first.borrow_mut() = fault(start, end, &added[token]);
+            }
+            false
+        };
+        self.raw.find(added, text, (0, text.len()), look, &mut Vec::new());
+        match first.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// As [`Encoder::encode`]; `admit(start, end, token)` decides which added tokens count.
+    ///
+    /// # Errors
+    /// [`TokenError::OUT_OF_RANGE`] for a text of 4 GiB and more.
+    pub fn encode_admitting(
+        &self,
+        scratch: &mut Scratch,
+        text: &str,
+        admit: impl Fn(usize, usize, &AddedToken) -> bool,
+        tokens: &mut Tokens,
+    ) -> Result<(), TokenError> {
+        if text.len() >= u32::MAX as usize {
+            let message = format!("a text of {} bytes; at most 4 GiB are encoded at once", text.len());
+            return Err(TokenError::new(TokenError::OUT_OF_RANGE, message));
+        }
+        let added = &self.vocabulary.added;
+        let mut found = std::mem::take(&mut scratch.found);
+        found.clear();
+        self.raw.find(added, text, (0, text.len()), |start, end, token| admit(start, end, &added[token]), &mut found);
+        let mut at = 0;
+        for hit in &found {
+            self.stretch(scratch, text, (at, hit.start), &admit, tokens);
+            tokens.push_added(added[hit.token].id, hit.start, hit.end);
+            at = hit.end;
+        }
+        self.stretch(scratch, text, (at, text.len()), &admit, tokens);
+        scratch.found = found;
+        Ok(())
+    }
+
+    /// Encodes text between added tokens.
+    fn stretch(
+        &self,
+        scratch: &mut Scratch,
+        text: &str,
+        (start, end): (usize, usize),
+        admit: &impl Fn(usize, usize, &AddedToken) -> bool,
+        tokens: &mut Tokens,
+    ) {
+        if start == end {
+            return;
+        }
+        match normalize(&self.vocabulary.normalizers, &text[start..end], start == 0) {
+            None if self.normalized.is_empty() => {
+                tokens.begin(Region { start_byte: start, end_byte: end, coordinates: Coordinates::Same, first_token: 0 });
+                self.pieces(scratch, text, (start, end), &mut tokens.ids);
+            }
+            None => self.normalized_stretch(scratch, text, (start, end), None, admit, tokens),
+            Some(done) => self.normalized_stretch(scratch, &done.text, (start, end), Some(&done), admit, tokens),
+        }
+    }
+
+    /// Encodes text that is normalized, after cutting out the added tokens that are looked for only now.
+    ///
+    /// `changed` is given where `text` is not the original but stands for the stretch `start..end` of it.
+    fn normalized_stretch(
+        &self,
+        scratch: &mut Scratch,
+        text: &str,
+        (start, end): (usize, usize),
+        changed: Option<&Normalized>,
+        admit: &impl Fn(usize, usize, &AddedToken) -> bool,
+        tokens: &mut Tokens,
+    ) {
+        let (from, to) = if changed.is_some() { (0, text.len()) } else { (start, end) };
+        let original = |at: usize| changed.map_or(at, |done| start + done.origin[at] as usize);
+        let added = &self.vocabulary.added;
+        let mut found = std::mem::take(&mut scratch.found_inside);
+        found.clear();
+        let admit = |from: usize, to: usize, token: usize| admit(original(from), original(to), &added[token]);
+        self.normalized.find(added, text, (from, to), admit, &mut found);
+        let mut at = from;
+        let rest = Found { start: to, end: to, token: usize::MAX };
+        for hit in found.iter().chain([&rest]) {
+            if at < hit.start {
+                let coordinates = match changed {
+                    None => Coordinates::Same,
+                    Some(done) => tokens.keep(&done.origin[at..=hit.start], start),
+                };
+                let (start_byte, end_byte) = (original(at), original(hit.start));
+                tokens.begin(Region { start_byte, end_byte, coordinates, first_token: 0 });
+                self.pieces(scratch, text, (at, hit.start), &mut tokens.ids);
+            }
+            if let Some(token) = added.get(hit.token) {
+                tokens.push_added(token.id, original(hit.start), original(hit.end));
+            }
+            at = hit.end;
+        }
+        scratch.found_inside = found;
+    }
+
+    /// Appends the tokens of `text[from..to]`, in which there is nothing left to cut out.
+    fn pieces(&self, scratch: &mut Scratch, text: &str, (from, to): (usize, usize), ids: &mut Vec<TokenId>) {
+        let bytes = text.as_bytes();
+        let region = &text[from..to];
+        let mut start = 0;
+        // Taken out so that the rest of the room stays free for the pieces that are not known.
+        let mut batch = scratch.batch.take().unwrap_or_default();
+        while start < region.len() {
+            let count = self.pretokenizer.pieces(region, start, &mut batch.ends);
+            let mut piece_start = from + start;
+            for (index, &end) in batch.ends[..count].iter().enumerate() {
+                let piece_end = from + end as usize;
+                let key = if piece_end - piece_start <= MAX_SHORT { Key::of(bytes, piece_start, piece_end) } else { Key::EMPTY };
+                batch.keys[index] = key;
+                let home = scratch.short.home(key);
+                batch.homes[index] = home;
+                scratch.short.prefetch(home);
+                piece_start = piece_end;
+            }
+            let mut filled = 0;
+            let mut piece_start = from + start;
+            for index in 0..count {
+                let piece_end = from + batch.ends[index] as usize;
+                let (home, key) = (batch.homes[index], batch.keys[index]);
+                match scratch.short.get(home, key) {
+                    Some(known) => {
+                        batch.ids[filled..filled + MAX_INLINE].copy_from_slice(&known.all());
+                        filled += known.len();
+                    }
+                    None => {
+                        ids.extend_from_slice(&batch.ids[..filled]);
+                        filled = 0;
+                        self.unknown_piece(scratch, bytes, (piece_start, piece_end), ids);
+                    }
+                }
+                piece_start = piece_end;
+            }
+            ids.extend_from_slice(&batch.ids[..filled]);
+            start = batch.ends[count - 1] as usize;
+        }
+        scratch.batch = Some(batch);
+    }
+
+    /// Appends the tokens of a piece that is not among the known short ones.
+    #[inline(never)]
+    fn unknown_piece(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) {
+        let text_to_end = &text[..end];
+        let first_cut = self.cuts.next(text_to_end, start);
+        if first_cut == end {
+            return self.uncut(scratch, text, (start, end), ids);
+        }
+        let mark = ids.len();
+        let (mut at, mut cut) = (start, first_cut);
+        loop {
+            self.part(scratch, text, (at, cut), ids);
+            if cut == end {
+                break;
+            }
+            at = cut;
+            cut = self.cuts.next(text_to_end, at);
+        }
+        if end - start <= MAX_SHORT {
+            self.remember(scratch, text, (start, end), &ids[mark..]);
+        }
+    }
+
+    /// Appends the tokens of a part of a piece.
+    #[inline]
+    fn part(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) {
+        if end - start <= MAX_SHORT {
+            let key = Key::of(text, start, end);
+            if let Some(known) = scratch.short.get(scratch.short.home(key), key) {
+                ids.extend_from_slice(&known.all()[..known.len()]);
+                return;
+            }
+        }
+        self.uncut(scratch, text, (start, end), ids);
+    }
+
+    /// Appends the tokens of text that cannot be cut and is not among the known short pieces.
+    fn uncut(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) {
+        let piece = &text[start..end];
+        if let Some(known) = scratch.long.get(piece) {
+            ids.extend_from_slice(known);
+            return;
+        }
+        let mark = ids.len();
+        if let Some(&id) = self.whole.as_ref().and_then(|whole| whole.get(piece)) {
+            ids.push(id);
+        } else {
+            self.units.split(piece, &mut scratch.units);
+            scratch.work.merge(&self.pairs, &mut scratch.units);
+            ids.extend_from_slice(&scratch.units);
+        }
+        self.remember(scratch, text, (start, end), &ids[mark..]);
+    }
+
+    fn remember(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &[TokenId]) {
+        match Ids::new(ids).filter(|_| end - start <= MAX_SHORT) {
+            Some(inline) => {
+                let key = Key::of(text, start, end);
+                scratch.short.insert(scratch.short.home(key), key, inline);
+            }
+            None => scratch.long.insert(&text[start..end], ids),
+        }
+    }
+}
+
+/// The tokens that a piece with their bytes does not become.
+fn unreached(vocabulary: &Vocabulary, units: &UnitTable, pairs: &PairTable) -> Vec<TokenId> {
+    if vocabulary.ignore_merges {
+        return Vec::new();
+    }
+    let (mut work, mut parts) = (Workspace::default(), Vec::new());
+    let mut becomes_itself = |id: TokenId, bytes: &[u8]| {
+        units.split(bytes, &mut parts);
+        work.merge(pairs, &mut parts);
+        parts == [id]
+    };
+    vocabulary.model_tokens().filter(|&(id, bytes)| !becomes_itself(id, bytes)).map(|(id, _)| id).collect()
+}

@@ -1,0 +1,255 @@
+//! Pieces whose tokens are known: what makes most of a text a matter of one look-up a piece.
+//!
+//! Both tables are bounded, and what they hold is only ever what encoding gives: a piece that fell out is encoded again.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::vocabulary::TokenId;
+
+/// The longest piece that a slot holds, in bytes.
+pub(crate) const MAX_SHORT: usize = 15;
+/// The most tokens that a slot holds.
+pub(crate) const MAX_INLINE: usize = 4;
+
+/// A piece of up to [`MAX_SHORT`] bytes as a number: its bytes, zeroes, and its length on top.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Key(u128);
+
+/// Masks for the first n bytes.
+const MASKS: [u128; 16] = {
+    let mut masks = [0; 16];
+    let mut len = 1;
+    while len < 16 {
+        masks[len] = masks[len - 1] << 8 | 0xFF;
+        len += 1;
+    }
+    masks
+};
+
+impl Key {
+    /// No piece has it: a piece is never empty.
+    pub const EMPTY: Key = Key(0);
+
+    /// The key of `text[start..end]`, 1 to [`MAX_SHORT`] bytes.
+    #[inline]
+    pub fn of(text: &[u8], start: usize, end: usize) -> Key {
+        let len = end - start;
+        let bytes = match text.get(start..start + 16).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()) {
+            Some(bytes) => bytes,
+            None => {
+                let mut bytes = [0; 16];
+                bytes[..len].copy_from_slice(&text[start..end]);
+                bytes
+            }
+        };
+        Key(u128::from_le_bytes(bytes) & MASKS[len & 15] | (len as u128) << 120)
+    }
+
+    #[inline]
+    fn hash(self) -> u64 {
+        let low = self.0 as u64 ^ 0x9E37_79B9_7F4A_7C15;
+        let high = (self.0 >> 64) as u64 ^ 0xD6E8_FEB8_6659_FD93;
+        let product = u128::from(low) * u128::from(high);
+        (product >> 64) as u64 ^ product as u64
+    }
+}
+
+/// The tokens of one piece: up to [`MAX_INLINE`] ids, the first with their number in its top byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Ids(pub [u32; MAX_INLINE]);
+
+impl Ids {
+    const ID_BITS: u32 = 24;
+
+    /// `None` for none or more than fit.
+    pub fn new(ids: &[TokenId]) -> Option<Ids> {
+        if ids.is_empty() || ids.len() > MAX_INLINE {
+            return None;
+        }
+        let mut inline = [0; MAX_INLINE];
+        inline[..ids.len()].copy_from_slice(ids);
+        inline[0] |= (ids.len() as u32) << Self::ID_BITS;
+        Some(Ids(inline))
+    }
+
+    #[inline]
+    pub fn len(self) -> usize {
+        (self.0[0] >> Self::ID_BITS) as usize
+    }
+
+    /// The ids, with whatever follows the last.
+    #[inline]
+    pub fn all(self) -> [TokenId; MAX_INLINE] {
+        let [first, second, third, fourth] = self.0;
+        [first & ((1 << Self::ID_BITS) - 1), second, third, fourth]
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(32))]
+struct Slot {
+    key: Key,
+    ids: Ids,
+}
+
+/// Two slots on one line of the processor's cache.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+struct Line([Slot; 2]);
+
+/// Where a key may stand.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Home(u32);
+
+impl Home {
+    pub const FIRST: Home = Home(0);
+}
+
+/// Short pieces, in lines of two.
+#[derive(Clone)]
+pub(crate) struct ShortPieces {
+    lines: Vec<Line>,
+}
+
+impl ShortPieces {
+    /// Lines: 2^17, 8 MiB.
+    const LINES_LOG2: u32 = 17;
+
+    pub fn new() -> Self {
+        let slot = Slot { key: Key::EMPTY, ids: Ids([0; MAX_INLINE]) };
+        ShortPieces { lines: vec![Line([slot; 2]); 1 << Self::LINES_LOG2] }
+    }
+
+    #[inline]
+    pub fn home(&self, key: Key) -> Home {
+        Home((key.hash() >> (64 - Self::LINES_LOG2)) as u32)
+    }
+
+    /// Asks for the line to be on its way.
+    #[inline]
+    pub fn prefetch(&self, home: Home) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+            let line = &self.lines[home.0 as usize];
+            // SAFETY: a prefetch reads nothing the program can see, and the address is that of a live reference.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = home;
+    }
+
+    #[inline]
+    pub fn get(&self, home: Home, key: Key) -> Option<Ids> {
+        let Line([first, second]) = &self.lines[home.0 as usize];
+        if first.key == key {
+            Some(first.ids)
+        } else if second.key == key {
+            Some(second.ids)
+        } else {
+            None
+        }
+    }
+
+    /// Keeps the tokens of a piece, in the place of another if there is no room.
+    pub fn insert(&mut self, home: Home, key: Key, ids: Ids) {
+        let Line([first, second]) = &mut self.lines[home.0 as usize];
+        let slot = if first.key == Key::EMPTY { first } else { second };
+        *slot = Slot { key, ids };
+    }
+
+    /// Keeps the token of a piece only if there is room.
+    pub fn offer(&mut self, home: Home, key: Key, ids: Ids) {
+        let Line(slots) = &mut self.lines[home.0 as usize];
+        if let Some(slot) = slots.iter_mut().find(|slot| slot.key == Key::EMPTY) {
+            *slot = Slot { key, ids };
+        }
+    }
+}
+
+/// Pieces that are too long for a slot, or have too many tokens.
+#[derive(Default)]
+pub(crate) struct LongPieces {
+    by_hash: HashMap<u64, Entry, BuildHasherDefault<Identity>>,
+    bytes: Vec<u8>,
+    ids: Vec<TokenId>,
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    start_byte: u32,
+    len_bytes: u32,
+    first_id: u32,
+    len_ids: u32,
+}
+
+impl LongPieces {
+    /// Longer pieces are not kept, in bytes.
+    const MAX_LEN: usize = 512;
+    /// When the kept pieces have more bytes, all are dropped.
+    const MAX_BYTES: usize = 4 << 20;
+
+    pub fn get(&self, piece: &[u8]) -> Option<&[TokenId]> {
+        if piece.len() > Self::MAX_LEN {
+            return None;
+        }
+        let entry = self.by_hash.get(&hash(piece))?;
+        let known = &self.bytes[entry.start_byte as usize..][..entry.len_bytes as usize];
+        (known == piece).then(|| &self.ids[entry.first_id as usize..][..entry.len_ids as usize])
+    }
+
+    pub fn insert(&mut self, piece: &[u8], ids: &[TokenId]) {
+        if piece.len() > Self::MAX_LEN {
+            return;
+        }
+        if self.bytes.len() + piece.len() > Self::MAX_BYTES {
+            self.by_hash.clear();
+            self.bytes.clear();
+            self.ids.clear();
+        }
+        let entry = Entry {
+            start_byte: self.bytes.len() as u32,
+            len_bytes: piece.len() as u32,
+            first_id: self.ids.len() as u32,
+            len_ids: ids.len() as u32,
+        };
+        self.bytes.extend_from_slice(piece);
+        self.ids.extend_from_slice(ids);
+        self.by_hash.insert(hash(piece), entry);
+    }
+}
+
+/// Mixes eight bytes at a time.
+pub(crate) fn hash(bytes: &[u8]) -> u64 {
+    let fold = |state: u64, word: u64| {
+        let product = u128::from(state ^ word) * u128::from(0x9E37_79B9_7F4A_7C15_u64);
+        (product >> 64) as u64 ^ product as u64
+    };
+    let mut words = bytes.chunks_exact(8);
+    let mut state = 0x2545_F491_4F6C_DD1D ^ bytes.len() as u64;
+    for word in &mut words {
+        state = fold(state, u64::from_le_bytes(word.try_into().expect("chunks of eight")));
+    }
+    let mut last = [0; 8];
+    last[..words.remainder().len()].copy_from_slice(words.remainder());
+    fold(fold(state, u64::from_le_bytes(last)), 0xD6E8_FEB8_6659_FD93)
+}
+
+/// A hasher for keys that are hashes.
+#[derive(Default)]
+pub(crate) struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("only whole words are hashed");
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        self.0 = word;
+    }
+}

@@ -1,0 +1,117 @@
+//! Ids with what is needed to say which stretch of the text each of them stands for.
+
+use crate::vocabulary::{TokenId, TokenTable};
+
+/// Tokens of a text, and the regions of the text that they were made from.
+///
+/// Regions ascend and do not overlap; a region begins where the one before ends, or after white space that an added token took.
+#[derive(Debug, Clone, Default)]
+pub struct Tokens {
+    /// One id for each token, in text order.
+    pub ids: Vec<TokenId>,
+    regions: Vec<Region>,
+    /// For normalized regions: the byte of the text that each of their bytes came from.
+    origins: Vec<u32>,
+}
+
+/// A stretch of text that was encoded by itself: an added token, or what stands between two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Region {
+    /// First byte.
+    pub start_byte: usize,
+    /// One past the last byte.
+    pub end_byte: usize,
+    /// Index of its first token.
+    pub first_token: usize,
+    /// How the bytes of its tokens lie in the text.
+    pub(crate) coordinates: Coordinates,
+}
+
+/// How the bytes of a region's tokens lie in the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Coordinates {
+    /// The region is one added token.
+    Added,
+    /// Byte by byte.
+    Same,
+    /// As the table says that begins at this index.
+    Table(usize),
+}
+
+impl Tokens {
+    /// Forgets everything but the room.
+    pub fn clear(&mut self) {
+        self.ids.clear();
+        self.regions.clear();
+        self.origins.clear();
+    }
+
+    /// The regions in order.
+    pub fn regions(&self) -> &[Region] {
+        &self.regions
+    }
+
+    /// The tokens of a region, as indices.
+    pub fn tokens_of(&self, region: usize) -> std::ops::Range<usize> {
+        let end = self.regions.get(region + 1).map_or(self.ids.len(), |next| next.first_token);
+        self.regions[region].first_token..end
+    }
+
+    pub(crate) fn begin(&mut self, region: Region) {
+        self.regions.push(Region { first_token: self.ids.len(), ..region });
+    }
+
+    pub(crate) fn push_added(&mut self, id: TokenId, start_byte: usize, end_byte: usize) {
+        self.begin(Region { start_byte, end_byte, coordinates: Coordinates::Added, first_token: 0 });
+        self.ids.push(id);
+    }
+
+    /// Keeps a table of origins, which count from `base` on.
+    pub(crate) fn keep(&mut self, origins: &[u32], base: usize) -> Coordinates {
+        let first = self.origins.len();
+        self.origins.extend(origins.iter().map(|&at| at + base as u32));
+        Coordinates::Table(first)
+    }
+
+    /// Calls `each(token, place)` for the tokens of one region in order, while it returns true.
+    ///
+    /// A token that holds part of a character begins or ends inside it. In text that normalization changed, bounds are
+    /// those of the original characters.
+    pub fn places(&self, tokens: &TokenTable, region: usize, mut each: impl FnMut(usize, std::ops::Range<usize>) -> bool) {
+        let about = self.regions[region];
+        let range = self.tokens_of(region);
+        let len = |token: usize| tokens.get(self.ids[token]).len();
+        match about.coordinates {
+            Coordinates::Added => {
+                each(range.start, about.start_byte..about.end_byte);
+            }
+            Coordinates::Same => {
+                let mut at = about.start_byte;
+                for token in range {
+                    let end = at + len(token);
+                    if !each(token, at..end) {
+                        return;
+                    }
+                    at = end;
+                }
+            }
+            Coordinates::Table(first) => {
+                let mut at = first;
+                for token in range {
+                    let end = at + len(token);
+                    if !each(token, self.origins[at] as usize..self.origins[end] as usize) {
+                        return;
+                    }
+                    at = end;
+                }
+            }
+        }
+    }
+}
+
+impl Region {
+    /// Whether it is one added token.
+    pub fn is_added(&self) -> bool {
+        self.coordinates == Coordinates::Added
+    }
+}
