@@ -3,7 +3,9 @@
 //! A [`Vocabulary`] is what a tokenizer file says, whatever kind of file it was; it is read once and an encoder is built from it.
 
 pub mod error;
+pub mod pretokenize;
 pub mod vocabulary;
 
 pub use error::TokenError;
+pub use pretokenize::Pretokenizer;
 pub use vocabulary::{TokenId, Vocabulary};
