@@ -1,0 +1,71 @@
+//! Splits text into pieces, which merges never cross.
+//!
+//! The schemes of the known vocabularies are written out by hand: a scanner that goes character by character, and in front of
+//! it, where the processor has the instructions, one that takes 64 ASCII bytes at a time. Other expressions go through
+//! `fancy-regex`, if what they match is sure to be what Oniguruma matches in `tokenizers`.
+
+mod class;
+mod class_table;
+mod deepseek;
+mod fill;
+mod scan;
+mod scheme;
+
+use crate::error::TokenError;
+use crate::vocabulary::Split;
+
+/// Splits text into pieces.
+#[derive(Clone)]
+pub struct Pretokenizer {
+    engine: Engine,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Whole,
+    Scheme { name: &'static str, fill: fill::Fill },
+}
+
+impl Pretokenizer {
+    /// Recognises the known schemes by their regular expressions, else compiles the expressions.
+    ///
+    /// # Errors
+    /// [`TokenError::UNSUPPORTED`] for splits that drop text, and for expressions that could match something else than they do
+    /// in `tokenizers`.
+    pub fn new(splits: &[Split]) -> Result<Self, TokenError> {
+        if splits.is_empty() {
+            return Ok(Pretokenizer { engine: Engine::Whole });
+        }
+        if let Some((name, fill)) = scheme::known(splits) {
+            return Ok(Pretokenizer { engine: Engine::Scheme { name, fill } });
+        }
+        Err(TokenError::new(TokenError::UNSUPPORTED, "this way of splitting text is not covered"))
+    }
+
+    /// Writes the ends of the pieces that begin at `start`, in order, until `ends` is full or the text ends; returns how many.
+    ///
+    /// Ends are bytes of `text`, which is shorter than 4 GiB; every byte belongs to one piece, so the last end is the text's.
+    /// `start` is 0 or an end returned before for the same text, and what is returned doesn't depend on how often one stops.
+    ///
+    /// # Panics
+    /// May panic where `start` is no such place.
+    #[inline]
+    pub fn pieces(&self, text: &str, start: usize, ends: &mut [u32]) -> usize {
+        match &self.engine {
+            Engine::Scheme { fill, .. } => fill(text.as_bytes(), start, ends),
+            Engine::Whole if start == text.len() || ends.is_empty() => 0,
+            Engine::Whole => {
+                ends[0] = text.len() as u32;
+                1
+            }
+        }
+    }
+
+    /// What the way of splitting is called: `cl100k`, `qwen2`, ..., `regex`, or `whole`.
+    pub fn scheme_name(&self) -> &'static str {
+        match &self.engine {
+            Engine::Whole => "whole",
+            Engine::Scheme { name, .. } => name,
+        }
+    }
+}
