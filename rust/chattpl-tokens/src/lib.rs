@@ -3,6 +3,7 @@
 //! A [`Vocabulary`] is what a tokenizer file says, whatever kind of file it was; it is read once and an encoder is built from it.
 
 pub mod error;
+pub mod pack;
 pub mod read;
 pub mod vocabulary;
 

@@ -202,6 +202,12 @@ impl TokenTable {
         Self::from_slices(&by_id)
     }
 
+    /// The tokens of `bytes`, each from its start to the next; `starts` ascends from 0 to the number of bytes.
+    pub(crate) fn from_columns(bytes: Vec<u8>, starts: Vec<u32>) -> Self {
+        debug_assert!(starts.is_sorted() && starts.last() == Some(&(bytes.len() as u32)));
+        TokenTable { bytes, starts }
+    }
+
     fn from_slices(by_id: &[&[u8]]) -> Result<Self, TokenError> {
         let total: usize = by_id.iter().map(|token| token.len()).sum();
         if u32::try_from(total).is_err() {

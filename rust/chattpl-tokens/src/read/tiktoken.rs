@@ -1,9 +1,12 @@
 //! `.tiktoken` files: one line for each token, its bytes in base64 and its rank.
 
+use std::collections::BTreeMap;
+
 use base64::engine::general_purpose::STANDARD;
 use base64::Engine;
+use serde::Deserialize;
 
-use super::{merges_of_ranks, unreadable, Tokens};
+use super::{control_token, merges_of_ranks, unreadable, Tokens};
 use crate::error::TokenError;
 use crate::vocabulary::{
     AddedToken, Decoder, Normalizer, Pattern, Split, SplitBehavior, TokenId, TokenTable, Units, Vocabulary,
@@ -22,6 +25,45 @@ pub struct Description {
     pub added: Vec<AddedToken>,
     /// Ids put before a text when special tokens are asked for.
     pub prefix: Vec<TokenId>,
+}
+
+impl Description {
+    /// Reads a description: an object with `name`, `pattern`, `nfc`, `control_tokens` and `text_tokens` (objects from
+    /// text to id) and `prefix`; all but the first two may be left out.
+    ///
+    /// # Errors
+    /// [`TokenError::UNREADABLE`] for anything else.
+    pub fn from_json(json: &str) -> Result<Self, TokenError> {
+        let written: Written = serde_json::from_str(json)
+            .map_err(|error| unreadable(error.to_string(), format!("{}:{}", error.line(), error.column())))?;
+        let control = written.control_tokens.iter().map(|(content, &id)| control_token(id, content));
+        let text = written.text_tokens.iter();
+        let text = text.map(|(content, &id)| AddedToken { special: false, ..control_token(id, content) });
+        let mut added: Vec<AddedToken> = control.chain(text).collect();
+        added.sort_by_key(|token| token.id);
+        Ok(Description {
+            name: written.name,
+            pattern: written.pattern,
+            normalizers: written.nfc.then_some(Normalizer::Nfc).into_iter().collect(),
+            added,
+            prefix: written.prefix,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    pattern: String,
+    #[serde(default)]
+    nfc: bool,
+    #[serde(default)]
+    control_tokens: BTreeMap<String, TokenId>,
+    #[serde(default)]
+    text_tokens: BTreeMap<String, TokenId>,
+    #[serde(default)]
+    prefix: Vec<TokenId>,
 }
 
 /// Reads a rank file.
@@ -60,9 +102,15 @@ pub(super) fn from_ranks(mut tokens: Tokens, description: Description) -> Result
         return Err(unreadable("no token in the file", "ranks"));
     }
     for added in &description.added {
+        if by_rank.binary_search(&added.id).is_ok() {
+            return Err(unreadable(format!("{:?} has the rank {} of another token", added.content, added.id), "ranks"));
+        }
         tokens.push(added.id, added.content.as_bytes());
     }
     let table = tokens.table()?;
+    if let Some(id) = description.prefix.iter().find(|&&id| table.get(id).is_empty()) {
+        return Err(unreadable(format!("token {id} does not exist"), "prefix"));
+    }
     let ids = byte_ids(&table, &by_rank)?;
     let merges = merges_of_ranks(&table, &by_rank, |token, parts| {
         parts.extend(token.iter().map(|&byte| ids[byte as usize]));
