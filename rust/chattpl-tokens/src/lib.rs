@@ -5,10 +5,14 @@
 mod chat;
 mod encode;
 pub mod error;
+pub mod pack;
 pub mod pretokenize;
+pub mod read;
 pub mod vocabulary;
 
-pub use chat::{Batch, ChatEncoder, ChatError, ChatOptions, ChatScratch, Control, Part, Parts, Row, RowText, Train, Turns};
+pub use chat::{
+    Batch, ChatEncoder, ChatError, ChatOptions, ChatScratch, Control, Part, Parts, Row, RowText, Train, Turns,
+};
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use error::TokenError;
 pub use pretokenize::Pretokenizer;

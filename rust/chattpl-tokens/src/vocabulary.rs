@@ -18,8 +18,6 @@ pub struct Vocabulary {
     pub units: Units,
     /// Whether a piece that is a token as a whole is that token, whatever the merges say.
     pub ignore_merges: bool,
-    /// Tokens that a piece with their bytes does not become, ascending; `None` if nobody looked.
-    pub unreached: Option<Vec<TokenId>>,
     /// Tokens that are cut out of the text before anything else looks at it.
     pub added: Vec<AddedToken>,
     /// What is done to the text between added tokens, in order.
@@ -42,7 +40,7 @@ pub struct TokenTable {
     starts: Vec<u32>,
 }
 
-/// A pair of tokens that becomes one.
+/// A pair of tokens that becomes one; its bytes are theirs, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Merge {
     /// The first of the two.
@@ -195,28 +193,46 @@ impl TokenTable {
     /// Lays out tokens by id. Ids may come in any order and leave holes.
     ///
     /// # Errors
-    /// [`TokenError::UNREADABLE`] for an id given twice with different bytes, or one beyond 16,777,215.
+    /// [`TokenError::UNREADABLE`] for an id given twice with different bytes, one beyond 16,777,215, ids so far apart
+    /// that nearly all of the table would be holes, or more than 4 GiB of tokens.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (TokenId, &'a [u8])>) -> Result<Self, TokenError> {
         const MAX_ID: TokenId = (1 << 24) - 1;
-        let mut by_id: Vec<&[u8]> = Vec::new();
+        let pairs: Vec<(TokenId, &[u8])> = pairs.into_iter().collect();
+        let len = pairs.iter().map(|&(id, _)| id as usize + 1).max().unwrap_or(0);
+        if let Some((id, bytes)) = pairs.iter().find(|(id, _)| *id > MAX_ID) {
+            return Err(unreadable(format!(
+                "token {:?} has the id {id}; {MAX_ID} is the highest that is read",
+                text(bytes)
+            )));
+        }
+        if len > 64 * pairs.len() + (1 << 16) {
+            return Err(unreadable(format!("{} tokens have ids up to {}", pairs.len(), len - 1)));
+        }
+        let mut by_id: Vec<&[u8]> = vec![&[]; len];
         for (id, bytes) in pairs {
-            if id > MAX_ID {
-                let message = format!("token {:?} has the id {id}; {MAX_ID} is the highest that is read", text(bytes));
-                return Err(TokenError::new(TokenError::UNREADABLE, message));
+            let slot = &mut by_id[id as usize];
+            if !slot.is_empty() && *slot != bytes {
+                return Err(unreadable(format!("tokens {:?} and {:?} share the id {id}", text(slot), text(bytes))));
             }
-            let index = id as usize;
-            if index >= by_id.len() {
-                by_id.resize(index + 1, &[]);
-            }
-            if !by_id[index].is_empty() && by_id[index] != bytes {
-                let message = format!("tokens {:?} and {:?} share the id {id}", text(by_id[index]), text(bytes));
-                return Err(TokenError::new(TokenError::UNREADABLE, message));
-            }
-            by_id[index] = bytes;
+            *slot = bytes;
+        }
+        Self::from_slices(&by_id)
+    }
+
+    /// The tokens of `bytes`, each from its start to the next; `starts` ascends from 0 to the number of bytes.
+    pub(crate) fn from_columns(bytes: Vec<u8>, starts: Vec<u32>) -> Self {
+        debug_assert!(starts.is_sorted() && starts.last() == Some(&(bytes.len() as u32)));
+        TokenTable { bytes, starts }
+    }
+
+    fn from_slices(by_id: &[&[u8]]) -> Result<Self, TokenError> {
+        let total: usize = by_id.iter().map(|token| token.len()).sum();
+        if u32::try_from(total).is_err() {
+            return Err(unreadable(format!("the tokens hold {total} bytes; {} are read", u32::MAX)));
         }
         let mut starts = Vec::with_capacity(by_id.len() + 1);
-        let mut bytes = Vec::with_capacity(by_id.iter().map(|token| token.len()).sum());
-        for token in &by_id {
+        let mut bytes = Vec::with_capacity(total);
+        for token in by_id {
             starts.push(bytes.len() as u32);
             bytes.extend_from_slice(token);
         }
@@ -248,6 +264,10 @@ impl TokenTable {
     pub fn iter(&self) -> impl Iterator<Item = (TokenId, &[u8])> {
         (0..self.len() as TokenId).map(|id| (id, self.get(id))).filter(|(_, bytes)| !bytes.is_empty())
     }
+}
+
+fn unreadable(message: String) -> TokenError {
+    TokenError::new(TokenError::UNREADABLE, message)
 }
 
 fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {

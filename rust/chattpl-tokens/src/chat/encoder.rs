@@ -105,11 +105,11 @@ impl ChatEncoder {
     ///
     /// # Errors
     /// What rendering raises; a control token in data where `options` refuses it. `batch` is as before then.
-    pub fn encode(
-        &self,
+    pub fn encode<'r>(
+        &'r self,
         scratch: &mut ChatScratch,
-        input: Input<'_>,
-        options: &ChatOptions<'_>,
+        input: Input<'r>,
+        options: &'r ChatOptions<'_>,
         batch: &mut Batch,
     ) -> Result<RowText, ChatError> {
         let roles: Vec<Option<&str>> = input.roles().collect();
@@ -125,7 +125,8 @@ impl ChatEncoder {
         let (text, segments, generation) = output.into_parts();
         let tokens = &mut scratch.tokens;
         tokens.clear();
-        let trust = Trust { control: options.control, segments: &segments, declared: &self.declared, assistant: &assistant };
+        let trust =
+            Trust { control: options.control, segments: &segments, declared: &self.declared, assistant: &assistant };
         if options.control == Control::Error {
             self.encoder.refuse(&text, |start, end, token| match trust.admits(start, end, token) {
                 true => None,
@@ -156,24 +157,34 @@ impl ChatEncoder {
     }
 
     /// The generation prompts for the arguments of `input`: after a user's message, and after a tool's.
-    fn headers(&self, scratch: &mut ChatScratch, input: &Input<'_>, options: &ChatOptions<'_>) -> Headers {
-        let conversations: [&[(&str, &str)]; 2] = [&[("user", "a")], &[("user", "a"), ("assistant", "b"), ("tool", "c")]];
+    fn headers<'r>(&'r self, scratch: &mut ChatScratch, input: &Input<'r>, options: &ChatOptions<'_>) -> Headers {
+        let conversations: [&[(&str, &str)]; 2] =
+            [&[("user", "a")], &[("user", "a"), ("assistant", "b"), ("tool", "c")]];
+        let Options { limits, clock, .. } = options.render;
+        let probe_options: &'r Options<'r> = input.arena().alloc(Options { limits, clock, continue_field: None });
         let mut rendered = |messages: &[(&str, &str)], prompt: bool| {
-            let items: Vec<_> = messages.iter().zip(0..).map(|((role, content), at)| {
-                let place = input.place(Place::MESSAGES, Step::Index(at));
-                let text = |name, text: &str| {
-                    let place = input.place(place, Step::Name(name));
-                    (input.str(place, name), input.str(place, input.arena().alloc_str(text)))
-                };
-                input.dict(place, &[text("role", role), text("content", content)])
-            }).collect();
+            let items: Vec<_> = messages
+                .iter()
+                .zip(0..)
+                .map(|((role, content), at)| {
+                    let place = input.place(Place::MESSAGES, Step::Index(at));
+                    let text = |name, text: &str| {
+                        let place = input.place(place, Step::Name(name));
+                        (input.str(place, name), input.str(place, input.arena().alloc_str(text)))
+                    };
+                    input.dict(place, &[text("role", role), text("content", content)])
+                })
+                .collect();
             let mut probe = input.with_messages(input.list(Place::MESSAGES, &items));
             let name = "add_generation_prompt";
             probe.set_argument(name, probe.bool(probe.place(Place::ARGUMENTS, Step::Name(name)), prompt));
-            let options = Options { continue_field: None, ..options.render };
-            let output = render(&self.program, probe, &options, &mut scratch.buffers).ok()?;
+            let output = render(&self.program, probe, probe_options, &mut scratch.buffers).ok()?;
             Some(output.into_parts().0)
         };
-        Headers::new(conversations.into_iter().filter_map(|messages| Some((rendered(messages, false)?, rendered(messages, true)?))))
+        Headers::new(
+            conversations
+                .into_iter()
+                .filter_map(|messages| Some((rendered(messages, false)?, rendered(messages, true)?))),
+        )
     }
 }

@@ -101,7 +101,10 @@ impl Turns<'_> {
         let ends_well = |len: usize| {
             let at = start + len;
             let region = self.region_before(at);
-            len == 0 || at == data_start || turn.as_bytes()[len - 1] == b'\n' || region.is_some_and(|region| region.is_added() && region.end_byte == at)
+            len == 0
+                || at == data_start
+                || turn.as_bytes()[len - 1] == b'\n'
+                || region.is_some_and(|region| region.is_added() && region.end_byte == at)
         };
         (0..=limit).rev().find(|&len| turn.is_char_boundary(len) && ends_well(len)).unwrap_or(0)
     }

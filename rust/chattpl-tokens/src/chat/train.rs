@@ -108,7 +108,9 @@ impl Train {
             }
             Turns::Indices(indices) => {
                 let count = roles.len() as i64;
-                let chosen = |at: usize| indices.iter().any(|&index| (if index < 0 { index + count } else { index }) == at as i64);
+                let chosen = |at: usize| {
+                    indices.iter().any(|&index| (if index < 0 { index + count } else { index }) == at as i64)
+                };
                 learnt.iter_mut().enumerate().for_each(|(at, is)| *is = *is && chosen(at));
             }
         }

@@ -83,7 +83,12 @@ impl Finder {
     }
 
     /// The longest token at `start` that `admit` lets pass, and where it ends.
-    fn longest(&self, text: &[u8], start: usize, admit: &impl Fn(usize, usize, usize) -> bool) -> Option<(usize, usize)> {
+    fn longest(
+        &self,
+        text: &[u8],
+        start: usize,
+        admit: &impl Fn(usize, usize, usize) -> bool,
+    ) -> Option<(usize, usize)> {
         let (mut node, mut best) = (&self.nodes[0], None);
         for (end, byte) in (start + 1..).zip(&text[start..]) {
             let Ok(edge) = node.edges.binary_search_by_key(byte, |edge| edge.0) else { break };

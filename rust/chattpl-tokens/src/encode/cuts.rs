@@ -37,7 +37,9 @@ impl Cuts {
                 continue;
             }
             match (last_char(&token[..at]), first_char(&token[at..])) {
-                (Some(left), Some(right)) if left < 0x80 && right < 0x80 => set(&mut *self.ascii, (left << 7 | right) as usize),
+                (Some(left), Some(right)) if left < 0x80 && right < 0x80 => {
+                    set(&mut *self.ascii, (left << 7 | right) as usize)
+                }
                 (Some(left), Some(right)) => set(&mut self.pairs, hash(left, right)),
                 _ => set(&mut self.parts, usize::from(token[at - 1]) << 8 | usize::from(token[at])),
             }

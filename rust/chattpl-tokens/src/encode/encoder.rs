@@ -96,7 +96,8 @@ impl UnitTable {
                     return incomplete("characters outside the vocabulary (no byte fallback)");
                 };
                 let single = |text: &str| text.chars().next().filter(|first| first.len_utf8() == text.len());
-                let text_tokens = vocabulary.model_tokens().filter_map(|(id, token)| Some((std::str::from_utf8(token).ok()?, id)));
+                let text_tokens =
+                    vocabulary.model_tokens().filter_map(|(id, token)| Some((std::str::from_utf8(token).ok()?, id)));
                 let by_char = text_tokens.filter_map(|(text, id)| Some((single(text)?, id))).collect();
                 Ok(UnitTable::Chars { by_char, bytes: bytes.clone() })
             }
@@ -144,10 +145,7 @@ impl Encoder {
             long.map(|(id, bytes)| (Box::from(bytes), id)).collect()
         });
         let pairs = PairTable::new(&vocabulary.merges);
-        let unreached = match &vocabulary.unreached {
-            Some(known) => known.clone(),
-            None => unreached(&vocabulary, &units, &pairs),
-        };
+        let unreached = unreached(&vocabulary, &units, &pairs);
         Ok(Encoder {
             pretokenizer: Pretokenizer::new(&vocabulary.splits)?,
             pairs,
@@ -159,11 +157,6 @@ impl Encoder {
             normalized,
             vocabulary,
         })
-    }
-
-    /// The tokens that a piece with their bytes does not become, ascending: what [`Vocabulary::unreached`] keeps.
-    pub fn unreached(&self) -> &[TokenId] {
-        &self.unreached
     }
 
     /// The vocabulary that it encodes into.
@@ -197,8 +190,13 @@ impl Encoder {
     /// # Errors
     /// [`TokenError::FORGED`] for a control token where `special` refuses them; [`TokenError::OUT_OF_RANGE`] for a text
     /// of 4 GiB and more.
-    pub fn encode(&self, scratch: &mut Scratch, text: &str, special: SpecialTokens, tokens: &mut Tokens) -> Result<(), TokenError> {
-        let added = &self.vocabulary.added;
+    pub fn encode(
+        &self,
+        scratch: &mut Scratch,
+        text: &str,
+        special: SpecialTokens,
+        tokens: &mut Tokens,
+    ) -> Result<(), TokenError> {
         if special == SpecialTokens::Error {
             self.refuse(text, |start, _, token| {
                 let message = format!("control token `{}` inside the text", token.content);
@@ -278,7 +276,12 @@ impl Encoder {
         }
         match normalize(&self.vocabulary.normalizers, &text[start..end], start == 0) {
             None if self.normalized.is_empty() => {
-                tokens.begin(Region { start_byte: start, end_byte: end, coordinates: Coordinates::Same, first_token: 0 });
+                tokens.begin(Region {
+                    start_byte: start,
+                    end_byte: end,
+                    coordinates: Coordinates::Same,
+                    first_token: 0,
+                });
                 self.pieces(scratch, text, (start, end), &mut tokens.ids);
             }
             None => self.normalized_stretch(scratch, text, (start, end), None, admit, tokens),
@@ -337,7 +340,11 @@ impl Encoder {
             let mut piece_start = from + start;
             for (index, &end) in batch.ends[..count].iter().enumerate() {
                 let piece_end = from + end as usize;
-                let key = if piece_end - piece_start <= MAX_SHORT { Key::of(bytes, piece_start, piece_end) } else { Key::EMPTY };
+                let key = if piece_end - piece_start <= MAX_SHORT {
+                    Key::of(bytes, piece_start, piece_end)
+                } else {
+                    Key::EMPTY
+                };
                 batch.keys[index] = key;
                 let home = scratch.short.home(key);
                 batch.homes[index] = home;

@@ -34,7 +34,9 @@ pub(crate) fn normalize(steps: &[Normalizer], text: &str, first: bool) -> Option
 fn apply(step: &Normalizer, text: &str, first: bool) -> Option<Normalized> {
     match step {
         Normalizer::Nfc => compose(text),
-        Normalizer::Prepend(prefix) => (!text.is_empty()).then(|| Normalized::default().with(prefix, 0, 0).copied(text, 0).ended(text)),
+        Normalizer::Prepend(prefix) => {
+            (!text.is_empty()).then(|| Normalized::default().with(prefix, 0, 0).copied(text, 0).ended(text))
+        }
         Normalizer::Replace { pattern, content } => replace(text, pattern, content),
         Normalizer::Metaspace { replacement, prepend } => {
             let mark = replacement.encode_utf8(&mut [0; 4]).to_owned();

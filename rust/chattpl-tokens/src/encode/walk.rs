@@ -77,7 +77,12 @@ impl Tokens {
     ///
     /// A token that holds part of a character begins or ends inside it. In text that normalization changed, bounds are
     /// those of the original characters.
-    pub fn places(&self, tokens: &TokenTable, region: usize, mut each: impl FnMut(usize, std::ops::Range<usize>) -> bool) {
+    pub fn places(
+        &self,
+        tokens: &TokenTable,
+        region: usize,
+        mut each: impl FnMut(usize, std::ops::Range<usize>) -> bool,
+    ) {
         let about = self.regions[region];
         let range = self.tokens_of(region);
         let len = |token: usize| tokens.get(self.ids[token]).len();

@@ -1,0 +1,139 @@
+//! `tokenizer.json`, the file of Hugging Face's `tokenizers`.
+
+mod file;
+mod model;
+mod steps;
+
+use serde_json::Value;
+
+use super::{unreadable, unsupported};
+use crate::error::TokenError;
+use crate::vocabulary::{AddedToken, Decoder, TokenId, Vocabulary};
+use file::{Added, File};
+use steps::{decoder, normalizers, pre_tokenizers, TokenDecoder};
+
+/// Reads a `tokenizer.json` of a BPE tokenizer, byte-level or of SentencePiece's kind.
+///
+/// # Errors
+/// [`TokenError::UNREADABLE`] with the key path, or line and column, for a file that is damaged or contradicts itself;
+/// [`TokenError::UNSUPPORTED`] naming the part, for what only the `tokenizers` engine covers.
+pub fn tokenizer_json(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError> {
+    let file: File = serde_json::from_slice(file)
+        .map_err(|error| unreadable(error.to_string(), format!("{}:{}", error.line(), error.column())))?;
+    file.model.check_supported()?;
+    let mut normalizers = normalizers(&file.normalizer)?;
+    let pre_tokenizers = pre_tokenizers(&file.pre_tokenizer)?;
+    normalizers.extend(pre_tokenizers.normalizer);
+    let token_decoder = decoder(&file.decoder)?;
+    if pre_tokenizers.byte_level != (token_decoder == TokenDecoder::ByteLevel) {
+        return Err(unsupported("a decoder that does not undo the pretokenizer", "decoder"));
+    }
+    let added = added_tokens(&file)?;
+    let parts = file.model.build(&file.added_tokens, token_decoder)?;
+    let (prefix, suffix) = around(&file.post_processor)?;
+    if let Some(id) = prefix.iter().chain(&suffix).find(|&&id| parts.tokens.get(id).is_empty()) {
+        return Err(unreadable(format!("token {id} does not exist"), "post_processor"));
+    }
+    Ok(Vocabulary {
+        name: name.to_owned(),
+        tokens: parts.tokens,
+        merges: parts.merges,
+        units: parts.units,
+        ignore_merges: file.model.ignore_merges.unwrap_or(false),
+        added,
+        normalizers,
+        splits: pre_tokenizers.splits,
+        prefix,
+        suffix,
+        decoder: match token_decoder {
+            TokenDecoder::ByteLevel => Decoder::Bytes,
+            TokenDecoder::Metaspace { replacement, strip_first, .. } => Decoder::Metaspace { replacement, strip_first },
+        },
+    })
+}
+
+/// The added tokens under the ids that `tokenizers` gives them, which must be those of the file.
+fn added_tokens(file: &File) -> Result<Vec<AddedToken>, TokenError> {
+    let ids = file.model.ids_by_text();
+    let mut added: Vec<AddedToken> = Vec::with_capacity(file.added_tokens.len());
+    let mut seen = hashbrown::HashMap::new();
+    let mut next = ids.len() as TokenId;
+    for (index, token) in file.added_tokens.iter().enumerate() {
+        let content: &str = &token.content;
+        let place = || format!("added_tokens[{index}]");
+        if content.is_empty() {
+            return Err(unsupported("an added token without a text", place()));
+        }
+        if seen.insert(content, token.id).is_some_and(|id| id != token.id) {
+            return Err(unreadable(format!("the added token {content:?} has two ids"), place()));
+        }
+        let given = ids.get(content).copied().unwrap_or(next);
+        if given != token.id {
+            let part =
+                format!("the added token {content:?}, which `tokenizers` numbers {given} and the file {}", token.id);
+            return Err(unsupported(part, place()));
+        }
+        next = next.max(given.saturating_add(1));
+        added.push(flags(token));
+    }
+    Ok(added)
+}
+
+fn flags(token: &Added) -> AddedToken {
+    AddedToken {
+        id: token.id,
+        content: token.content.to_string(),
+        special: token.special,
+        lstrip: token.lstrip,
+        rstrip: token.rstrip,
+        single_word: token.single_word,
+        normalized: token.normalized,
+    }
+}
+
+/// The ids that the post-processor puts before and after a single text.
+fn around(post_processor: &Value) -> Result<(Vec<TokenId>, Vec<TokenId>), TokenError> {
+    const PLACE: &str = "post_processor";
+    let mut around = (Vec::new(), Vec::new());
+    let mut templates = 0;
+    for step in steps::flattened(post_processor, "processors", PLACE)? {
+        match steps::kind(step, PLACE)? {
+            // It only trims offsets.
+            "ByteLevel" => {}
+            "TemplateProcessing" => {
+                templates += 1;
+                around = template(step)?;
+            }
+            other => return Err(unsupported(format!("the post-processor `{other}`"), PLACE)),
+        }
+    }
+    match templates {
+        0 | 1 => Ok(around),
+        _ => Err(unsupported("more than one template", PLACE)),
+    }
+}
+
+fn template(step: &Value) -> Result<(Vec<TokenId>, Vec<TokenId>), TokenError> {
+    const PLACE: &str = "post_processor.single";
+    let parts = step["single"].as_array().ok_or_else(|| unreadable("expected a list", PLACE))?;
+    let (mut prefix, mut suffix, mut texts) = (Vec::new(), Vec::new(), 0);
+    for part in parts {
+        if part["Sequence"].is_object() {
+            texts += 1;
+            continue;
+        }
+        let name = part["SpecialToken"]["id"].as_str().ok_or_else(|| unreadable("expected a special token", PLACE))?;
+        let ids = step["special_tokens"][name]["ids"].as_array();
+        let ids = ids.ok_or_else(|| unreadable(format!("no ids for {name:?}"), "post_processor.special_tokens"))?;
+        for id in ids {
+            let id = id.as_u64().and_then(|id| TokenId::try_from(id).ok());
+            let id =
+                id.ok_or_else(|| unreadable(format!("an id of {name:?} is no id"), "post_processor.special_tokens"))?;
+            if texts == 0 { &mut prefix } else { &mut suffix }.push(id);
+        }
+    }
+    match texts {
+        1 => Ok((prefix, suffix)),
+        _ => Err(unsupported("a template that does not hold the text once", PLACE)),
+    }
+}
