@@ -1,6 +1,7 @@
 //! What Python sees of chattpl's core.
 
 mod borrow;
+mod buffer;
 mod convert;
 mod errors;
 mod inspect;
@@ -8,6 +9,8 @@ mod plain;
 mod registry;
 mod rendered;
 mod template;
+mod tokenizer;
+mod workers;
 
 use pyo3::prelude::*;
 
@@ -17,6 +20,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<template::Template>()?;
     module.add_class::<rendered::Rendered>()?;
     module.add_class::<rendered::Segment>()?;
+    module.add_class::<buffer::Buffer>()?;
+    module.add_class::<tokenizer::Tokenizer>()?;
+    module.add_class::<tokenizer::DecodeStream>()?;
     module.add_function(wrap_pyfunction!(inspect::emit_tree, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::emit_bytecode, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_names, module)?)?;

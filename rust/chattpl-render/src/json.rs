@@ -15,23 +15,7 @@ use crate::input::{Data, Input, Place, Step, MAX_INPUT_DEPTH};
 /// # Errors
 /// Text that is not UTF-8 or not JSON, with its line and column; an object without `messages`.
 pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> {
-    let text = match std::str::from_utf8(bytes) {
-        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-        Err(error) => {
-            let at = error.valid_up_to();
-            let message = format!("invalid UTF-8 at byte {at}");
-            return Err(RenderError::own(code::ENCODING, message, "save the file as UTF-8"));
-        }
-    };
-    let mut reader = Reader {
-        text,
-        bytes: text.as_bytes(),
-        at: 0,
-        depth: 0,
-        unescaped: String::new(),
-        items: Vec::new(),
-        entries: Vec::new(),
-    };
+    let mut reader = Reader::new(bytes)?;
     reader.skip_space();
     if reader.peek() == Some(b'{') {
         reader.conversation(input)?;
@@ -39,11 +23,7 @@ pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<(
         let messages = reader.value(input, Place::MESSAGES)?;
         input.set_messages(messages);
     }
-    reader.skip_space();
-    if reader.at < reader.bytes.len() {
-        return Err(reader.fault("extra data after the JSON value"));
-    }
-    Ok(())
+    reader.end()
 }
 
 /// Entries beyond which an object is taken to repeat names, rather than looked through for each.
@@ -61,7 +41,65 @@ struct Reader<'r> {
     entries: Vec<(&'r str, Place, Data<'r>)>,
 }
 
+/// Reads template arguments: an object, or `null` for none.
+///
+/// `tools` and `documents` among them become the input's own.
+///
+/// # Errors
+/// As [`read_conversation`].
+pub fn read_arguments<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> {
+    let mut reader = Reader::new(bytes)?;
+    reader.skip_space();
+    if reader.peek() == Some(b'{') {
+        reader.object(input, |reader, input, name| {
+            let place = match name {
+                "tools" => Place::TOOLS,
+                "documents" => Place::DOCUMENTS,
+                _ => input.place(Place::ARGUMENTS, Step::Name(name)),
+            };
+            let value = reader.value(input, place)?;
+            match name {
+                "tools" => input.set_tools(value),
+                "documents" => input.set_documents(value),
+                _ => input.set_argument(name, value),
+            }
+            Ok(())
+        })?;
+    } else {
+        reader.value(input, Place::ARGUMENTS)?;
+    }
+    reader.end()
+}
+
 impl<'r> Reader<'r> {
+    fn new(bytes: &'r [u8]) -> Result<Self> {
+        let text = match std::str::from_utf8(bytes) {
+            Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+            Err(error) => {
+                let at = error.valid_up_to();
+                let message = format!("invalid UTF-8 at byte {at}");
+                return Err(RenderError::own(code::ENCODING, message, "save the file as UTF-8"));
+            }
+        };
+        Ok(Reader {
+            text,
+            bytes: text.as_bytes(),
+            at: 0,
+            depth: 0,
+            unescaped: String::new(),
+            items: Vec::new(),
+            entries: Vec::new(),
+        })
+    }
+
+    fn end(&mut self) -> Result<()> {
+        self.skip_space();
+        if self.at < self.bytes.len() {
+            return Err(self.fault("extra data after the JSON value"));
+        }
+        Ok(())
+    }
+
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }

@@ -39,6 +39,16 @@ impl TokenError {
         self
     }
 
+    /// The same error with the row of a batch before its place.
+    #[must_use]
+    pub fn in_row(self, row: usize) -> Self {
+        let location = match &self.location {
+            Some(location) => format!("row {row}: {location}"),
+            None => format!("row {row}"),
+        };
+        self.at(location)
+    }
+
     /// The same error with the way out.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

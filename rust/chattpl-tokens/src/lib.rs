@@ -3,6 +3,7 @@
 //! A [`Vocabulary`] is what a tokenizer file says, whatever kind of file it was; it is read once and an encoder is built from it.
 
 mod chat;
+pub mod decode;
 mod encode;
 pub mod error;
 pub mod pack;
@@ -11,7 +12,7 @@ pub mod read;
 pub mod vocabulary;
 
 pub use chat::{
-    Batch, ChatEncoder, ChatError, ChatOptions, ChatScratch, Control, Part, Parts, Row, RowText, Train, Turns,
+    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Draft, KnownHeaders, Part, Parts, Row, Train, Turns,
 };
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use error::TokenError;

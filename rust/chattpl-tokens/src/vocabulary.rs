@@ -173,6 +173,17 @@ pub enum Decoder {
 }
 
 impl Vocabulary {
+    /// Whether an id is an added token flagged special.
+    pub fn is_special(&self, id: TokenId) -> bool {
+        self.added.iter().any(|token| token.id == id && token.special)
+    }
+
+    /// The id of a token by its text: an added token, else one of the vocabulary.
+    pub fn id_of(&self, token: &str) -> Option<TokenId> {
+        let added = self.added.iter().find(|added| added.content == token).map(|added| added.id);
+        added.or_else(|| self.tokens.iter().find(|(_, bytes)| *bytes == token.as_bytes()).map(|(id, _)| id))
+    }
+
     /// The tokens that pieces can become: all but added ones and those of single bytes beside characters.
     pub fn model_tokens(&self) -> impl Iterator<Item = (TokenId, &[u8])> {
         let mut set_apart = vec![false; self.tokens.len()];

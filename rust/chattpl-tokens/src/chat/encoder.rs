@@ -36,41 +36,28 @@ pub struct ChatOptions<'a> {
 /// What one thread works with.
 pub struct ChatScratch {
     scratch: Scratch,
-    /// Memory of renders.
-    pub buffers: Buffers,
     tokens: Tokens,
     runs: Vec<Run>,
     spans: Vec<Span>,
 }
 
-/// Why a conversation was not encoded.
-#[derive(Debug)]
-pub enum ChatError {
-    /// It could not be rendered.
-    Render(RenderError),
-    /// It could not be encoded.
-    Token(TokenError),
-}
-
-impl From<RenderError> for ChatError {
-    fn from(error: RenderError) -> Self {
-        ChatError::Render(error)
-    }
-}
-
-impl From<TokenError> for ChatError {
-    fn from(error: TokenError) -> Self {
-        ChatError::Token(error)
-    }
-}
-
-/// What a row became, besides its tokens.
-pub struct RowText {
+/// A rendered conversation that waits for its tokens.
+pub struct Draft {
     /// The rendered text.
     pub text: String,
     /// Where it came from.
     pub segments: Segments,
+    generation: Vec<(u32, u32)>,
+    /// Which messages are learnt.
+    learnt: Vec<bool>,
+    /// Which messages an assistant said.
+    assistant: Vec<bool>,
+    headers: Arc<Headers>,
 }
+
+/// The generation prompts of one set of template arguments; found when the first conversation needs them.
+#[derive(Debug, Default)]
+pub struct KnownHeaders(Option<Arc<Headers>>);
 
 impl ChatEncoder {
     /// Puts a template and a vocabulary together.
@@ -92,72 +79,79 @@ impl ChatEncoder {
 
     /// Makes room for one thread.
     pub fn scratch(&self) -> ChatScratch {
-        ChatScratch {
-            scratch: self.encoder.scratch(),
-            buffers: Buffers::default(),
-            tokens: Tokens::default(),
-            runs: Vec::new(),
-            spans: Vec::new(),
-        }
+        ChatScratch { scratch: self.encoder.scratch(), tokens: Tokens::default(), runs: Vec::new(), spans: Vec::new() }
     }
 
-    /// Appends one conversation to `batch`.
+    /// Renders one conversation.
+    ///
+    /// `known` is kept between conversations that have the same template arguments.
     ///
     /// # Errors
-    /// What rendering raises; a control token in data where `options` refuses it. `batch` is as before then.
-    pub fn encode<'r>(
+    /// What rendering raises.
+    pub fn draft<'r>(
         &'r self,
-        scratch: &mut ChatScratch,
         input: Input<'r>,
         options: &'r ChatOptions<'_>,
-        batch: &mut Batch,
-    ) -> Result<RowText, ChatError> {
+        known: &mut KnownHeaders,
+        buffers: &mut Buffers,
+    ) -> Result<Draft, RenderError> {
         let roles: Vec<Option<&str>> = input.roles().collect();
         let learnt = options.train.learnt(&roles);
-        let assistant: Vec<bool> = roles.iter().map(|role| *role == Some("assistant")).collect();
-        let learns = learnt.contains(&true);
-        let marked = self.program.marks_generation();
-        let headers = match learns && !marked {
-            true => self.headers(scratch, &input, options),
-            false => Headers::default(),
-        };
-        let output = render(&self.program, input, &options.render, &mut scratch.buffers)?;
+        let assistant = roles.iter().map(|role| *role == Some("assistant")).collect();
+        if known.0.is_none() && learnt.contains(&true) && !self.program.marks_generation() {
+            known.0 = Some(Arc::new(self.headers(&input, options, buffers)));
+        }
+        let output = render(&self.program, input, &options.render, buffers)?;
         let (text, segments, generation) = output.into_parts();
+        Ok(Draft { text, segments, generation, learnt, assistant, headers: known.0.clone().unwrap_or_default() })
+    }
+
+    /// Appends the tokens of a rendered conversation to `batch`.
+    ///
+    /// # Errors
+    /// A control token in data where `options` refuses it; `batch` is as before then.
+    pub fn finish(
+        &self,
+        scratch: &mut ChatScratch,
+        draft: &Draft,
+        options: &ChatOptions<'_>,
+        batch: &mut Batch,
+    ) -> Result<(), TokenError> {
+        let Draft { text, segments, .. } = draft;
         let tokens = &mut scratch.tokens;
         tokens.clear();
-        let trust =
-            Trust { control: options.control, segments: &segments, declared: &self.declared, assistant: &assistant };
+        let trust = Trust { control: options.control, segments, declared: &self.declared, assistant: &draft.assistant };
         if options.control == Control::Error {
-            self.encoder.refuse(&text, |start, end, token| match trust.admits(start, end, token) {
+            self.encoder.refuse(text, |start, end, token| match trust.admits(start, end, token) {
                 true => None,
                 false => Some(trust.refusal(start, end, token)),
             })?;
         }
         let admits = |start: usize, end: usize, token: &_| trust.admits(start, end, token);
-        self.encoder.encode_admitting(&mut scratch.scratch, &text, admits, tokens)?;
+        self.encoder.encode_admitting(&mut scratch.scratch, text, admits, tokens)?;
         scratch.spans.clear();
-        if learns {
+        if draft.learnt.contains(&true) {
             let turns = Turns {
-                text: &text,
-                segments: &segments,
+                text,
+                segments,
                 tokens,
-                headers: &headers,
+                headers: &draft.headers,
                 stop_tokens: &self.stop_tokens,
                 parts: options.train.parts,
             };
-            match marked {
-                true => turns.marked_spans(&generation, &learnt, &mut scratch.spans),
-                false => turns.spans(&learnt, &mut scratch.spans),
+            match self.program.marks_generation() {
+                true => turns.marked_spans(&draft.generation, &draft.learnt, &mut scratch.spans),
+                false => turns.spans(&draft.learnt, &mut scratch.spans),
             }
         }
-        runs(&segments, &scratch.spans, &mut scratch.runs);
+        runs(segments, &scratch.spans, &mut scratch.runs);
         let table = &self.encoder.vocabulary().tokens;
         align(tokens, table, &scratch.runs, !options.train.parts.all(), batch);
-        Ok(RowText { text, segments })
+        Ok(())
     }
 
     /// The generation prompts for the arguments of `input`: after a user's message, and after a tool's.
-    fn headers<'r>(&'r self, scratch: &mut ChatScratch, input: &Input<'r>, options: &ChatOptions<'_>) -> Headers {
+    fn headers<'r>(&'r self, input: &Input<'r>, options: &ChatOptions<'_>, buffers: &mut Buffers) -> Headers {
         let conversations: [&[(&str, &str)]; 2] =
             [&[("user", "a")], &[("user", "a"), ("assistant", "b"), ("tool", "c")]];
         let Options { limits, clock, .. } = options.render;
@@ -178,7 +172,7 @@ impl ChatEncoder {
             let mut probe = input.with_messages(input.list(Place::MESSAGES, &items));
             let name = "add_generation_prompt";
             probe.set_argument(name, probe.bool(probe.place(Place::ARGUMENTS, Step::Name(name)), prompt));
-            let output = render(&self.program, probe, probe_options, &mut scratch.buffers).ok()?;
+            let output = render(&self.program, probe, probe_options, buffers).ok()?;
             Some(output.into_parts().0)
         };
         Headers::new(

@@ -8,6 +8,6 @@ mod train;
 mod trust;
 
 pub use encoded::{Batch, Row};
-pub use encoder::{ChatEncoder, ChatError, ChatOptions, ChatScratch, RowText};
+pub use encoder::{ChatEncoder, ChatOptions, ChatScratch, Draft, KnownHeaders};
 pub use train::{Part, Parts, Train, Turns};
 pub use trust::Control;

@@ -159,6 +159,11 @@ impl Encoder {
         })
     }
 
+    /// How text is split: the name of a scheme, or `regex`.
+    pub fn scheme_name(&self) -> &'static str {
+        self.pretokenizer.scheme_name()
+    }
+
     /// The vocabulary that it encodes into.
     pub fn vocabulary(&self) -> &Vocabulary {
         &self.vocabulary

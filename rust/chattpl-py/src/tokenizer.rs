@@ -1,0 +1,274 @@
+//! `Tokenizer`: text to ids and back.
+
+use std::sync::{Arc, Mutex};
+
+use chattpl_tokens::decode::{decode, to_text, Stream};
+use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
+use chattpl_tokens::{pack, Encoder, Scratch, SpecialTokens, TokenError, TokenId, Tokens, Vocabulary};
+use pyo3::buffer::PyBuffer;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList, PyString};
+
+use crate::buffer::Buffer;
+use crate::errors::token_error;
+
+/// Turns text into the ids of one vocabulary.
+#[pyclass(subclass, frozen, module = "chattpl._core")]
+pub struct Tokenizer {
+    encoder: Arc<Encoder>,
+    /// Room of threads that are done with theirs.
+    spare: Mutex<Vec<Room>>,
+}
+
+struct Room {
+    scratch: Scratch,
+    tokens: Tokens,
+}
+
+/// Texts above this size are encoded without the interpreter lock, in bytes.
+const RELEASE_BYTES: usize = 2048;
+
+impl Tokenizer {
+    pub fn encoder(&self) -> &Arc<Encoder> {
+        &self.encoder
+    }
+
+    /// Runs `work` with room that no other thread has.
+    fn with_room<T>(&self, work: impl FnOnce(&mut Room) -> T) -> T {
+        // A lock that a forked process inherited as taken is never given back, so nobody waits for it.
+        let spare = self.spare.try_lock().ok().and_then(|mut spare| spare.pop());
+        let mut room = spare.unwrap_or_else(|| Room { scratch: self.encoder.scratch(), tokens: Tokens::default() });
+        room.tokens.clear();
+        let done = work(&mut room);
+        if let Ok(mut spare) = self.spare.try_lock() {
+            spare.push(room);
+        }
+        done
+    }
+
+    fn with_special<'a>(&'a self, add: bool, ids: &'a [TokenId]) -> impl Iterator<Item = i32> + 'a {
+        let vocabulary = self.encoder.vocabulary();
+        let (prefix, suffix): (&[_], &[_]) = if add { (&vocabulary.prefix, &vocabulary.suffix) } else { (&[], &[]) };
+        prefix.iter().chain(ids).chain(suffix).map(|&id| id as i32)
+    }
+}
+
+fn special_tokens(name: &str) -> PyResult<SpecialTokens> {
+    match name {
+        "parity" => Ok(SpecialTokens::Parity),
+        "text" => Ok(SpecialTokens::Text),
+        "error" => Ok(SpecialTokens::Error),
+        other => {
+            let message = format!("special_tokens={other:?}: it is \"parity\", \"text\" or \"error\"");
+            Err(PyValueError::new_err(message))
+        }
+    }
+}
+
+#[pymethods]
+impl Tokenizer {
+    /// `kind`: `pack`, `tokenizer.json`, `tekken.json`, `sentencepiece` or `tiktoken` (with a description).
+    #[new]
+    #[pyo3(signature = (data, kind, name="", description=None))]
+    fn new(
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        kind: &str,
+        name: &str,
+        description: Option<&str>,
+    ) -> PyResult<Self> {
+        let buffer = PyBuffer::<u8>::get(data)?;
+        let owned;
+        let bytes = match data.cast::<PyBytes>() {
+            Ok(bytes) => bytes.as_bytes(),
+            Err(_) if buffer.readonly() && buffer.is_c_contiguous() => {
+                // SAFETY: the buffer is contiguous and read-only (a mapped file or the like), and `buffer` holds it until
+                // the end of this function.
+                unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), buffer.len_bytes()) }
+            }
+            Err(_) => {
+                owned = buffer.to_vec(py)?;
+                &owned
+            }
+        };
+        let description =
+            description.map(Description::from_json).transpose().map_err(|error| token_error(py, &error))?;
+        let made = py.detach(|| read(bytes, kind, name, description).and_then(|read| Encoder::new(Arc::new(read))));
+        let encoder = made.map_err(|error| token_error(py, &error))?;
+        Ok(Tokenizer { encoder: Arc::new(encoder), spare: Mutex::default() })
+    }
+
+    #[getter]
+    fn name(&self) -> &str {
+        &self.encoder.vocabulary().name
+    }
+
+    #[getter]
+    fn vocab_size(&self) -> usize {
+        self.encoder.vocabulary().tokens.len()
+    }
+
+    /// How text is split before it is encoded.
+    #[getter]
+    fn scheme(&self) -> &'static str {
+        self.encoder.scheme_name()
+    }
+
+    /// `(id, content, special)` of the added tokens.
+    #[getter]
+    fn added_tokens(&self) -> Vec<(TokenId, &str, bool)> {
+        let added = &self.encoder.vocabulary().added;
+        added.iter().map(|token| (token.id, token.content.as_str(), token.special)).collect()
+    }
+
+    #[pyo3(signature = (text, special_tokens="parity", add_special_tokens=false))]
+    fn encode(
+        &self,
+        py: Python<'_>,
+        text: &Bound<'_, PyString>,
+        special_tokens: &str,
+        add_special_tokens: bool,
+    ) -> PyResult<Buffer> {
+        let special = self::special_tokens(special_tokens)?;
+        let text = text.to_str()?;
+        let work = || {
+            self.with_room(|Room { scratch, tokens }| {
+                self.encoder.encode(scratch, text, special, tokens)?;
+                Ok(self.with_special(add_special_tokens, &tokens.ids).collect::<Vec<i32>>())
+            })
+        };
+        let ids: Result<_, TokenError> = if text.len() > RELEASE_BYTES { py.detach(work) } else { work() };
+        ids.map(Buffer::from).map_err(|error| token_error(py, &error))
+    }
+
+    /// Ids of all texts one after the other, and where each text's begin.
+    #[pyo3(signature = (texts, special_tokens="parity", add_special_tokens=false, threads=None))]
+    fn encode_batch(
+        &self,
+        py: Python<'_>,
+        texts: &Bound<'_, PyList>,
+        special_tokens: &str,
+        add_special_tokens: bool,
+        threads: Option<usize>,
+    ) -> PyResult<(Buffer, Buffer)> {
+        let special = self::special_tokens(special_tokens)?;
+        let strings: Vec<Bound<'_, PyString>> =
+            texts.iter().map(|text| Ok(text.cast_into::<PyString>()?)).collect::<PyResult<_>>()?;
+        let texts: Vec<&str> = strings.iter().map(|text| text.to_str()).collect::<PyResult<_>>()?;
+        let done = py.detach(|| {
+            crate::workers::in_chunks(&texts, threads, |chunk, first| {
+                self.with_room(|Room { scratch, tokens }| {
+                    let (mut ids, mut ends) = (Vec::new(), Vec::with_capacity(chunk.len()));
+                    for (at, text) in chunk.iter().enumerate() {
+                        tokens.clear();
+                        let done = self.encoder.encode(scratch, text, special, tokens);
+                        done.map_err(|error| error.in_row(first + at))?;
+                        ids.extend(self.with_special(add_special_tokens, &tokens.ids));
+                        ends.push(ids.len() as i64);
+                    }
+                    Ok::<_, TokenError>((ids, ends))
+                })
+            })
+        });
+        let (mut ids, mut offsets) = (Vec::new(), vec![0]);
+        for chunk in done {
+            let (chunk_ids, ends) = chunk.map_err(|error| token_error(py, &error))?;
+            let base = ids.len() as i64;
+            offsets.extend(ends.iter().map(|end| base + end));
+            if ids.is_empty() {
+                ids = chunk_ids;
+            } else {
+                ids.extend_from_slice(&chunk_ids);
+            }
+        }
+        Ok((ids.into(), offsets.into()))
+    }
+
+    /// How many tokens a text has.
+    #[pyo3(signature = (text, special_tokens="parity"))]
+    fn count(&self, py: Python<'_>, text: &Bound<'_, PyString>, special_tokens: &str) -> PyResult<usize> {
+        let special = self::special_tokens(special_tokens)?;
+        let text = text.to_str()?;
+        let counted = py.detach(|| {
+            self.with_room(|Room { scratch, tokens }| {
+                self.encoder.encode(scratch, text, special, tokens).map(|()| tokens.ids.len())
+            })
+        });
+        counted.map_err(|error| token_error(py, &error))
+    }
+
+    /// Two numbers for each token: its first character and one past its last.
+    #[pyo3(signature = (text, special_tokens="parity"))]
+    fn offsets(&self, py: Python<'_>, text: &Bound<'_, PyString>, special_tokens: &str) -> PyResult<Buffer> {
+        let special = self::special_tokens(special_tokens)?;
+        let text = text.to_str()?;
+        let places = self.with_room(|Room { scratch, tokens }| {
+            self.encoder.encode(scratch, text, special, tokens)?;
+            Ok(tokens.char_offsets(&self.encoder.vocabulary().tokens, text))
+        });
+        places.map(Buffer::from).map_err(|error: TokenError| token_error(py, &error))
+    }
+
+    #[pyo3(signature = (ids, skip_special_tokens=false))]
+    fn decode(&self, ids: Vec<TokenId>, skip_special_tokens: bool) -> String {
+        let vocabulary = self.encoder.vocabulary();
+        let skip = |id| skip_special_tokens && vocabulary.is_special(id);
+        to_text(vocabulary, decode(vocabulary, ids, skip))
+    }
+
+    fn decode_stream(slf: &Bound<'_, Self>) -> DecodeStream {
+        let stream = Stream::new(slf.get().encoder.vocabulary());
+        DecodeStream { encoder: Arc::clone(&slf.get().encoder), stream: Mutex::new(stream) }
+    }
+
+    fn id_to_bytes<'py>(&self, py: Python<'py>, id: TokenId) -> PyResult<Bound<'py, PyBytes>> {
+        let vocabulary = self.encoder.vocabulary();
+        let known = (id as usize) < vocabulary.tokens.len();
+        let message = || format!("id {id}; the vocabulary has {} ids", vocabulary.tokens.len());
+        let error = || token_error(py, &TokenError::new(TokenError::OUT_OF_RANGE, message()));
+        known.then(|| PyBytes::new(py, vocabulary.tokens.get(id))).ok_or_else(error)
+    }
+
+    fn token_to_id(&self, token: &str) -> Option<TokenId> {
+        self.encoder.vocabulary().id_of(token)
+    }
+
+    /// The vocabulary as a pack.
+    fn pack<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &pack::write(self.encoder.vocabulary()))
+    }
+}
+
+fn read(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) -> Result<Vocabulary, TokenError> {
+    match (kind, description) {
+        ("pack", _) => pack::read(bytes),
+        ("tokenizer.json", _) => tokenizer_json(name, bytes),
+        ("tekken.json", _) => tekken(name, bytes),
+        ("sentencepiece", _) => sentencepiece(name, bytes),
+        ("tiktoken", Some(description)) => tiktoken(bytes, description),
+        _ => Err(TokenError::new(TokenError::UNSUPPORTED, format!("a vocabulary of kind `{kind}`"))),
+    }
+}
+
+/// Decodes ids as they come, never half a character.
+#[pyclass(frozen, module = "chattpl._core")]
+pub struct DecodeStream {
+    encoder: Arc<Encoder>,
+    stream: Mutex<Stream>,
+}
+
+#[pymethods]
+impl DecodeStream {
+    /// The text that is complete with this id.
+    fn push(&self, id: TokenId) -> String {
+        let mut stream = self.stream.lock().expect("no holder panics");
+        stream.push(self.encoder.vocabulary(), id)
+    }
+
+    /// What is left, complete or not; the stream begins anew.
+    fn finish(&self) -> String {
+        let mut stream = self.stream.lock().expect("no holder panics");
+        stream.finish(self.encoder.vocabulary())
+    }
+}

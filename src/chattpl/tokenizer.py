@@ -1,0 +1,231 @@
+"""Text to ids and back, with real vocabularies."""
+
+from __future__ import annotations
+
+import mmap
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Self
+
+from chattpl import _core
+from chattpl.errors import VocabularyError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# B texts, T tokens, N tokens of all texts
+
+SpecialTokens = Literal["parity", "text", "error"]
+
+
+class Tokenizer(_core.Tokenizer):
+    """The tokens of one vocabulary. Made by `Tokenizer.load` and `Tokenizer.from_file`; safe to share between threads.
+
+    Example:
+        >>> tokenizer = Tokenizer.load("qwen")
+        >>> tokenizer.encode("Hello world").tolist()
+        [9707, 1879]
+        >>> tokenizer.decode([9707, 1879])
+        'Hello world'
+    """
+
+    __slots__ = ("_origin",)
+    _origin: tuple[Any, ...]
+    """What makes it again: in another process, or from a pickle."""
+
+    @classmethod
+    def _make(cls, data: Any, kind: str, name: str, origin: tuple[Any, ...], description: str | None = None) -> Self:
+        self = cls.__new__(cls, data, kind, name, description)
+        self._origin = origin
+        return self
+
+    @classmethod
+    def load(cls, name: str) -> Self:
+        """Loads a vocabulary by name: one that chattpl ships, or one of an installed package.
+
+        Args:
+            name: See `chattpl.vocabularies.names()`: `qwen`, `o200k_harmony`, `cl100k`, `mistral-v3`, ...
+
+        Raises:
+            VocabularyError: There is no such vocabulary here; the hint says how to get it.
+        """
+        from chattpl.vocabularies import find
+
+        found = find(name)
+        data = found if isinstance(found, bytes) else _map(Path(found))
+        return cls._make(data, "pack", name, ("load", name))
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+        """Reads a tokenizer file.
+
+        Args:
+            path: A `tokenizer.json`, a `tekken.json`, a SentencePiece `.model`, a pack of ours (`.pack`), or a folder
+                that holds one of them.
+
+        Raises:
+            VocabularyError: The file is missing, damaged, or of a kind that is not read.
+        """
+        file = Path(path)
+        if file.is_dir():
+            file = _in_folder(file)
+        data = _map(file)
+        return cls._make(data, _kind(file, data), file.stem, ("from_file", str(path)))
+
+    @classmethod
+    def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self:
+        """Reads a tokenizer file that is already in memory.
+
+        Args:
+            data: The file.
+            kind: `pack`, `tokenizer.json`, `tekken.json` or `sentencepiece`.
+            name: What to call it in messages.
+        """
+        return cls._make(data, kind, name, ("from_bytes", data, kind, name))
+
+    def encode(  # type: ignore[override]
+        self, text: str, special_tokens: SpecialTokens = "parity", add_special_tokens: bool = False
+    ) -> NDArray[np.int32]:
+        """Encodes one text.
+
+        Args:
+            text: The text.
+            special_tokens: What control tokens in the text are: themselves (`"parity"`, as in `tokenizers`), text like
+                any other (`"text"`), or a fault (`"error"`).
+            add_special_tokens: Whether to add what the tokenizer puts around a text, such as a first token.
+
+        Returns:
+            int32[T].
+
+        Raises:
+            VocabularyError: A control token, with `"error"`.
+            UnicodeEncodeError: The text holds a lone surrogate.
+        """
+        return _array(super().encode(text, special_tokens, add_special_tokens), "int32")
+
+    def encode_batch(  # type: ignore[override]
+        self,
+        texts: Sequence[str],
+        special_tokens: SpecialTokens = "parity",
+        add_special_tokens: bool = False,
+        threads: int | None = None,
+    ) -> TokenBatch:
+        """Encodes many texts, without the interpreter lock.
+
+        Args:
+            texts: The texts.
+            special_tokens: See `encode`.
+            add_special_tokens: See `encode`.
+            threads: How many threads to use; as many as the machine has by default. Ids do not depend on it.
+
+        Returns:
+            The ids of all texts, in order.
+        """
+        ids, offsets = super().encode_batch(list(texts), special_tokens, add_special_tokens, threads)
+        return TokenBatch(_array(ids, "int32"), _array(offsets, "int64"))
+
+    def offsets(self, text: str, special_tokens: SpecialTokens = "parity") -> NDArray[np.int32]:  # type: ignore[override]
+        """Where each token of `encode(text)` stands.
+
+        Returns:
+            int32[T, 2]: first character, and one past the last. A token that is part of a character has the whole of it.
+        """
+        return _array(super().offsets(text, special_tokens), "int32").reshape(-1, 2)
+
+    def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
+        """The text of ids; what is not UTF-8 becomes U+FFFD.
+
+        Args:
+            ids: Ids; those that the vocabulary does not have add nothing.
+            skip_special_tokens: Whether to leave control tokens out.
+        """
+        to_list = getattr(ids, "tolist", None)
+        return super().decode(to_list() if to_list is not None else list(ids), skip_special_tokens)
+
+    def __len__(self) -> int:
+        return self.vocab_size
+
+    def __repr__(self) -> str:
+        return f"Tokenizer({self.name!r}, {self.vocab_size} ids, {self.scheme})"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _again, (type(self), *self._origin)
+
+
+class TokenBatch:
+    """Ids of many texts, one after the other."""
+
+    __slots__ = ("input_ids", "offsets")
+
+    input_ids: NDArray[np.int32]
+    """int32[N]."""
+    offsets: NDArray[np.int64]
+    """int64[B + 1]: where each text's ids begin, and where the last text's end."""
+
+    def __init__(self, input_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
+        self.input_ids = input_ids
+        self.offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[np.int32]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        return self.input_ids[self.offsets[index] : self.offsets[index + 1]]
+
+
+def _again(cls: type[Tokenizer], how: str, *args: Any) -> Tokenizer:
+    made: Tokenizer = getattr(cls, how)(*args)
+    return made
+
+
+def _array(buffer: _core.Buffer, dtype: str) -> NDArray[Any]:
+    import numpy as np
+
+    return np.frombuffer(buffer, dtype=dtype) if len(buffer) else np.empty(0, dtype=dtype)
+
+
+def _map(file: Path) -> Any:
+    try:
+        with open(file, "rb") as opened:
+            if os.fstat(opened.fileno()).st_size == 0:
+                return b""
+            return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
+    except OSError as error:
+        raise VocabularyError(
+            f"cannot read {file}: {error.strerror}", location=str(file), hint="give a tokenizer file, or a folder with one"
+        ) from error
+
+
+_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
+
+
+def _in_folder(folder: Path) -> Path:
+    for name in _FILES:
+        if (folder / name).is_file():
+            return folder / name
+    packs = sorted(folder.glob("*.pack"))
+    if packs:
+        return packs[0]
+    raise VocabularyError(
+        f"no tokenizer in {folder}", location=str(folder), hint=f"a folder with one of {', '.join(_FILES)} is read"
+    )
+
+
+def _kind(file: Path, data: Any) -> str:
+    head = bytes(data[:64])
+    if head.startswith(b"chattplV") or file.suffix == ".pack":
+        return "pack"
+    if head.lstrip()[:1] == b"{":
+        return "tekken.json" if file.name.startswith("tekken") else "tokenizer.json"
+    if file.suffix == ".tiktoken":
+        raise VocabularyError(
+            f"{file.name} holds ranks alone: no control tokens and no way to split text",
+            location=str(file),
+            hint='load it by name, as `Tokenizer.load("qwen")`, or give the `tokenizer.json` of the model',
+        )
+    return "sentencepiece"
