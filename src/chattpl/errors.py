@@ -8,7 +8,8 @@
     │   ├── DocstringParsingException                  a tool function without a usable docstring
     │   └── TypeHintParsingException                   a tool function without usable type hints
     ├── FormatNotFoundError               CT040        no format of that name
-    └── SourceError                       CT041        a file or folder that holds no readable template
+    ├── SourceError                       CT041        a file or folder that holds no readable template
+    └── VocabularyError                   CT050-CT052, CT055  a vocabulary that is damaged, not covered or not there
 
 Where `transformers` or Jinja2 would raise, the error is also an instance of the class raised there (`TypeError`,
 `jinja2.exceptions.UndefinedError`, ...), and its `message` is theirs word for word.
@@ -112,6 +113,12 @@ class SourceError(ChatTemplateError, ValueError):
     default_code = "CT041"
 
 
+class VocabularyError(ChatTemplateError):
+    """A vocabulary that is damaged, not covered, or not there."""
+
+    default_code = "CT055"
+
+
 _FAMILIES: tuple[tuple[range, type[ChatTemplateError]], ...] = (
     (range(1, 10), TemplateSyntaxError),
     (range(10, 20), RenderError),
@@ -119,6 +126,8 @@ _FAMILIES: tuple[tuple[range, type[ChatTemplateError]], ...] = (
     (range(30, 40), InputError),
     (range(40, 41), FormatNotFoundError),
     (range(41, 50), SourceError),
+    (range(50, 53), VocabularyError),
+    (range(55, 56), VocabularyError),
 )
 
 
