@@ -9,7 +9,8 @@
     │   └── TypeHintParsingException                   a tool function without usable type hints
     ├── FormatNotFoundError               CT040        no format of that name
     ├── SourceError                       CT041        a file or folder that holds no readable template
-    └── VocabularyError                   CT050-CT052, CT055  a vocabulary that is damaged, not covered or not there
+    ├── VocabularyError                   CT050-CT052, CT055  a vocabulary that is damaged, not covered or not there
+    └── EncodeError                       CT053-CT054  a control token in data where that is refused, an id that there is not
 
 Where `transformers` or Jinja2 would raise, the error is also an instance of the class raised there (`TypeError`,
 `jinja2.exceptions.UndefinedError`, ...), and its `message` is theirs word for word.
@@ -113,6 +114,12 @@ class SourceError(ChatTemplateError, ValueError):
     default_code = "CT041"
 
 
+class EncodeError(ChatTemplateError, ValueError):
+    """Text or ids that a tokenizer refuses: a control token inside data, an id that there is not, too much text."""
+
+    default_code = "CT053"
+
+
 class VocabularyError(ChatTemplateError):
     """A vocabulary that is damaged, not covered, or not there."""
 
@@ -127,6 +134,7 @@ _FAMILIES: tuple[tuple[range, type[ChatTemplateError]], ...] = (
     (range(40, 41), FormatNotFoundError),
     (range(41, 50), SourceError),
     (range(50, 53), VocabularyError),
+    (range(53, 55), EncodeError),
     (range(55, 56), VocabularyError),
 )
 

@@ -348,7 +348,7 @@ impl Encoder {
                 let key = if piece_end - piece_start <= MAX_SHORT {
                     Key::of(bytes, piece_start, piece_end)
                 } else {
-                    Key::EMPTY
+                    Key::LONG
                 };
                 batch.keys[index] = key;
                 let home = scratch.short.home(key);

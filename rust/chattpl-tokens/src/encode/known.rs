@@ -30,6 +30,8 @@ const MASKS: [u128; 16] = {
 impl Key {
     /// No piece has it: a piece is never empty.
     pub const EMPTY: Key = Key(0);
+    /// Stands for a piece that is too long for a key; no slot has it.
+    pub const LONG: Key = Key(u128::MAX);
 
     /// The key of `text[start..end]`, 1 to [`MAX_SHORT`] bytes.
     #[inline]
