@@ -4,6 +4,9 @@
 //! it, where the processor has the instructions, one that takes 64 ASCII bytes at a time. Other expressions go through
 //! `fancy-regex`, if what they match is sure to be what Oniguruma matches in `tokenizers`.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod block;
 mod class;
 mod class_table;
 mod deepseek;
