@@ -2,8 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::block::{Classes, BLOCK};
-use super::fill::fill_by_block;
+use super::block::{self, Classes, BLOCK};
 use super::scheme::Scheme;
 
 /// Whether the processor has what [`fill_unchecked`] takes.
@@ -27,7 +26,7 @@ pub(super) fn fill<S: Scheme>(text: &[u8], start: usize, ends: &mut [u32]) -> us
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
 unsafe fn fill_unchecked<S: Scheme>(text: &[u8], start: usize, ends: &mut [u32]) -> usize {
     // SAFETY: this function has the features that `classify` takes.
-    fill_by_block::<S>(text, start, ends, |block| unsafe { classify(block) })
+    block::fill::<S>(text, start, ends, |block| unsafe { classify(block) })
 }
 
 /// # Safety

@@ -8,6 +8,9 @@ use super::scheme::{Contraction, Digits, Scheme, Tail, Word};
 /// How many bytes a block has.
 pub(super) const BLOCK: usize = 64;
 
+/// Texts that end sooner than this are not worth a block.
+const SHORT: usize = 16;
+
 /// Which bytes of a block are what; the lowest bit is the first byte. Bits of bytes that are unknown are without meaning.
 pub(super) struct Classes {
     /// ASCII letters.
@@ -32,9 +35,45 @@ pub(super) struct Classes {
     pub(super) unknown: u64,
 }
 
+/// Goes block by block where the text is ASCII, and by character over what no block is sure of.
+#[inline(always)]
+pub(super) fn fill<S: Scheme>(
+    text: &[u8],
+    start: usize,
+    ends: &mut [u32],
+    classify: impl Fn(&[u8; BLOCK]) -> Classes,
+) -> usize {
+    let (mut at, mut count) = (start, 0);
+    while count < ends.len() && at < text.len() {
+        let rest = &text[at..];
+        let found = if rest.len() < SHORT || (rest[0] | rest[1]) >= 0x80 {
+            0
+        } else if let Some(block) = rest.first_chunk() {
+            begins::<S>(&classify(block), rest)
+        } else {
+            // Zeros follow the text, and only what comes before them is known.
+            let mut block = [0; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            let mut classes = classify(&block);
+            classes.unknown |= !0 << rest.len();
+            begins::<S>(&classes, rest)
+        };
+        if found == 0 {
+            at = S::piece(text, at);
+            ends[count] = at as u32;
+            count += 1;
+        } else {
+            let written = write_ends(at, found, &mut ends[count..]);
+            count += written;
+            at = ends[count - 1] as usize;
+        }
+    }
+    count
+}
+
 /// Where pieces are sure to begin after the first byte. `text` begins with the block and may go on behind it.
 #[inline(always)]
-pub(super) fn begins<S: Scheme>(classes: &Classes, text: &[u8]) -> u64 {
+fn begins<S: Scheme>(classes: &Classes, text: &[u8]) -> u64 {
     let white_controls = classes.white_controls & !classes.newlines;
     let mut unknown = classes.unknown;
     if matches!(S::RULES.word, Word::DeepSeek) {
@@ -119,6 +158,7 @@ impl Block {
         let first_of_last = BLOCK as u32 - (!white_or_unknown).leading_zeros();
         *sure &= !(!1u64).checked_shl(first_of_last).unwrap_or(0);
         let before_other = !(white_or_unknown >> 1 | 1 << 63);
+        let before_other = if S::RULES.numbers_first { before_other & !(self.digits >> 1) } else { before_other };
         if matches!(S::RULES.tail, Tail::Nothing) {
             return white & (!(white << 1) | before_other);
         }
@@ -132,11 +172,7 @@ impl Block {
         if after_newlines != 0 && self.blanks & self.newlines >> 1 != 0 {
             limit(sure, self.between_newlines(after_newlines));
         }
-        let lasts = match S::RULES.word {
-            Word::DeepSeek => self.blanks & before_other & !(self.digits >> 1),
-            _ => self.blanks & before_other,
-        };
-        free & !(free << 1) | after_newlines | lasts
+        free & !(free << 1) | after_newlines | self.blanks & before_other
     }
 
     /// The first of the blanks that come after a newline and go on to another.
@@ -199,4 +235,19 @@ fn contraction_bytes<S: Scheme>(text: &[u8], at: usize) -> Option<u32> {
         (b'r' | b'v', b'e') | (b'l', b'l') => Some(3),
         _ => None,
     }
+}
+
+/// Writes the places of the bits, counted from `at`, as long as there is room; returns how many, at least one.
+#[inline(always)]
+fn write_ends(at: usize, mut found: u64, ends: &mut [u32]) -> usize {
+    let mut count = 0;
+    for end in ends {
+        *end = at as u32 + found.trailing_zeros();
+        count += 1;
+        found &= found - 1;
+        if found == 0 {
+            break;
+        }
+    }
+    count
 }

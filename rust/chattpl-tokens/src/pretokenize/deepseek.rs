@@ -14,6 +14,7 @@ impl Scheme for DeepSeekV3 {
         digits: Digits::Three,
         tail: Tail::Newlines,
         end_is_whole: false,
+        numbers_first: true,
     };
 
     #[inline(always)]

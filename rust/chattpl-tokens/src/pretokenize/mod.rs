@@ -6,13 +6,18 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod block;
+mod chain;
 mod class;
 mod class_table;
 mod deepseek;
+mod expression;
 mod fill;
 mod scan;
 mod scheme;
+
+use std::sync::Arc;
 
 use crate::error::TokenError;
 use crate::vocabulary::Split;
@@ -27,6 +32,7 @@ pub struct Pretokenizer {
 enum Engine {
     Whole,
     Scheme { name: &'static str, fill: fill::Fill },
+    Chain(Arc<chain::Chain>),
 }
 
 impl Pretokenizer {
@@ -42,7 +48,7 @@ impl Pretokenizer {
         if let Some((name, fill)) = scheme::known(splits) {
             return Ok(Pretokenizer { engine: Engine::Scheme { name, fill } });
         }
-        Err(TokenError::new(TokenError::UNSUPPORTED, "this way of splitting text is not covered"))
+        Ok(Pretokenizer { engine: Engine::Chain(Arc::new(chain::Chain::new(splits)?)) })
     }
 
     /// Writes the ends of the pieces that begin at `start`, in order, until `ends` is full or the text ends; returns how many.
@@ -56,6 +62,7 @@ impl Pretokenizer {
     pub fn pieces(&self, text: &str, start: usize, ends: &mut [u32]) -> usize {
         match &self.engine {
             Engine::Scheme { fill, .. } => fill(text.as_bytes(), start, ends),
+            Engine::Chain(chain) => chain.fill(text, start, ends),
             Engine::Whole if start == text.len() || ends.is_empty() => 0,
             Engine::Whole => {
                 ends[0] = text.len() as u32;
@@ -69,6 +76,7 @@ impl Pretokenizer {
         match &self.engine {
             Engine::Whole => "whole",
             Engine::Scheme { name, .. } => name,
+            Engine::Chain(_) => "regex",
         }
     }
 }

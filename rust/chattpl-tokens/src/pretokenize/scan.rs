@@ -45,13 +45,14 @@ pub(super) fn piece<S: Scheme>(text: &[u8], start: usize) -> usize {
 #[inline(always)]
 fn white<S: Scheme>(text: &[u8], start: usize) -> usize {
     let (end, last_start, newline_end) = white_run(text, start);
-    if end == text.len() && (S::RULES.end_is_whole || newline_end == 0) {
+    let at_end = end == text.len() || S::RULES.numbers_first && Char::at(text, end).is(NUMBER);
+    if at_end && (S::RULES.end_is_whole || newline_end == 0) {
         return end;
     }
     if newline_end != 0 && !matches!(S::RULES.tail, Tail::Nothing) {
         return newline_end;
     }
-    if end == text.len() || last_start == start {
+    if at_end || last_start == start {
         end
     } else {
         last_start

@@ -12,6 +12,8 @@ pub(super) struct Rules {
     pub(super) tail: Tail,
     /// Whether white space at the end of the text is one piece even if it holds newlines.
     pub(super) end_is_whole: bool,
+    /// Whether numbers are cut out first, so that the text ends before them for everything else.
+    pub(super) numbers_first: bool,
 }
 
 /// Where `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` and `'d` count.
@@ -80,7 +82,7 @@ pub(super) trait Scheme {
 }
 
 macro_rules! schemes {
-    ($($scheme:ident $name:literal: $contraction:ident, $word:ident, $digits:ident, $tail:ident, $end_is_whole:literal;)*) => {$(
+    ($($scheme:ident $name:literal: $contraction:ident, $word:ident, $digits:ident, $tail:ident, $end_is_whole:literal, $numbers_first:literal;)*) => {$(
         pub(super) struct $scheme;
 
         impl Scheme for $scheme {
@@ -91,25 +93,31 @@ macro_rules! schemes {
                 digits: Digits::$digits,
                 tail: Tail::$tail,
                 end_is_whole: $end_is_whole,
+                numbers_first: $numbers_first,
             };
         }
     )*};
 }
 
 schemes! {
-    Gpt2 "gpt2": PieceInLower, AfterSpace, AfterSpace, Nothing, false;
-    Cl100k "cl100k": Piece, Letters, Three, Newlines, false;
-    Cl100kTiktoken "cl100k-tiktoken": Piece, Letters, Three, Newlines, true;
-    Qwen2 "qwen2": Piece, Letters, One, Newlines, false;
-    Qwen35 "qwen3.5": Piece, LettersAndMarks, One, Newlines, false;
-    O200k "o200k": Suffix, Cased, Three, NewlinesAndSlashes, false;
-    Tekken "tekken": None, Cased, One, NewlinesAndSlashes, false;
+    Gpt2 "gpt2": PieceInLower, AfterSpace, AfterSpace, Nothing, false, false;
+    Gpt2Digits "gpt2-digits": PieceInLower, AfterSpace, One, Nothing, false, true;
+    Cl100k "cl100k": Piece, Letters, Three, Newlines, false, false;
+    Cl100kTiktoken "cl100k-tiktoken": Piece, Letters, Three, Newlines, true, false;
+    Qwen2 "qwen2": Piece, Letters, One, Newlines, false, false;
+    Qwen35 "qwen3.5": Piece, LettersAndMarks, One, Newlines, false, false;
+    O200k "o200k": Suffix, Cased, Three, NewlinesAndSlashes, false, false;
+    Tekken "tekken": None, Cased, One, NewlinesAndSlashes, false, false;
 }
 
 /// The scheme of these splits, if it is known.
 pub(super) fn known(splits: &[Split]) -> Option<(&'static str, Fill)> {
     match splits {
         [split] => scheme_of_expression(covering_expression(split)?),
+        // In single characters, `Contiguous` would keep numbers together.
+        [digits, rest] if isolated_expression(digits) == Some(NUMBER) && isolated_expression(rest) == Some(GPT2) => {
+            Some(found::<Gpt2Digits>())
+        }
         [digits, han, rest] => {
             let expressions = [isolated_expression(digits)?, isolated_expression(han)?, isolated_expression(rest)?];
             (expressions == DEEPSEEK_V3).then(|| found::<DeepSeekV3>())
@@ -151,6 +159,7 @@ fn isolated_expression(split: &Split) -> Option<&str> {
     }
 }
 
+const NUMBER: &str = r"\p{N}";
 const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
 const GPT2_TIKTOKEN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s";
 const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
