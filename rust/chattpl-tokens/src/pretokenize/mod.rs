@@ -16,6 +16,8 @@ mod expression;
 mod fill;
 mod scan;
 mod scheme;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
