@@ -1,7 +1,7 @@
-//! DeepSeek V3's scheme: numbers are cut first, then Han and kana, then the rest.
+//! DeepSeek V3's scheme: numbers are cut first, then Han and kana, and each part is split for itself.
 
 use super::class::{decode, Char, LETTER, MARK, NEWLINE, NUMBER, SIGN, WHITE};
-use super::scan::{tail, up_to_two_more, white_run};
+use super::scan::{tail, up_to_two_more};
 use super::scheme::{Contraction, Digits, Rules, Scheme, Tail, Word};
 
 pub(super) struct DeepSeekV3;
@@ -14,6 +14,7 @@ impl Scheme for DeepSeekV3 {
         digits: Digits::Three,
         tail: Tail::Newlines,
         end_is_whole: false,
+        numbers_first: true,
     };
 
     #[inline(always)]
@@ -23,29 +24,105 @@ impl Scheme for DeepSeekV3 {
         if first.is(NUMBER) {
             return up_to_two_more(text, second_start);
         }
-        if is_han_or_kana(text, start) {
-            return han_or_kana(text, second_start);
-        }
+        let part = Part { text, han: is_han_or_kana(text, start) };
         if first.is(LETTER | MARK) {
-            return word(text, start);
+            return part.run(second_start, LETTER | MARK);
         }
         if first.is(SIGN) {
             return match text.get(second_start) {
                 Some(second) if first.bytes == 1 && second.is_ascii_alphabetic() => ascii_letters(text, second_start),
-                _ => signs(text, second_start),
+                _ => part.signs(second_start),
             };
         }
-        let second = Char::at(text, second_start);
-        if second.is(LETTER | MARK) && !first.is(NEWLINE) && !is_han_or_kana(text, second_start) {
-            return word(text, second_start);
+        let second = part.at(second_start);
+        if second.is(LETTER | MARK) && !first.is(NEWLINE) {
+            return part.run(second_start, LETTER | MARK);
         }
-        if text[start] == b' ' && second.is(SIGN) && !is_han_or_kana(text, second_start) {
-            return signs(text, second_start);
+        if second.is(SIGN) && text[start] == b' ' {
+            return part.signs(second_start);
         }
         if first.is(WHITE) {
-            return white(text, start);
+            return part.white(start);
         }
-        nothing(text, second_start)
+        part.nothing(second_start)
+    }
+}
+
+/// What the last expression sees: a part of the text without numbers that is all Han and kana, or holds none.
+#[derive(Clone, Copy)]
+struct Part<'t> {
+    text: &'t [u8],
+    han: bool,
+}
+
+impl Part<'_> {
+    /// The character at a byte; of no class and no length at the end of the part.
+    #[inline(always)]
+    fn at(self, at: usize) -> Char {
+        let char = Char::at(self.text, at);
+        if char.is(NUMBER) || (char.bytes > 1 || self.han) && is_han_or_kana(self.text, at) != self.han {
+            return Char { class: 0, bytes: 0 };
+        }
+        char
+    }
+
+    #[inline(always)]
+    fn run(self, mut at: usize, classes: u8) -> usize {
+        loop {
+            let char = self.at(at);
+            if !char.is(classes) {
+                return at;
+            }
+            at += char.bytes;
+        }
+    }
+
+    #[inline(always)]
+    fn signs(self, start: usize) -> usize {
+        let end = self.run(start, SIGN);
+        if self.han {
+            end
+        } else {
+            tail::<DeepSeekV3>(self.text, end)
+        }
+    }
+
+    #[inline(always)]
+    fn white(self, start: usize) -> usize {
+        let (mut end, mut last_start, mut newline_end) = (start, start, 0);
+        loop {
+            let char = self.at(end);
+            if !char.is(WHITE) {
+                let at_part_end = char.bytes == 0;
+                return match newline_end {
+                    0 if at_part_end || last_start == start => end,
+                    0 => last_start,
+                    _ => newline_end,
+                };
+            }
+            last_start = end;
+            end += char.bytes;
+            if char.is(NEWLINE) {
+                newline_end = end;
+            }
+        }
+    }
+
+    /// Where characters of no class end, that the expression doesn't match unless a word takes the last of them.
+    #[inline(always)]
+    fn nothing(self, start: usize) -> usize {
+        let (mut at, mut last_start) = (start, start);
+        loop {
+            let char = self.at(at);
+            if char.is(LETTER | MARK) {
+                return last_start;
+            }
+            if char.class != 0 || char.bytes == 0 {
+                return at;
+            }
+            last_start = at;
+            at += char.bytes;
+        }
     }
 }
 
@@ -59,68 +136,9 @@ fn is_han_or_kana(text: &[u8], at: usize) -> bool {
 }
 
 #[inline(always)]
-fn han_or_kana(text: &[u8], mut at: usize) -> usize {
-    while is_han_or_kana(text, at) {
-        at += 3;
-    }
-    at
-}
-
-#[inline(always)]
-fn word(text: &[u8], mut at: usize) -> usize {
-    loop {
-        let char = Char::at(text, at);
-        if !char.is(LETTER | MARK) || is_han_or_kana(text, at) {
-            return at;
-        }
-        at += char.bytes;
-    }
-}
-
-#[inline(always)]
 fn ascii_letters(text: &[u8], mut at: usize) -> usize {
     while text.get(at).is_some_and(u8::is_ascii_alphabetic) {
         at += 1;
     }
     at
-}
-
-#[inline(always)]
-fn signs(text: &[u8], mut at: usize) -> usize {
-    loop {
-        let char = Char::at(text, at);
-        if !char.is(SIGN) || is_han_or_kana(text, at) {
-            return tail::<DeepSeekV3>(text, at);
-        }
-        at += char.bytes;
-    }
-}
-
-/// As in the other schemes, but numbers, Han and kana end the text that the expression sees.
-#[inline(always)]
-fn white(text: &[u8], start: usize) -> usize {
-    let (end, last_start, newline_end) = white_run(text, start);
-    if newline_end != 0 {
-        return newline_end;
-    }
-    if last_start == start || Char::at(text, end).is(NUMBER) || end == text.len() || is_han_or_kana(text, end) {
-        end
-    } else {
-        last_start
-    }
-}
-
-/// Where characters of no class end, that no expression matches unless a word takes the last of them.
-#[inline(always)]
-fn nothing(text: &[u8], start: usize) -> usize {
-    let (mut at, mut last_start) = (start, start);
-    loop {
-        let char = Char::at(text, at);
-        if char.class != 0 || char.bytes == 0 || is_han_or_kana(text, at) {
-            let taken = char.is(LETTER | MARK) && !is_han_or_kana(text, at);
-            return if taken { last_start } else { at };
-        }
-        last_start = at;
-        at += char.bytes;
-    }
 }

@@ -4,12 +4,22 @@
 //! it, where the processor has the instructions, one that takes 64 ASCII bytes at a time. Other expressions go through
 //! `fancy-regex`, if what they match is sure to be what Oniguruma matches in `tokenizers`.
 
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod block;
+mod chain;
 mod class;
 mod class_table;
 mod deepseek;
+mod expression;
 mod fill;
 mod scan;
 mod scheme;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 
 use crate::error::TokenError;
 use crate::vocabulary::Split;
@@ -24,6 +34,7 @@ pub struct Pretokenizer {
 enum Engine {
     Whole,
     Scheme { name: &'static str, fill: fill::Fill },
+    Chain(Arc<chain::Chain>),
 }
 
 impl Pretokenizer {
@@ -39,7 +50,7 @@ impl Pretokenizer {
         if let Some((name, fill)) = scheme::known(splits) {
             return Ok(Pretokenizer { engine: Engine::Scheme { name, fill } });
         }
-        Err(TokenError::new(TokenError::UNSUPPORTED, "this way of splitting text is not covered"))
+        Ok(Pretokenizer { engine: Engine::Chain(Arc::new(chain::Chain::new(splits)?)) })
     }
 
     /// Writes the ends of the pieces that begin at `start`, in order, until `ends` is full or the text ends; returns how many.
@@ -53,6 +64,7 @@ impl Pretokenizer {
     pub fn pieces(&self, text: &str, start: usize, ends: &mut [u32]) -> usize {
         match &self.engine {
             Engine::Scheme { fill, .. } => fill(text.as_bytes(), start, ends),
+            Engine::Chain(chain) => chain.fill(text, start, ends),
             Engine::Whole if start == text.len() || ends.is_empty() => 0,
             Engine::Whole => {
                 ends[0] = text.len() as u32;
@@ -66,6 +78,7 @@ impl Pretokenizer {
         match &self.engine {
             Engine::Whole => "whole",
             Engine::Scheme { name, .. } => name,
+            Engine::Chain(_) => "regex",
         }
     }
 }

@@ -43,15 +43,16 @@ pub(super) fn piece<S: Scheme>(text: &[u8], start: usize) -> usize {
 
 /// Where white space ends that is a piece: before its last character if something follows, so that a word can take that.
 #[inline(always)]
-pub(super) fn white<S: Scheme>(text: &[u8], start: usize) -> usize {
+fn white<S: Scheme>(text: &[u8], start: usize) -> usize {
     let (end, last_start, newline_end) = white_run(text, start);
-    if end == text.len() && (S::RULES.end_is_whole || newline_end == 0) {
+    let at_end = end == text.len() || S::RULES.numbers_first && Char::at(text, end).is(NUMBER);
+    if at_end && (S::RULES.end_is_whole || newline_end == 0) {
         return end;
     }
     if newline_end != 0 && !matches!(S::RULES.tail, Tail::Nothing) {
         return newline_end;
     }
-    if end == text.len() || last_start == start {
+    if at_end || last_start == start {
         end
     } else {
         last_start
@@ -60,7 +61,7 @@ pub(super) fn white<S: Scheme>(text: &[u8], start: usize) -> usize {
 
 /// Where white space ends, where its last character begins, and where its last newline ends; 0 where it has none.
 #[inline(always)]
-pub(super) fn white_run(text: &[u8], start: usize) -> (usize, usize, usize) {
+fn white_run(text: &[u8], start: usize) -> (usize, usize, usize) {
     let (mut end, mut last_start, mut newline_end) = (start, start, 0);
     loop {
         let char = Char::at(text, end);
@@ -77,7 +78,7 @@ pub(super) fn white_run(text: &[u8], start: usize) -> (usize, usize, usize) {
 
 /// Whether a byte of an apostrophe and what follows is one of the contractions; where it ends.
 #[inline(always)]
-pub(super) fn contraction<S: Scheme>(text: &[u8], apostrophe: usize) -> Option<usize> {
+fn contraction<S: Scheme>(text: &[u8], apostrophe: usize) -> Option<usize> {
     let fold = if matches!(S::RULES.contraction, Contraction::PieceInLower) { 0 } else { 0x20 };
     let byte = |offset: usize| text.get(apostrophe + offset).map_or(0, |byte| byte | fold);
     match (byte(1), byte(2)) {

@@ -12,6 +12,8 @@ pub(super) struct Rules {
     pub(super) tail: Tail,
     /// Whether white space at the end of the text is one piece even if it holds newlines.
     pub(super) end_is_whole: bool,
+    /// Whether numbers are cut out first, so that the text ends before them for everything else.
+    pub(super) numbers_first: bool,
 }
 
 /// Where `'s`, `'t`, `'re`, `'ve`, `'m`, `'ll` and `'d` count.
@@ -80,7 +82,7 @@ pub(super) trait Scheme {
 }
 
 macro_rules! schemes {
-    ($($scheme:ident $name:literal: $contraction:ident, $word:ident, $digits:ident, $tail:ident, $end_is_whole:literal;)*) => {$(
+    ($($scheme:ident $name:literal: $contraction:ident, $word:ident, $digits:ident, $tail:ident, $end_is_whole:literal, $numbers_first:literal;)*) => {$(
         pub(super) struct $scheme;
 
         impl Scheme for $scheme {
@@ -91,25 +93,31 @@ macro_rules! schemes {
                 digits: Digits::$digits,
                 tail: Tail::$tail,
                 end_is_whole: $end_is_whole,
+                numbers_first: $numbers_first,
             };
         }
     )*};
 }
 
 schemes! {
-    Gpt2 "gpt2": PieceInLower, AfterSpace, AfterSpace, Nothing, false;
-    Cl100k "cl100k": Piece, Letters, Three, Newlines, false;
-    Cl100kTiktoken "cl100k-tiktoken": Piece, Letters, Three, Newlines, true;
-    Qwen2 "qwen2": Piece, Letters, One, Newlines, false;
-    Qwen35 "qwen3.5": Piece, LettersAndMarks, One, Newlines, false;
-    O200k "o200k": Suffix, Cased, Three, NewlinesAndSlashes, false;
-    Tekken "tekken": None, Cased, One, NewlinesAndSlashes, false;
+    Gpt2 "gpt2": PieceInLower, AfterSpace, AfterSpace, Nothing, false, false;
+    Gpt2Digits "gpt2-digits": PieceInLower, AfterSpace, One, Nothing, false, true;
+    Cl100k "cl100k": Piece, Letters, Three, Newlines, false, false;
+    Cl100kTiktoken "cl100k-tiktoken": Piece, Letters, Three, Newlines, true, false;
+    Qwen2 "qwen2": Piece, Letters, One, Newlines, false, false;
+    Qwen35 "qwen3.5": Piece, LettersAndMarks, One, Newlines, false, false;
+    O200k "o200k": Suffix, Cased, Three, NewlinesAndSlashes, false, false;
+    Tekken "tekken": None, Cased, One, NewlinesAndSlashes, false, false;
 }
 
 /// The scheme of these splits, if it is known.
 pub(super) fn known(splits: &[Split]) -> Option<(&'static str, Fill)> {
     match splits {
         [split] => scheme_of_expression(covering_expression(split)?),
+        // In single characters, `Contiguous` would keep numbers together.
+        [digits, rest] if isolated_expression(digits) == Some(NUMBER) && isolated_expression(rest) == Some(GPT2) => {
+            Some(found::<Gpt2Digits>())
+        }
         [digits, han, rest] => {
             let expressions = [isolated_expression(digits)?, isolated_expression(han)?, isolated_expression(rest)?];
             (expressions == DEEPSEEK_V3).then(|| found::<DeepSeekV3>())
@@ -151,22 +159,24 @@ fn isolated_expression(split: &Split) -> Option<&str> {
     }
 }
 
-const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
-const GPT2_TIKTOKEN: &str = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s";
-const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const CL100K_SHORT_PLAIN: &str =
+pub(super) const NUMBER: &str = r"\p{N}";
+pub(super) const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
+pub(super) const GPT2_TIKTOKEN: &str =
+    r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s";
+pub(super) const CL100K: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+pub(super) const CL100K_SHORT_PLAIN: &str =
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const CL100K_SHORT: &str =
+pub(super) const CL100K_SHORT: &str =
     r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+";
-const CL100K_POSSESSIVE: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+";
+pub(super) const CL100K_POSSESSIVE: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+";
 /// Read as tiktoken reads it: `$` is the end of the text and `{1,3}+` takes three at most. Oniguruma reads both otherwise.
-const CL100K_TIKTOKEN: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
-const QWEN2: &str =
+pub(super) const CL100K_TIKTOKEN: &str = r"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}+| ?[^\s\p{L}\p{N}]++[\r\n]*+|\s++$|\s*[\r\n]|\s+(?!\S)|\s";
+pub(super) const QWEN2: &str =
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN35: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const O200K: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const DEEPSEEK_V3: [&str; 3] = [
+pub(super) const QWEN35: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+pub(super) const O200K: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+(?i:'s|'t|'re|'ve|'m|'ll|'d)?|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*(?i:'s|'t|'re|'ve|'m|'ll|'d)?|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+pub(super) const TEKKEN: &str = r"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]*[\p{Ll}\p{Lm}\p{Lo}\p{M}]+|[^\r\n\p{L}\p{N}]?[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]+[\p{Ll}\p{Lm}\p{Lo}\p{M}]*|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n/]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+pub(super) const DEEPSEEK_V3: [&str; 3] = [
     r"\p{N}{1,3}",
     r"[一-龥぀-ゟ゠-ヿ]+",
     "[!\"#$%&'()*+,\\-./:;<=>?@\\[\\\\\\]^_`{|}~][A-Za-z]+|[^\r\n\\p{L}\\p{P}\\p{S}]?[\\p{L}\\p{M}]+| ?[\\p{P}\\p{S}]+[\r\n]*|\\s*[\r\n]+|\\s+(?!\\S)|\\s+",
