@@ -2,6 +2,7 @@
 
 use chattpl_render::{Program, RenderError};
 use chattpl_syntax::{Diagnostic, ErrorClass, Source};
+use chattpl_tokens::TokenError;
 use pyo3::prelude::*;
 
 /// What `chattpl.errors.build_error` takes.
@@ -68,6 +69,21 @@ pub fn syntax_error(py: Python<'_>, diagnostic: &Diagnostic, source: &str) -> Py
             location: Some(format!("{}:{line}:{column}", diagnostic.name.as_deref().unwrap_or("<template>"))),
             hint: diagnostic.hint.as_deref(),
             excerpt: Some(excerpt.join("\n")),
+        },
+    )
+}
+
+/// An error of reading a vocabulary or of encoding.
+pub fn token_error(py: Python<'_>, error: &TokenError) -> PyErr {
+    build(
+        py,
+        Parts {
+            class: "",
+            message: &error.message,
+            code: error.code,
+            location: error.location.clone(),
+            hint: error.hint.as_deref(),
+            excerpt: None,
         },
     )
 }

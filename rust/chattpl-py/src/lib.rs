@@ -8,6 +8,7 @@ mod plain;
 mod registry;
 mod rendered;
 mod template;
+mod vocabulary;
 
 use pyo3::prelude::*;
 
@@ -22,5 +23,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(registry::format_names, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_json, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_for_model_id, module)?)?;
+    module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
     Ok(())
 }
