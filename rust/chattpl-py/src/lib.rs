@@ -11,6 +11,7 @@ mod rendered;
 mod template;
 mod tokenizer;
 mod workers;
+mod vocabulary;
 
 use pyo3::prelude::*;
 
@@ -28,5 +29,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(registry::format_names, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_json, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_for_model_id, module)?)?;
+    module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
     Ok(())
 }
