@@ -1,8 +1,9 @@
 """Times encoding against gigatoken, fastokens, tiktoken, kitoken and tokenizers on the same documents.
 
-Ids are compared with `tokenizers` before a figure is shown. Every library runs in fresh processes of its own, on one
-thread, with NumPy arrays out; figures are megabytes of UTF-8 per CPU-second, medians over `--rounds` processes that take
-turns. cold: the first half of the documents, first pass of the process; unseen: the second half after it; hot: the second half again.
+Ids are compared with those of `tokenizers` before a figure is shown. Every library runs in fresh processes of its own,
+on one thread, with NumPy arrays out; figures are megabytes of UTF-8 per CPU-second, medians over `--rounds` processes
+that take turns. cold: the first half of the documents, first pass of the process; unseen: the second half after it;
+hot: the second half again.
 
     python benches/bench_encode.py --conversations FOLDER --corpus FOLDER --oracles FOLDER [--vocabularies qwen3,llama2]
         [--sets mixed,en,code,ja+zh] [--libraries ...] [--parts throughput,latency,load,threads,scaling]
@@ -31,7 +32,7 @@ HOT_PASSES = 3
 CHATS = 300
 CHAT_BYTES = 900
 SLOW = {"tokenizers": 6.0, "kitoken": 20.0, "tiktoken": 20.0}
-"""Megabytes after which a slow library's documents end; its speed does not depend on how many there are."""
+"""Megabytes of documents for a slow library; its speed does not depend on how many there are."""
 Result = dict[str, Any]
 
 
@@ -59,12 +60,12 @@ def throughput(library: str, path: Path, documents: list[str], threads: int, sav
     hot = statistics.median(cpu(lambda: encoder.batch(second))[0] for _ in range(HOT_PASSES))
     halves = {"first": ids_of_first, "second": ids_of_second}
     for name, half in halves.items():
-        np.savez(save_to / f"{name}.npz", ids=half.input_ids_N.astype(np.int64), offsets=half.offsets_B1.astype(np.int64))
+        np.savez(save_to / f"{name}.npz", ids=half.input_ids.astype(np.int64), offsets=half.offsets_B1.astype(np.int64))
     return {
         "cold": megabytes(first) / cold,
         "unseen": megabytes(second) / unseen,
         "hot": megabytes(second) / hot,
-        "tokens": len(ids_of_first.input_ids_N) + len(ids_of_second.input_ids_N),
+        "tokens": len(ids_of_first.input_ids) + len(ids_of_second.input_ids),
     }
 
 
@@ -82,7 +83,7 @@ def latency(library: str, path: Path, documents: list[str]) -> Result:
 
 
 def load_time(library: str, path: Path) -> Result:
-    """Milliseconds of wall time to load, and megabytes of memory that the import and then the load at their peak add."""
+    """Milliseconds of wall time to load, and megabytes that the import and then the load add to peak memory."""
     import encode_peers
 
     bare = _peak_kilobytes()
@@ -313,7 +314,8 @@ def report(bench: Bench, vocabulary: str) -> None:
     options, libraries = bench.options, bench.options.libraries
     mixed = str(bench.paths["mixed"])
     for set_name in options.sets if "throughput" in options.parts else []:
-        size = f"{len(bench.documents[set_name]):,} documents, {sum(len(t.encode()) for t in bench.documents[set_name]) / 1e6:.1f} MB"
+        documents = bench.documents[set_name]
+        size = f"{len(documents):,} documents, {sum(len(text.encode()) for text in documents) / 1e6:.1f} MB"
         title = f"{vocabulary}, {set_name} ({size}): MB per CPU-second; documents whose ids differ from tokenizers'"
         table(title, bench.throughput(vocabulary, set_name), ["cold", "unseen", "hot", "different"])
     if "latency" in options.parts:
@@ -322,7 +324,9 @@ def report(bench: Bench, vocabulary: str) -> None:
         table(title, bench.rounds(libraries, run), ["first", "fresh", "warm"])
     if "load" in options.parts:
         run = lambda library: bench.order(library, vocabulary, "load")  # noqa: E731
-        title = f"{vocabulary}: load of tokenizer.json, and what import and load add to peak memory (NumPy is there before)"
+        title = (
+            f"{vocabulary}: load of tokenizer.json, and what import and load add to peak memory (NumPy is there before)"
+        )
         table(title, bench.rounds(libraries, run), ["load ms", "import MB", "load MB"])
     if "threads" in options.parts:
         fast = [library for library in libraries if library not in SLOW]
@@ -336,7 +340,9 @@ def report(bench: Bench, vocabulary: str) -> None:
             if "unavailable" not in result:
                 result.update({"1 thread": one[library]["wall"], "2 threads": result["wall"]})
                 result["ratio"] = result["2 threads"] / result["1 thread"]
-        table(f"{vocabulary}, mixed, seen before: MB per second of wall time", two, ["1 thread", "2 threads", "ratio"], 2)
+        table(
+            f"{vocabulary}, mixed, seen before: MB per second of wall time", two, ["1 thread", "2 threads", "ratio"], 2
+        )
     if "scaling" in options.parts:
         for size in options.sizes:
             run = lambda library: bench.order(library, vocabulary, "scaling", documents=mixed, size=size)  # noqa: B023, E731
@@ -347,7 +353,7 @@ def report(bench: Bench, vocabulary: str) -> None:
 
 def machine(options: argparse.Namespace) -> None:
     """Prints where and with what the figures were taken."""
-    names = "gigatoken fastokens tiktoken kitoken tokenizers numpy".split()
+    names = ["gigatoken", "fastokens", "tiktoken", "kitoken", "tokenizers", "numpy"]
     processor = next(
         (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
         platform.processor(),
@@ -377,7 +383,9 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sets", type=names, default=["mixed"])
     parser.add_argument("--libraries", type=names, default=list(LIBRARIES))
     parser.add_argument("--parts", type=names, default=["throughput", "latency", "load"])
-    parser.add_argument("--sizes", type=lambda value: [float(size) for size in value.split(",")], default=[1.0, 10.0, 100.0])
+    parser.add_argument(
+        "--sizes", type=lambda value: [float(size) for size in value.split(",")], default=[1.0, 10.0, 100.0]
+    )
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     if options.oracles is None:

@@ -1,7 +1,7 @@
 """Drives each tokenizer library at its fastest: a list of str in, NumPy arrays out, one thread unless told.
 
-A peer that is not installed, or does not read a vocabulary, raises `Unavailable` with the reason. Imports are inside the
-constructors, so that a process holds one library only and its memory can be told.
+A peer that is not installed, or does not read a vocabulary, raises `Unavailable` with the reason. Imports stand inside
+the functions, so that a process holds one library only and its memory can be told.
 """
 
 import json
@@ -18,10 +18,12 @@ class Unavailable(Exception):
 
 
 class Ragged(NamedTuple):
-    """Ids of a batch: N tokens in all, B documents."""
+    """Ids of a batch, one document after the other."""
 
-    input_ids_N: NDArray[Any]
-    offsets_B1: NDArray[Any]
+    input_ids: NDArray[Any]
+    """Of all documents, in order."""
+    offsets: NDArray[Any]
+    """Where each document begins, and one past the last."""
 
 
 class Encoder(NamedTuple):
@@ -70,7 +72,7 @@ def _gigatoken(path: Path, threads: int) -> Encoder:
     return Encoder(batch, tokenizer.encode)
 
 
-def _fastokens(path: Path, threads: int) -> Encoder:
+def _fastokens(path: Path, _threads: int) -> Encoder:
     from fastokens import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
@@ -82,7 +84,7 @@ def _fastokens(path: Path, threads: int) -> Encoder:
     return Encoder(batch, lambda text: tokenizer.encode(text).ids)
 
 
-def _tokenizers(path: Path, threads: int) -> Encoder:
+def _tokenizers(path: Path, _threads: int) -> Encoder:
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_file(str(path))
@@ -94,14 +96,14 @@ def _tokenizers(path: Path, threads: int) -> Encoder:
     return Encoder(batch, lambda text: tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def _kitoken(path: Path, threads: int) -> Encoder:
+def _kitoken(path: Path, _threads: int) -> Encoder:
     from kitoken import Kitoken
 
     tokenizer = Kitoken.from_tokenizers_file(str(path))
     return Encoder(lambda texts: _ragged(tokenizer.encode_all(texts, True)), lambda text: tokenizer.encode(text, True))
 
 
-def _tiktoken(path: Path, threads: int) -> Encoder:
+def _tiktoken(path: Path, _threads: int) -> Encoder:
     import tiktoken
 
     encoding = tiktoken.Encoding(path.parent.name, **tiktoken_arguments(json.loads(path.read_text("utf-8"))))
@@ -126,7 +128,7 @@ LIBRARIES: dict[str, Callable[[Path, int], Encoder]] = {
 
 
 def tiktoken_arguments(tokenizer_json: dict[str, Any]) -> dict[str, Any]:
-    """Reads what `tiktoken.Encoding` needs off a byte-level tokenizer.json with one split, whose ids are its merge ranks."""
+    """Reads what `tiktoken.Encoding` needs off a byte-level tokenizer.json with one split and ids that are ranks."""
     steps = tokenizer_json["pre_tokenizer"]["pretokenizers"]
     patterns = [step["pattern"]["Regex"] for step in steps if step["type"] == "Split"]
     if len(patterns) != 1:
@@ -145,7 +147,7 @@ def _bytes_of_characters() -> dict[str, int]:
 
 
 def _ragged(rows: list[Any]) -> Ragged:
-    offsets_B1 = np.zeros(len(rows) + 1, np.int64)
-    np.cumsum([len(row) for row in rows], out=offsets_B1[1:])
+    offsets = np.zeros(len(rows) + 1, np.int64)
+    np.cumsum([len(row) for row in rows], out=offsets[1:])
     arrays = [np.asarray(row, np.int32) for row in rows]
-    return Ragged(np.concatenate(arrays) if arrays else np.zeros(0, np.int32), offsets_B1)
+    return Ragged(np.concatenate(arrays) if arrays else np.zeros(0, np.int32), offsets)

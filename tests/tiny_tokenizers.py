@@ -6,7 +6,7 @@ A configuration becomes a tokenizer.json: `tokenizers` reads it as the reference
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -39,9 +39,7 @@ O200K = (
     rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+{_SUFFIX}|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*{_SUFFIX}"
     rf"|\p{{N}}{{1,3}}{_REST}"
 )
-TEKKEN = (
-    rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*|\p{{N}}{_REST}"
-)
+TEKKEN = rf"[^\r\n\p{{L}}\p{{N}}]?{_UPPER}*{_LOWER}+|[^\r\n\p{{L}}\p{{N}}]?{_UPPER}+{_LOWER}*|\p{{N}}{_REST}"
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 DEEPSEEK = [
     r"\p{N}{1,3}",
@@ -86,19 +84,23 @@ class Config:
     ignore_merges: bool = False
     unknown: bool = True
     fuse_unknown: bool = True
+    every_merge: bool = False
+    """Whether every two tokens that make a third may join, as in tiktoken; else only those that training found."""
     merges_as_text: bool = False
     """Whether merges are written `"a b"`, as before tokenizers 0.20."""
 
     def json(self) -> str:
         """The tokenizer.json."""
-        vocab, merges = _model(self.sentencepiece, self.size, self.alphabet)
+        vocab, merges = model(self.sentencepiece, self.size, self.alphabet)
+        if self.every_merge:
+            merges = _every_merge(vocab)
         ids = dict(vocab)
         tokens = []
         for added in self.added:
             ids.setdefault(added.content, len(ids))
             flags = {name: getattr(added, name) for name in Added.__slots__ if name != "content"}
             tokens.append({"id": ids[added.content], "content": added.content, **flags})
-        model = {
+        parts = {
             "type": "BPE",
             "dropout": None,
             "unk_token": "<unk>" if self.sentencepiece and self.unknown else None,
@@ -110,7 +112,7 @@ class Config:
             "vocab": vocab,
             "merges": [" ".join(pair) if self.merges_as_text else pair for pair in merges],
         }
-        parts = {
+        whole = {
             "version": "1.0",
             "truncation": None,
             "padding": None,
@@ -119,13 +121,13 @@ class Config:
             "pre_tokenizer": self.pre_tokenizer,
             "post_processor": self.post_processor,
             "decoder": self.decoder,
-            "model": model,
+            "model": parts,
         }
-        return json.dumps(parts, ensure_ascii=False)
+        return json.dumps(whole, ensure_ascii=False)
 
 
 @cache
-def _model(sentencepiece: bool, size: int, alphabet: bool) -> tuple[dict[str, int], list[list[str]]]:
+def model(sentencepiece: bool, size: int, alphabet: bool) -> tuple[dict[str, int], list[list[str]]]:
     """Vocabulary and merges of a small model of a kind."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace() if sentencepiece else pre_tokenizers.ByteLevel(False)
@@ -138,6 +140,14 @@ def _model(sentencepiece: bool, size: int, alphabet: bool) -> tuple[dict[str, in
         bytes_ = [f"<0x{byte:02X}>" for byte in range(256)] if alphabet else []
         tokens = ["<unk>", "<s>", "</s>", *bytes_, *tokens]
     return {token: i for i, token in enumerate(tokens)}, [list(pair) for pair in model["merges"]]
+
+
+def _every_merge(vocab: dict[str, int]) -> list[list[str]]:
+    """Pairs by the rank of what they make."""
+    pairs = [
+        (token[:cut], token[cut:]) for token in sorted(vocab, key=vocab.__getitem__) for cut in range(1, len(token))
+    ]
+    return [[left, right] for left, right in pairs if left in vocab and right in vocab]
 
 
 # ---- parts -----------------------------------------------------------------------------------------------------------
@@ -264,22 +274,24 @@ def _added(token: Added, **changes: Any) -> Added:
 # ---- strategies ------------------------------------------------------------------------------------------------------
 
 ADDED_CONTENTS = [
-    "<s>", "</s>", "<unk>", "[INST]", "<|im_start|>", "<|im_end|>", "<|im", "<|im_end|><|im_start|>", "<think>", "the", "dog", "aa", "a",
-    " ", "  ", "\n\n", "\t", "é", "e\u0301", "▁▁", "▁the", "日本", "🦆", "Köln", "'s", "12",
+    "<s>", "</s>", "<unk>", "[INST]", "<|im_start|>", "<|im_end|>", "<|im", "<|im_end|><|im_start|>", "<think>",
+    "the", "dog", "aa", "a", " ", "  ", "\n\n", "\t", "é", "e\u0301", "▁▁", "▁the", "日本", "🦆", "Köln", "'s", "12",
 ]  # fmt: skip
 """Some are words or white space, which text outside control tokens holds, too."""
 
 FRAGMENTS = [
     *(word for line in CORPUS for word in line.split()[:6]), *ADDED_CONTENTS,
-    " ", "  ", "   ", "\n", "\r\n", "\n\n\n", "\t", "\u00a0", "\u3000", "\u2003", "\u200b", "\u2028", "\x85", "\x0b", "\x00", "\x1f", "\x7f",
-    "'", "'S", "'LL", "'ſ", "’s", "İ", "ß", "ǅ", "ʰ", "٣", "²", "Ⅷ", "½", "_", "-", "/", "//\n", "...", "?!\r\n", "\u0301", "\u0327\u0301",
-    "\u1100\u1161\u11a8", "각", "\u0958", "\u212b", "\ufb01", "\ufffd", "\ufeff", "\ue000", "\U0010ffff", "\U000e0001", "👍🏽", "🇩🇪", "🏴",
-    "<0x0A>", "▁", "Ġ", "Ċ", "<", "|", ">", "<|", "<|im_st", "art|>", "1234567", "0", "x" * 40, "ab" * 30,
+    " ", "  ", "   ", "\n", "\r\n", "\n\n\n", "\t", "\u00a0", "\u3000", "\u2003", "\u200b", "\u2028", "\x85", "\x0b",
+    "\x00", "\x1f", "\x7f", "'", "'S", "'LL", "'ſ", "’s", "İ", "ß", "ǅ", "ʰ", "٣", "²", "Ⅷ", "½", "_", "-", "/", "//\n",
+    "...", "?!\r\n", "\u0301", "\u0327\u0301", "\u1100\u1161\u11a8", "각", "\u0958", "\u212b", "\ufb01", "\ufffd",
+    "\ufeff", "\ue000", "\U0010ffff", "\U000e0001", "👍🏽", "🇩🇪", "🏴", "<0x0A>", "▁", "Ġ", "Ċ",
+    "<", "|", ">", "<|", "<|im_st", "art|>", "1234567", "0", "x" * 40, "ab" * 30,
 ]  # fmt: skip
 
 any_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 texts = st.lists(
-    st.sampled_from(FRAGMENTS) | st.sampled_from(FRAGMENTS) | any_text | st.text("aA1 .\n'é日", max_size=12), max_size=12
+    st.sampled_from(FRAGMENTS) | st.sampled_from(FRAGMENTS) | any_text | st.text("aA1 .\n'é日", max_size=12),
+    max_size=12,
 ).map("".join)
 
 added_tokens = st.lists(
@@ -296,12 +308,14 @@ added_tokens = st.lists(
     unique_by=lambda token: token.content,
 ).map(tuple)
 
+_patterns = st.sampled_from([*ODD, *(pattern for patterns in REAL_SPLITS.values() for pattern in patterns)])
+_literals = st.sampled_from([" ", "a", "\n", "é", "ab"])
+_behaviors = st.sampled_from(BEHAVIORS)
 _splits = (
-    st.builds(split, st.sampled_from([*ODD, *(p for patterns in REAL_SPLITS.values() for p in patterns)]),
-              st.sampled_from(BEHAVIORS), invert=st.booleans())
-    | st.builds(split, st.sampled_from([" ", "a", "\n", "é", "ab"]), st.sampled_from(BEHAVIORS), invert=st.booleans(), text=st.just(True))
+    st.builds(split, _patterns, _behaviors, invert=st.booleans())
+    | st.builds(split, _literals, _behaviors, invert=st.booleans(), text=st.just(True))
     | st.builds(lambda each: {"type": "Digits", "individual_digits": each}, st.booleans())
-)  # fmt: skip
+)
 _whole = st.sampled_from(sorted(REAL_SPLITS)).map(lambda name: [split(pattern) for pattern in REAL_SPLITS[name]])
 _normalizers = st.sampled_from(
     [None, None, {"type": "NFC"}, sequence("normalizers", []), sequence("normalizers", [{"type": "NFC"}])]

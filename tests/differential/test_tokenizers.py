@@ -1,4 +1,4 @@
-"""Live comparison with the installed `tokenizers`: small tokenizers of every build, and real vocabularies where they are.
+"""Live comparison with the installed `tokenizers`: small tokenizers of every build, and real ones where they are.
 
 `CHATTPL_EXAMPLES=20000` makes a long run with fresh examples; without it the same examples are tried each time.
 """
@@ -31,10 +31,12 @@ from encoders import (
 
 NAMED = tiny.named()
 SHIPPED = {
-    "qwen3": "qwen", "gptoss": "o200k_harmony", "gpt4o": "o200k", "gpt4": "cl100k", "mistral_v1": "mistral-v1", "mistral_v2": "mistral-v2",
-    "mistral_v3": "mistral-v3", "mistral_v7": "mistral-v7", "llama3_1": "llama3",
+    "qwen3": "qwen", "gptoss": "o200k_harmony", "gpt4o": "o200k", "gpt4": "cl100k", "llama3_1": "llama3",
+    "mistral_v1": "mistral-v1", "mistral_v2": "mistral-v2", "mistral_v3": "mistral-v3", "mistral_v7": "mistral-v7",
 }  # fmt: skip
 """Shipped vocabularies by the folder of their oracle."""
+NOT_IN_THE_PACKAGE = {"llama3"}
+"""For its licence; an extra brings it."""
 VOCABULARIES = ["qwen2_5", "qwen3", "gptoss", "gpt4o", "gpt4", "llama3_1", "deepseek_v3", "gemma3", "llama2",
                 "mistral_v1", "mistral_v2", "mistral_v3", "mistral_v7"]  # fmt: skip
 
@@ -81,17 +83,21 @@ def test_any_sentencepiece_tokenizer_agrees(folder: Path, config: tiny.Config, t
 @long_run
 @given(ids=st.lists(st.integers(0, 2**16), max_size=20))
 def test_any_ids_decode_alike(name: str, named: dict[str, Pair], ids: list[int]) -> None:
-    """Also what no text encodes to: halves of characters, bytes out of order."""
+    """Also what no text encodes to: halves of characters, bytes out of order.
+
+    With byte fallback, a byte that is no part of a character spoils those before it, so that no stream can have
+    emitted them rightly.
+    """
     size = named[name].theirs.get_vocab_size()
-    named[name].check_decoded([i % size for i in ids])
+    named[name].check_decoded([i % size for i in ids], stream=not NAMED[name].sentencepiece)
 
 
 @pytest.mark.parametrize("name", NAMED)
 def test_long_repeated_text_agrees(name: str, named: dict[str, Pair]) -> None:
     """Merges far apart in one piece: each unit many times, so that a piece is thousands of tokens."""
     for unit in ["a", "ab", "aab", " ", "\n", "é", "日", "🦆", "e\u0301", "the", ".", "1", "\u0301", "aA"]:
-        named[name].check(unit * 3000)
-        named[name].check(f"x{unit * 777} {unit * 778}\n")
+        named[name].check(unit * 3000, stream=False)
+        named[name].check(f"x{unit * 777} {unit * 778}\n", stream=False)
 
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 7])
@@ -144,15 +150,23 @@ def test_token_to_id_and_bytes_agree(named: dict[str, Pair]) -> None:
     for pair in named.values():
         for i, token in pair.theirs.get_added_tokens_decoder().items():
             assert pair.ours.token_to_id(token.content) == i
-            assert pair.ours.id_to_bytes(i) == token.content.encode()
+            if not token.normalized:
+                assert pair.ours.id_to_bytes(i) == token.content.encode()
         assert pair.ours.token_to_id("no such token") is None
         assert pair.ours.vocab_size == max(pair.theirs.get_vocab(with_added_tokens=True).values()) + 1
 
 
 def test_the_comparison_can_fail(named: dict[str, Pair]) -> None:
-    """Two tokenizers that are not the same do not pass for it."""
-    mixed = Pair(named["cl100k"].ours, named["qwen"].theirs, named["qwen"].plain)
-    for text in ["12345", "e\u0301", "<|im_start|>12"]:
+    """A tokenizer that differs in one part does not pass for the other."""
+    for one, other, text in [
+        ("cl100k", "qwen", "e\u0301"),  # NFC
+        ("cl100k", "llama3", "a"),  # what is put first
+        ("cl100k", "gpt2", "new\n\n\nlines"),  # the split
+        ("cl100k", "gpt2 as shipped", "<|im_start|>"),  # added tokens
+        ("llama2", "mistral v3", "[INST] a"),  # where a space mark goes
+        ("llama2", "gemma", "a"),
+    ]:
+        mixed = Pair(named[one].ours, named[other].theirs, named[other].plain)
         with pytest.raises(AssertionError):
             mixed.check(text)
 
@@ -210,7 +224,9 @@ def test_shipped_vocabulary_is_the_reference(name: str) -> None:
     try:
         ours = Tokenizer.load(SHIPPED[name])
     except ChatTemplateError as error:
-        pytest.skip(f"{SHIPPED[name]}: {error.message}")
+        if SHIPPED[name] not in NOT_IN_THE_PACKAGE:
+            raise
+        pytest.skip(error.message)
     added = {token.content: i for i, token in pair.theirs.get_added_tokens_decoder().items()}
     texts = [*conversation_texts(EXAMPLES), *unicode_texts(EXAMPLES, seed=EXAMPLES + 1)]
     for text in texts:
@@ -234,7 +250,11 @@ def _check_config(folder: Path, config: tiny.Config, texts: list[str]) -> None:
 
 
 def _other_model(kind: str) -> Reference:
-    pieces = ["<unk>", *sorted({piece for line in tiny.CORPUS for piece in line.split()}), *sorted(set("".join(tiny.CORPUS)))]
+    pieces = [
+        "<unk>",
+        *sorted({piece for line in tiny.CORPUS for piece in line.split()}),
+        *sorted(set("".join(tiny.CORPUS))),
+    ]
     vocab = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
     match kind:
         case "Unigram":
@@ -253,7 +273,9 @@ def _other_model(kind: str) -> Reference:
             tokenizer = Reference(models.BPE(end_of_word_suffix="</w>", unk_token="<unk>"))
             tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
             tokenizer.decoder = decoders.BPEDecoder()
-            trainer = trainers.BpeTrainer(vocab_size=400, end_of_word_suffix="</w>", special_tokens=["<unk>"], show_progress=False)
+            trainer = trainers.BpeTrainer(
+                vocab_size=400, end_of_word_suffix="</w>", special_tokens=["<unk>"], show_progress=False
+            )
             tokenizer.train_from_iterator(tiny.CORPUS, trainer)
     tokenizer.add_special_tokens(["<s>"])
     return tokenizer
