@@ -70,7 +70,7 @@ def throughput(library: str, path: Path, documents: list[str], threads: int, sav
 
 
 def latency(library: str, path: Path, documents: list[str]) -> Result:
-    """Microseconds of wall time for one chat that was never seen: the very first, the next ones, and after a warm-up."""
+    """Microseconds of wall time for a chat never seen: the very first, the next ones, and after a warm-up."""
     from encode_peers import load
 
     chats = list(_chats(documents))
