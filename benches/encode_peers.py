@@ -49,7 +49,7 @@ def load(library: str, path: Path, threads: int = 1) -> Encoder:
 
 
 def _chattpl(path: Path, threads: int) -> Encoder:
-    from chattpl import Tokenizer
+    from chattpl.tokenizer import Tokenizer
 
     tokenizer = Tokenizer.from_file(path)
 

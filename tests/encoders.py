@@ -19,7 +19,8 @@ from tokenizers import Encoding
 from tokenizers import Tokenizer as Reference
 from tokenizers.decoders import DecodeStream
 
-from chattpl import ChatTemplateError, Tokenizer
+from chattpl import ChatTemplateError
+from chattpl.tokenizer import Tokenizer
 from paths import CONFORMANCE
 from tiny_tokenizers import FRAGMENTS
 

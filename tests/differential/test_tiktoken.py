@@ -19,7 +19,8 @@ from hypothesis import given
 from tokenizers import normalizers, pre_tokenizers
 
 import tiny_tokenizers as tiny
-from chattpl import ChatTemplateError, Tokenizer
+from chattpl import ChatTemplateError
+from chattpl.tokenizer import Tokenizer
 from encoders import CONVERSATIONS, EXAMPLES, ORACLES, Pair, conversation_texts, long_run, unicode_texts, written_texts
 
 

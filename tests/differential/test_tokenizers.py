@@ -16,7 +16,8 @@ from tokenizers import Tokenizer as Reference
 from tokenizers import decoders, models, pre_tokenizers, trainers
 
 import tiny_tokenizers as tiny
-from chattpl import ChatTemplateError, Tokenizer
+from chattpl import ChatTemplateError
+from chattpl.tokenizer import Tokenizer
 from encoders import (
     CONVERSATIONS,
     EXAMPLES,
@@ -46,16 +47,28 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("tokenizers")
 
 
+class Named(dict[str, Pair]):
+    """The named tokenizers, each written and read when it is first asked for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__()
+        self.folder = folder
+
+    def __missing__(self, name: str) -> Pair:
+        self[name] = Pair.write(NAMED[name].json(), self.folder)
+        return self[name]
+
+
 @pytest.fixture(scope="module")
-def named(folder: Path) -> dict[str, Pair]:
-    return {name: Pair.write(config.json(), folder) for name, config in NAMED.items()}
+def named(folder: Path) -> Named:
+    return Named(folder)
 
 
 # ---- small tokenizers ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_named_tokenizer_agrees_on_its_own_corpus(name: str, named: dict[str, Pair]) -> None:
+def test_named_tokenizer_agrees_on_its_own_corpus(name: str, named: Named) -> None:
     for text in ["", *tiny.CORPUS, "\n".join(tiny.CORPUS), *tiny.FRAGMENTS, "".join(tiny.FRAGMENTS)]:
         named[name].check(text)
 
@@ -63,7 +76,7 @@ def test_named_tokenizer_agrees_on_its_own_corpus(name: str, named: dict[str, Pa
 @pytest.mark.parametrize("name", NAMED)
 @long_run
 @given(text=tiny.texts)
-def test_named_tokenizer_agrees_on_any_text(name: str, named: dict[str, Pair], text: str) -> None:
+def test_named_tokenizer_agrees_on_any_text(name: str, named: Named, text: str) -> None:
     named[name].check(text)
 
 
@@ -82,7 +95,7 @@ def test_any_sentencepiece_tokenizer_agrees(folder: Path, config: tiny.Config, t
 @pytest.mark.parametrize("name", NAMED)
 @long_run
 @given(ids=st.lists(st.integers(0, 2**16), max_size=20))
-def test_any_ids_decode_alike(name: str, named: dict[str, Pair], ids: list[int]) -> None:
+def test_any_ids_decode_alike(name: str, named: Named, ids: list[int]) -> None:
     """Also what no text encodes to: halves of characters, bytes out of order.
 
     With byte fallback, a byte that is no part of a character spoils those before it, so that no stream can have
@@ -93,7 +106,7 @@ def test_any_ids_decode_alike(name: str, named: dict[str, Pair], ids: list[int])
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_long_repeated_text_agrees(name: str, named: dict[str, Pair]) -> None:
+def test_long_repeated_text_agrees(name: str, named: Named) -> None:
     """Merges far apart in one piece: each unit many times, so that a piece is thousands of tokens."""
     for unit in ["a", "ab", "aab", " ", "\n", "é", "日", "🦆", "e\u0301", "the", ".", "1", "\u0301", "aA"]:
         named[name].check(unit * 3000, stream=False)
@@ -102,14 +115,14 @@ def test_long_repeated_text_agrees(name: str, named: dict[str, Pair]) -> None:
 
 @pytest.mark.parametrize("threads", [None, 1, 2, 7])
 @pytest.mark.parametrize("name", NAMED)
-def test_batch_is_its_texts_one_by_one(name: str, threads: int | None, named: dict[str, Pair]) -> None:
+def test_batch_is_its_texts_one_by_one(name: str, threads: int | None, named: Named) -> None:
     named[name].check_batch([], threads)
     named[name].check_batch([""], threads)
     named[name].check_batch(["", *tiny.CORPUS, *tiny.FRAGMENTS, ""] * 3, threads)
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_ids_do_not_depend_on_what_came_before(name: str, named: dict[str, Pair], folder: Path) -> None:
+def test_ids_do_not_depend_on_what_came_before(name: str, named: Named, folder: Path) -> None:
     """A cache that fills up, or answers for another piece, would show."""
     pair = named[name]
     texts = list(written_texts(40 + EXAMPLES // 4, [token.content for token in NAMED[name].added]))
@@ -146,17 +159,18 @@ def test_other_normalizers_agree(normalizer: dict[str, object], folder: Path) ->
     _check_config(folder, config, ["", *tiny.CORPUS, *tiny.FRAGMENTS])
 
 
-def test_token_to_id_and_bytes_agree(named: dict[str, Pair]) -> None:
-    for pair in named.values():
-        for i, token in pair.theirs.get_added_tokens_decoder().items():
-            assert pair.ours.token_to_id(token.content) == i
-            if not token.normalized:
-                assert pair.ours.id_to_bytes(i) == token.content.encode()
-        assert pair.ours.token_to_id("no such token") is None
-        assert pair.ours.vocab_size == max(pair.theirs.get_vocab(with_added_tokens=True).values()) + 1
+@pytest.mark.parametrize("name", NAMED)
+def test_token_to_id_and_bytes_agree(name: str, named: Named) -> None:
+    pair = named[name]
+    for i, token in pair.theirs.get_added_tokens_decoder().items():
+        assert pair.ours.token_to_id(token.content) == i
+        if not token.normalized:
+            assert pair.ours.id_to_bytes(i) == token.content.encode()
+    assert pair.ours.token_to_id("no such token") is None
+    assert pair.ours.vocab_size == max(pair.theirs.get_vocab(with_added_tokens=True).values()) + 1
 
 
-def test_the_comparison_can_fail(named: dict[str, Pair]) -> None:
+def test_the_comparison_can_fail(named: Named) -> None:
     """A tokenizer that differs in one part does not pass for the other."""
     for one, other, text in [
         ("cl100k", "qwen", "e\u0301"),  # NFC

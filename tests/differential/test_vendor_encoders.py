@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from chattpl import ChatTemplateError, Tokenizer
+from chattpl import ChatTemplateError
+from chattpl.tokenizer import Tokenizer
 from encoders import EXAMPLES, ORACLES, conversation_texts, unicode_texts, written_texts
 from tiny_tokenizers import CORPUS, FRAGMENTS
 
