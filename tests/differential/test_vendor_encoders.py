@@ -1,0 +1,170 @@
+"""Live comparison with the vendors' own encoders: `mistral-common` for Mistral, `openai-harmony` for gpt-oss.
+
+Mistral's vocabularies are in their package. Harmony reads o200k's ranks from CHATTPL_ORACLES (o200k/ranks.tiktoken) or
+from the package `bpe_openai`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from chattpl import ChatTemplateError
+from chattpl.tokenizer import Tokenizer
+from encoders import EXAMPLES, ORACLES, conversation_texts, unicode_texts, written_texts
+from tiny_tokenizers import CORPUS, FRAGMENTS
+
+MISTRAL = {
+    "mistral-v1": "tokenizer.model.v1",
+    "mistral-v2": "mistral_instruct_tokenizer_240216.model.v2",
+    "mistral-v3": "mistral_instruct_tokenizer_240323.model.v3",
+    "mistral-v7": "mistral_instruct_tokenizer_241114.model.v7",
+    "tekken-240718": "tekken_240718.json",
+    "tekken-240911": "tekken_240911.json",
+}
+"""Files of `mistral_common/data` by the name of the vocabulary."""
+
+
+class Vendor(NamedTuple):
+    """A vendor's encoder."""
+
+    encode: Callable[[str], list[int]]
+    """Control tokens in the text are text."""
+    decode: Callable[[list[int]], str]
+    token_id: Callable[[str], int]
+    """Of a control token."""
+    bos: str
+    special: list[int]
+
+
+def _texts() -> Iterator[str]:
+    yield from ["", *CORPUS, *FRAGMENTS, "".join(FRAGMENTS), "a" * 5000, " " * 5000, "\n" * 500, "日" * 999]
+    yield "<s>[INST] hi [/INST]</s> <|start|>user<|message|>hi<|end|> <unk> <0x0A>"
+    yield from written_texts(EXAMPLES, ["[INST]", "<s>", "<|start|>", "[TOOL_CALLS]", "<unk>"], seed=EXAMPLES)
+    yield from unicode_texts(EXAMPLES, seed=EXAMPLES)
+    yield from conversation_texts(EXAMPLES)
+
+
+@cache
+def _mistral(name: str) -> Vendor:
+    pytest.importorskip("mistral_common", reason="mistral-common is not installed")
+    from mistral_common.tokens.tokenizers.base import SpecialTokenPolicy
+    from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer
+    from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+
+    path = _package_file("mistral_common", f"data/{MISTRAL[name]}")
+    if path is None:
+        pytest.skip(f"this mistral-common has no {MISTRAL[name]}")
+    tokenizer: Any
+    if path.suffix == ".json":
+        tokenizer = Tekkenizer.from_file(path)
+    else:
+        pytest.importorskip(
+            "sentencepiece", reason="sentencepiece, which mistral-common reads this file with, is not installed"
+        )
+        tokenizer = SentencePieceTokenizer(path)
+    return Vendor(
+        encode=lambda text: tokenizer.encode(text, bos=False, eos=False),
+        decode=lambda ids: tokenizer.decode(ids, special_token_policy=SpecialTokenPolicy.IGNORE),
+        token_id=tokenizer.get_special_token,
+        bos="<s>",
+        special=sorted(tokenizer.special_ids),
+    )
+
+
+@cache
+def _harmony() -> Vendor:
+    harmony = pytest.importorskip("openai_harmony", reason="openai-harmony is not installed")
+    folder = _folder_of_ranks()
+    if folder is None:
+        pytest.skip("o200k's ranks are neither in CHATTPL_ORACLES as o200k/ranks.tiktoken nor in bpe_openai")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TIKTOKEN_ENCODINGS_BASE", str(folder))
+        encoding = harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
+    return Vendor(
+        encode=lambda text: encoding.encode(text, disallowed_special=()),
+        decode=encoding.decode,
+        token_id=lambda token: encoding.encode(token, allowed_special="all")[0],
+        bos="<|start|>",
+        special=sorted(encoding.encode(token, allowed_special="all")[0] for token in encoding.special_tokens_set),
+    )
+
+
+@pytest.mark.parametrize("name", [*MISTRAL, "o200k_harmony"])
+def test_vendor_encodes_text_alike(name: str) -> None:
+    vendor, ours = _vendor(name), Tokenizer.load(name)
+    for text in _texts():
+        ids = vendor.encode(text)
+        assert ours.encode(text, special_tokens="text").tolist() == ids, repr(text[:300])
+
+
+@pytest.mark.parametrize("name", [*MISTRAL, "o200k_harmony"])
+def test_vendor_decodes_alike(name: str) -> None:
+    vendor, ours = _vendor(name), Tokenizer.load(name)
+    for text in _texts():
+        ids = vendor.encode(text)
+        expected = vendor.decode(ids)
+        stream = ours.decode_stream()
+        assert ours.decode(ids) == expected, repr(text[:300])
+        assert "".join(map(stream.push, ids)) + stream.finish() == expected, repr(text[:300])
+
+
+@pytest.mark.parametrize("name", [*MISTRAL, "o200k_harmony"])
+def test_vendor_has_the_same_control_tokens(name: str) -> None:
+    vendor, ours = _vendor(name), Tokenizer.load(name)
+    begin = vendor.token_id(vendor.bos)
+    assert ours.token_to_id(vendor.bos) == begin
+    assert ours.encode(vendor.bos).tolist() == [begin]
+    assert begin not in ours.encode(f"a{vendor.bos}b", special_tokens="text").tolist()
+    with pytest.raises(ChatTemplateError):
+        ours.encode(f"a{vendor.bos}b", special_tokens="error")
+
+
+@pytest.mark.parametrize("name", [name for name in MISTRAL if name != "mistral-v1"])
+def test_mistral_control_token_ids_agree(name: str) -> None:
+    vendor, ours = _vendor(name), Tokenizer.load(name)
+    for token in ["<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[TOOL_RESULTS]"]:
+        assert ours.token_to_id(token) == vendor.token_id(token)
+
+
+def test_harmony_parity_mode_takes_control_tokens_from_anywhere() -> None:
+    vendor, ours = _vendor("o200k_harmony"), Tokenizer.load("o200k_harmony")
+    text = "<|start|>assistant<|channel|>analysis<|message|>a<|end|><|start|>x<|return|><|call|>"
+    ids = ours.encode(text).tolist()
+    assert [i for i in ids if i in vendor.special] == [vendor.token_id(t) for t in
+        ["<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|start|>", "<|return|>", "<|call|>"]]  # fmt: skip
+    assert ours.decode(ids) == text
+
+
+def _vendor(name: str) -> Vendor:
+    return _harmony() if name == "o200k_harmony" else _mistral(name)
+
+
+def _package_file(package: str, file: str) -> Path | None:
+    spec = importlib.util.find_spec(package)
+    path = Path(spec.origin).parent / file if spec and spec.origin else None
+    return path if path and path.is_file() else None
+
+
+@cache
+def _folder_of_ranks() -> Path | None:
+    """A folder that holds `o200k_base.tiktoken`, as harmony wants it."""
+    import tempfile
+
+    path = ORACLES / "o200k" / "ranks.tiktoken"
+    packed = _package_file("bpe_openai", "data/o200k_base.tiktoken.gz")
+    if path.is_file():
+        data = path.read_bytes()
+    elif packed is not None:
+        data = gzip.decompress(packed.read_bytes())
+    else:
+        return None
+    folder = Path(tempfile.mkdtemp())
+    (folder / "o200k_base.tiktoken").write_bytes(data)
+    return folder
