@@ -71,7 +71,7 @@ fn print_speed(pretokenizer: &Pretokenizer, path: &str) {
     let mut ends = [0; 256];
     let mut best_seconds = f64::INFINITY;
     let mut pieces = 0;
-    for _ in 0..9 {
+    for _ in 0..60 {
         let begun = Instant::now();
         let mut start = 0;
         pieces = 0;

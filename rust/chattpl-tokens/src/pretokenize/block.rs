@@ -11,6 +11,9 @@ pub(super) const BLOCK: usize = 64;
 /// Texts that end sooner than this are not worth a block.
 const SHORT: usize = 16;
 
+/// With other than ASCII among so many bytes, a block is not worth it.
+const WORTH: usize = 4;
+
 /// Which bytes of a block are what; the lowest bit is the first byte. Bits of bytes that are unknown are without meaning.
 pub(super) struct Classes {
     /// ASCII letters.
@@ -46,7 +49,7 @@ pub(super) fn fill<S: Scheme>(
     let (mut at, mut count) = (start, 0);
     while count < ends.len() && at < text.len() {
         let rest = &text[at..];
-        let found = if rest.len() < SHORT || (rest[0] | rest[1]) >= 0x80 {
+        let found = if rest.len() < SHORT || !rest[..WORTH].is_ascii() {
             0
         } else if let Some(block) = rest.first_chunk() {
             begins::<S>(&classify(block), rest)

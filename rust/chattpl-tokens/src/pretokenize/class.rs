@@ -39,11 +39,23 @@ static CLASSES: [u8; BLOCKS.len() * BLOCK] = {
     classes
 };
 
-/// A character of a text: its class, 0 for those of no class, and how many bytes it takes.
+/// The classes of what takes up to two bytes, in one step.
+static CLASSES_OF_TWO_BYTES: [u8; 0x800] = {
+    let mut classes = [0; 0x800];
+    let mut code = 0;
+    while code < classes.len() {
+        classes[code] = CLASSES[PAGES[code / BLOCK] as usize * BLOCK + code % BLOCK];
+        code += 1;
+    }
+    classes
+};
+
+/// A character of a text: its class, 0 for those of no class, how many bytes it takes, and its number.
 #[derive(Clone, Copy)]
 pub(super) struct Char {
     pub(super) class: u8,
     pub(super) bytes: usize,
+    pub(super) code: u32,
 }
 
 impl Char {
@@ -51,10 +63,29 @@ impl Char {
     #[inline(always)]
     pub(super) fn at(text: &[u8], at: usize) -> Self {
         match text.get(at) {
-            None => Char { class: 0, bytes: 0 },
-            Some(&byte) if byte < 0x80 => Char { class: CLASSES[byte as usize], bytes: 1 },
-            Some(_) => wide(text, at),
+            None => Char { class: 0, bytes: 0, code: 0 },
+            Some(&byte) => Char::at_lead(text, at, byte),
         }
+    }
+
+    #[inline(always)]
+    fn at_lead(text: &[u8], at: usize, lead: u8) -> Self {
+        if lead < 0x80 {
+            return Char { class: CLASSES_OF_TWO_BYTES[lead as usize], bytes: 1, code: u32::from(lead) };
+        }
+        let bits = |index: usize| text.get(at + index).map_or(0, |byte| u32::from(byte & 0x3F));
+        let lead = u32::from(lead);
+        if lead < 0xE0 {
+            let code = (lead & 0x1F) << 6 | bits(1);
+            return Char { class: CLASSES_OF_TWO_BYTES[code as usize], bytes: 2, code };
+        }
+        if lead < 0xF0 {
+            let code = (lead & 0x0F) << 12 | bits(1) << 6 | bits(2);
+            let block = PAGES[code as usize / BLOCK] as usize;
+            return Char { class: CLASSES[block * BLOCK + code as usize % BLOCK], bytes: 3, code };
+        }
+        let code = (lead & 0x07) << 18 | bits(1) << 12 | bits(2) << 6 | bits(3);
+        Char { class: class_of(code), bytes: 4, code }
     }
 
     /// Whether the class is one of these.
@@ -68,33 +99,13 @@ impl Char {
 #[inline(always)]
 pub(super) fn run(text: &[u8], mut at: usize, classes: u8) -> usize {
     while let Some(&byte) = text.get(at) {
-        let char = if byte < 0x80 { Char { class: CLASSES[byte as usize], bytes: 1 } } else { wide(text, at) };
+        let char = Char::at_lead(text, at, byte);
         if !char.is(classes) {
             break;
         }
         at += char.bytes;
     }
     at
-}
-
-/// The code point at a byte that is not ASCII, and its length. Bytes beyond the end count as continuations of zero.
-#[inline(always)]
-pub(super) fn decode(text: &[u8], at: usize) -> (u32, usize) {
-    let bits = |index: usize| text.get(at + index).map_or(0, |byte| u32::from(byte & 0x3F));
-    let lead = u32::from(text[at]);
-    if lead < 0xE0 {
-        ((lead & 0x1F) << 6 | bits(1), 2)
-    } else if lead < 0xF0 {
-        ((lead & 0x0F) << 12 | bits(1) << 6 | bits(2), 3)
-    } else {
-        ((lead & 0x07) << 18 | bits(1) << 12 | bits(2) << 6 | bits(3), 4)
-    }
-}
-
-#[inline(always)]
-fn wide(text: &[u8], at: usize) -> Char {
-    let (code, bytes) = decode(text, at);
-    Char { class: class_of(code), bytes }
 }
 
 #[inline(always)]

@@ -1,6 +1,6 @@
 //! DeepSeek V3's scheme: numbers are cut first, then Han and kana, and each part is split for itself.
 
-use super::class::{decode, Char, LETTER, MARK, NEWLINE, NUMBER, SIGN, WHITE};
+use super::class::{Char, LETTER, MARK, NEWLINE, NUMBER, SIGN, WHITE};
 use super::scan::{tail, up_to_two_more};
 use super::scheme::{Contraction, Digits, Rules, Scheme, Tail, Word};
 
@@ -24,7 +24,7 @@ impl Scheme for DeepSeekV3 {
         if first.is(NUMBER) {
             return up_to_two_more(text, second_start);
         }
-        let part = Part { text, han: is_han_or_kana(text, start) };
+        let part = Part { text, han: is_han_or_kana(first) };
         if first.is(LETTER | MARK) {
             return part.run(second_start, LETTER | MARK);
         }
@@ -60,8 +60,8 @@ impl Part<'_> {
     #[inline(always)]
     fn at(self, at: usize) -> Char {
         let char = Char::at(self.text, at);
-        if char.is(NUMBER) || (char.bytes > 1 || self.han) && is_han_or_kana(self.text, at) != self.han {
-            return Char { class: 0, bytes: 0 };
+        if char.is(NUMBER) | (is_han_or_kana(char) != self.han) {
+            return Char { class: 0, bytes: 0, code: 0 };
         }
         char
     }
@@ -126,13 +126,11 @@ impl Part<'_> {
     }
 }
 
-/// Whether the character at a byte is one of `[一-龥぀-ゟ゠-ヿ]`.
+/// Whether a character is one of `[一-龥぀-ゟ゠-ヿ]`.
 #[inline(always)]
-fn is_han_or_kana(text: &[u8], at: usize) -> bool {
-    match text.get(at) {
-        Some(0xE3..=0xE9) => matches!(decode(text, at).0, 0x4E00..=0x9FA5 | 0x3040..=0x30FF),
-        _ => false,
-    }
+fn is_han_or_kana(char: Char) -> bool {
+    // Both are always asked, as text goes to and fro between Han and kana.
+    matches!(char.code, 0x4E00..=0x9FA5) | matches!(char.code, 0x3040..=0x30FF)
 }
 
 #[inline(always)]
