@@ -9,8 +9,12 @@ if TYPE_CHECKING:
     from chattpl._core import Rendered as Rendered
     from chattpl._core import Segment as Segment
     from chattpl._core import __version__ as __version__
+    from chattpl.encoded import Encoded as Encoded
+    from chattpl.encoded import EncodedBatch as EncodedBatch
+    from chattpl.encoded import LeftOutRow as LeftOutRow
     from chattpl.errors import ChatTemplateError as ChatTemplateError
     from chattpl.errors import DocstringParsingException as DocstringParsingException
+    from chattpl.errors import EncodeError as EncodeError
     from chattpl.errors import FormatNotFoundError as FormatNotFoundError
     from chattpl.errors import InputError as InputError
     from chattpl.errors import LimitError as LimitError
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from chattpl.errors import SourceError as SourceError
     from chattpl.errors import TemplateSyntaxError as TemplateSyntaxError
     from chattpl.errors import TypeHintParsingException as TypeHintParsingException
+    from chattpl.errors import VocabularyError as VocabularyError
     from chattpl.format import ChatFormat as ChatFormat
     from chattpl.format import load as load
     from chattpl.messages import Message as Message
@@ -28,13 +33,20 @@ if TYPE_CHECKING:
     from chattpl.registry import models as models
     from chattpl.schema import tool_schema as tool_schema
     from chattpl.template import Template as Template
+    from chattpl.tokenizer import TokenBatch as TokenBatch
+    from chattpl.tokenizer import Tokenizer as Tokenizer
+    from chattpl.train import Train as Train
 
 __all__ = [
     "ChatFormat",
     "ChatTemplateError",
     "DocstringParsingException",
+    "EncodeError",
+    "Encoded",
+    "EncodedBatch",
     "FormatNotFoundError",
     "InputError",
+    "LeftOutRow",
     "LimitError",
     "Message",
     "ModelInfo",
@@ -45,9 +57,13 @@ __all__ = [
     "SourceError",
     "Template",
     "TemplateSyntaxError",
+    "TokenBatch",
+    "Tokenizer",
     "Tool",
     "ToolCall",
+    "Train",
     "TypeHintParsingException",
+    "VocabularyError",
     "__version__",
     "load",
     "models",
@@ -56,9 +72,11 @@ __all__ = [
 
 _HOME = {
     "_core": ("Rendered", "Segment", "__version__"),
+    "encoded": ("Encoded", "EncodedBatch", "LeftOutRow"),
     "errors": (
         "ChatTemplateError",
         "DocstringParsingException",
+        "EncodeError",
         "FormatNotFoundError",
         "InputError",
         "LimitError",
@@ -66,6 +84,7 @@ _HOME = {
         "SourceError",
         "TemplateSyntaxError",
         "TypeHintParsingException",
+        "VocabularyError",
     ),
     "format": ("ChatFormat", "load"),
     "messages": ("Message", "Tool", "ToolCall"),
@@ -73,6 +92,8 @@ _HOME = {
     "registry": ("ModelInfo", "models"),
     "schema": ("tool_schema",),
     "template": ("Template",),
+    "tokenizer": ("TokenBatch", "Tokenizer"),
+    "train": ("Train",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}
 

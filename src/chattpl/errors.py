@@ -10,7 +10,7 @@
     ├── FormatNotFoundError               CT040        no format of that name
     ├── SourceError                       CT041        a file or folder that holds no readable template
     ├── VocabularyError                   CT050-CT052, CT055  a vocabulary that is damaged, not covered or not there
-    └── EncodeError                       CT053-CT054  a control token in data where that is refused, an id that there is not
+    └── EncodeError                       CT053-CT054  a control token in data where that is refused, an unknown id
 
 Where `transformers` or Jinja2 would raise, the error is also an instance of the class raised there (`TypeError`,
 `jinja2.exceptions.UndefinedError`, ...), and its `message` is theirs word for word.

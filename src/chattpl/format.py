@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from chattpl import _core, jsonl
 from chattpl._core import Rendered
-from chattpl.errors import FormatNotFoundError
+from chattpl.encoded import Encoded, EncodedBatch, arrays, batch_of
+from chattpl.errors import FormatNotFoundError, InputError, VocabularyError
 from chattpl.registry import ModelInfo, find
 from chattpl.source import ChatSource
 from chattpl.template import Template
+from chattpl.tokenizer import Tokenizer
+from chattpl.train import Train
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SpecialTokens = Literal["template", "strict", "parity", "error"]
+
+_EVERYTHING = Train()
 
 
 class ChatFormat:
@@ -21,9 +35,22 @@ class ChatFormat:
         info: What is known about the format.
         source: Its templates and tokens.
         template: The name of the template to use; None for the default one, or the one for tools where there are any.
+        tokenizer: Its vocabulary: a tokenizer, a file or folder, or the name of a shipped one; None for the one that
+            belongs to the format.
     """
 
-    __slots__ = ("_arguments", "_chosen", "_compiled", "_file", "_sources", "info", "special_tokens", "stop_tokens")
+    __slots__ = (
+        "_arguments",
+        "_chosen",
+        "_compiled",
+        "_encoders",
+        "_file",
+        "_sources",
+        "_tokenizer",
+        "info",
+        "special_tokens",
+        "stop_tokens",
+    )
 
     info: ModelInfo
     """What is known about the format, and where it was loaded from."""
@@ -32,7 +59,13 @@ class ChatFormat:
     stop_tokens: tuple[str, ...]
     """The tokens that end a turn of the assistant."""
 
-    def __init__(self, info: ModelInfo, source: ChatSource, template: str | None = None) -> None:
+    def __init__(
+        self,
+        info: ModelInfo,
+        source: ChatSource,
+        template: str | None = None,
+        tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
+    ) -> None:
         self.info = info
         self.special_tokens = source.special_tokens
         self.stop_tokens = source.stop_tokens
@@ -41,6 +74,8 @@ class ChatFormat:
         self._file = source.file
         self._chosen = template
         self._compiled: dict[str, Template] = {}
+        self._encoders: dict[tuple[str, frozenset[str]], _core.ChatEncoder] = {}
+        self._tokenizer = tokenizer
         if template is not None or "default" in self._sources:
             self.template_for(None)  # so that an unknown name or a syntax error shows now
 
@@ -127,6 +162,204 @@ class ChatFormat:
             **{**self._arguments, **arguments},
         )
 
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """The vocabulary of the format: the one that was given, that of the model's folder, or the registry's.
+
+        Raises:
+            VocabularyError: There is none here; the hint says how to get it.
+        """
+        if not isinstance(self._tokenizer, Tokenizer):
+            self._tokenizer = self._find_tokenizer()
+        return self._tokenizer
+
+    @property
+    def stop_token_ids(self) -> tuple[int, ...]:
+        """The ids of `stop_tokens`, as far as the vocabulary has them."""
+        ids = (self.tokenizer.token_to_id(token) for token in self.stop_tokens)
+        return tuple(token_id for token_id in ids if token_id is not None)
+
+    def encode(
+        self,
+        messages: Sequence[Mapping[str, Any]],
+        *,
+        tools: Sequence[Any] | None = None,
+        documents: Sequence[Mapping[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool | str = False,
+        now: datetime | None = None,
+        train: Train = _EVERYTHING,
+        special_tokens: SpecialTokens = "template",
+        **arguments: Any,
+    ) -> Encoded:
+        """Renders a conversation and encodes it.
+
+        Args:
+            messages: See `render`, as all that is not listed here.
+            tools: See `render`.
+            documents: See `render`.
+            add_generation_prompt: See `render`.
+            continue_final_message: See `render`.
+            now: See `render`.
+            train: What is learnt: the mask is 1 there.
+            special_tokens: Who may make a control token. `"template"`: only the template, and the format's own tokens;
+                the same text in a message, tool or argument is encoded as plain text. `"strict"`: so for added tokens
+                that are not flagged special, too (`<think>`), which then count only from the template and from
+                assistants. `"parity"`: anybody, as in `transformers`. `"error"`: a control token in data is refused.
+            **arguments: See `render`. An argument that replaces a token of the format (`bos_token=...`) is data.
+
+        Returns:
+            The tokens, and for each whether it is learnt, whose message it is and where it came from.
+
+        Raises:
+            RenderError: See `render`.
+            VocabularyError: The format's vocabulary is not here.
+            EncodeError: A control token in data, with `special_tokens="error"`.
+        """
+        buffers, text = self._encoder_for(tools, arguments).encode(
+            messages,
+            train.as_tuple(),
+            special_tokens,
+            tools=tools,
+            documents=documents,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=continue_final_message,
+            now=now,
+            arguments={**self._arguments, **arguments},
+        )
+        ids, mask, index, origin, weight, _ = arrays(buffers)
+        return Encoded(input_ids=ids, loss_mask=mask, message_index=index, origin=origin, loss_weight=weight, text=text)
+
+    def encode_batch(
+        self,
+        source: Sequence[Any] | str | os.PathLike[str] | bytes,
+        *,
+        tools: Sequence[Any] | None = None,
+        documents: Sequence[Mapping[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool | str = False,
+        now: datetime | None = None,
+        train: Train = _EVERYTHING,
+        special_tokens: SpecialTokens = "template",
+        threads: int | None = None,
+        errors: Literal["raise", "quarantine"] = "raise",
+        **arguments: Any,
+    ) -> EncodedBatch:
+        """Renders and encodes many conversations.
+
+        Args:
+            source: A list of conversations, or of rows `{"messages": ..., "tools": ...}`; or lines of JSON, each one
+                of the two: a path (`.gz`, `.bz2`, `.xz` and `.zst` are unpacked) or bytes.
+            tools: Tools for all rows, in place of their own.
+            documents: Documents for all rows, in place of their own.
+            add_generation_prompt: See `render`.
+            continue_final_message: See `render`.
+            now: See `render`; one time for all rows.
+            train: See `encode`.
+            special_tokens: See `encode`.
+            threads: How many threads to use; as many as the machine has by default. The result does not depend on it.
+            errors: What a row that cannot be encoded does: end the call (`"raise"`), or go to `.quarantine`.
+            **arguments: See `render`.
+
+        Returns:
+            The conversations in the order of the source.
+
+        Raises:
+            ChatTemplateError: A row cannot be encoded; `location` begins with its number, from 0.
+        """
+        if errors not in ("raise", "quarantine"):
+            raise ValueError(f'errors={errors!r}: it is "raise" or "quarantine"')
+        if threads is not None and threads < 1:
+            raise ValueError(f"threads={threads}: at least 1")
+        if isinstance(source, str | os.PathLike | bytes):
+            lines = jsonl.whole(source)
+            options = {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
+            parts = self._encode_lines(
+                [lines] if lines is not None else jsonl.blocks(source),  # type: ignore[arg-type]
+                train=train,
+                special_tokens=special_tokens,
+                continue_final_message=continue_final_message,
+                now=now,
+                threads=threads,
+                quarantine=errors == "quarantine",
+                options=options,
+                arguments=arguments,
+            )
+            return batch_of(list(parts))
+        encoder = self._encoder_for(tools, arguments)
+        part = encoder.encode_rows(
+            source if isinstance(source, list) else list(source),
+            train.as_tuple(),
+            special_tokens,
+            tools=tools,
+            documents=documents,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=continue_final_message,
+            now=now,
+            arguments={**self._arguments, **arguments},
+            threads=threads,
+            quarantine=errors == "quarantine",
+        )
+        return batch_of([part])
+
+    def _encode_lines(
+        self,
+        blocks: Any,
+        *,
+        train: Train,
+        special_tokens: SpecialTokens,
+        continue_final_message: bool | str,
+        now: datetime | None,
+        threads: int | None,
+        quarantine: bool,
+        options: dict[str, Any],
+        arguments: dict[str, Any],
+    ) -> Iterator[Any]:
+        encoder = self._encoder_for(options["tools"], arguments)
+        given = _as_json({**self._arguments, **arguments, **options})
+        row = 0
+        for block in blocks:
+            part = encoder.encode_lines(
+                block,
+                train.as_tuple(),
+                special_tokens,
+                continue_final_message=continue_final_message,
+                now=now,
+                arguments=given,
+                threads=threads,
+                quarantine=quarantine,
+                first_row=row,
+            )
+            row += len(part[0][5]) - 1 + len(part[1])
+            yield part
+
+    def _encoder_for(self, tools: object, arguments: Mapping[str, Any]) -> _core.ChatEncoder:
+        template = self.template_for(tools)
+        replaced = frozenset(self._arguments.keys() & arguments.keys())
+        key = (template.name or "", replaced)
+        if key not in self._encoders:
+            declared = [name for name in self._arguments if name not in replaced]
+            self._encoders[key] = _core.ChatEncoder(template, self.tokenizer, list(self.stop_token_ids), declared)
+        return self._encoders[key]
+
+    def _find_tokenizer(self) -> Tokenizer:
+        given = self._tokenizer
+        if given is not None:
+            assert not isinstance(given, Tokenizer)
+            return Tokenizer.from_file(given) if os.path.exists(given) else _shipped(os.fspath(given))
+        place = Path(self.info.source)
+        for folder in (place, place.parent) if place.exists() else ():
+            if folder.is_dir() and (folder / "tokenizer.json").is_file():
+                return Tokenizer.from_file(folder)
+        name = self.info.tokenizer
+        if name is None or name == "none":
+            raise VocabularyError(
+                f"`{self.name}` comes without a vocabulary",
+                location=self.info.source,
+                hint="give one: load(..., tokenizer=PATH or NAME), on the command line --tokenizer",
+            )
+        return _shipped(name)
+
     def __repr__(self) -> str:
         return f"ChatFormat({self.name!r}, source={self.info.source!r})"
 
@@ -134,10 +367,36 @@ class ChatFormat:
         source = ChatSource(
             self.name, self._sources, self._arguments, self.special_tokens, self.stop_tokens, self._file
         )
-        return ChatFormat, (self.info, source, self._chosen)
+        return ChatFormat, (self.info, source, self._chosen, self._tokenizer)
 
 
-def load(ref: str | os.PathLike[str], *, template: str | None = None) -> ChatFormat:
+@cache
+def _shipped(name: str) -> Tokenizer:
+    return Tokenizer.load(name)
+
+
+def _as_json(arguments: dict[str, Any]) -> str:
+    """Template arguments as JSON text; functions among the tools become their schemas."""
+    tools = arguments["tools"]
+    if tools is not None:
+        from chattpl.schema import tool_schema
+
+        arguments = {**arguments, "tools": [tool_schema(tool) if callable(tool) else tool for tool in tools]}
+    try:
+        return json.dumps(arguments, ensure_ascii=False)
+    except (TypeError, ValueError) as error:
+        raise InputError(
+            f"template arguments for lines of JSON must be JSON themselves: {error}",
+            hint="parse the lines and give a list, or give the argument as JSON",
+        ) from error
+
+
+def load(
+    ref: str | os.PathLike[str],
+    *,
+    template: str | None = None,
+    tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
+) -> ChatFormat:
     """Loads a chat format.
 
     Args:
@@ -149,6 +408,8 @@ def load(ref: str | os.PathLike[str], *, template: str | None = None) -> ChatFor
 
             `ref@name` chooses among a model's named templates.
         template: The name of the template to use, where the model has several.
+        tokenizer: Its vocabulary: a tokenizer, a file or folder, or the name of a shipped one; by default the one that
+            belongs to the format. It is read when something is encoded.
 
     Returns:
         The format; `info.source` says where it was taken from.
@@ -168,5 +429,5 @@ def load(ref: str | os.PathLike[str], *, template: str | None = None) -> ChatFor
     if isinstance(ref, str) and template is None and "@" in ref and not os.path.exists(ref):
         base, _, name = ref.rpartition("@")
         if base and name:
-            return ChatFormat(*find(base), name)
-    return ChatFormat(*find(ref), template)
+            return ChatFormat(*find(base), name, tokenizer)
+    return ChatFormat(*find(ref), template, tokenizer)

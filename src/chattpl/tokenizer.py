@@ -130,7 +130,7 @@ class Tokenizer(_core.Tokenizer):
         """Where each token of `encode(text)` stands.
 
         Returns:
-            int32[T, 2]: first character, and one past the last. A token that is part of a character has the whole of it.
+            int32[T, 2]: first character, and one past the last. Part of a character has the whole of it.
         """
         return _array(super().offsets(text, special_tokens), "int32").reshape(-1, 2)
 
@@ -197,7 +197,9 @@ def _map(file: Path) -> Any:
             return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
         raise VocabularyError(
-            f"cannot read {file}: {error.strerror}", location=str(file), hint="give a tokenizer file, or a folder with one"
+            f"cannot read {file}: {error.strerror}",
+            location=str(file),
+            hint="give a tokenizer file, or a folder with one",
         ) from error
 
 

@@ -2,9 +2,11 @@
 
 use std::ffi::{c_int, c_void, CStr};
 
+use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 /// What an array holds.
 pub trait Item: Copy + Send + Sync + 'static {
@@ -65,6 +67,36 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         // SAFETY: `new` took the slice apart, and it is put together once, here. A view keeps the object alive.
         unsafe { (self.free)(self.data, self.len) };
+    }
+}
+
+/// Bytes of a Python object, held for as long as they are looked at.
+pub enum ReadOnly<'py> {
+    Bytes(Bound<'py, PyBytes>),
+    View(PyBuffer<u8>),
+    Copy(Vec<u8>),
+}
+
+impl<'py> ReadOnly<'py> {
+    /// The bytes of `bytes`, a mapped file or the like; what can be written to is copied.
+    pub fn of(object: &Bound<'py, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = object.cast::<PyBytes>() {
+            return Ok(ReadOnly::Bytes(bytes.clone()));
+        }
+        let view = PyBuffer::<u8>::get(object)?;
+        match view.readonly() && view.is_c_contiguous() {
+            true => Ok(ReadOnly::View(view)),
+            false => Ok(ReadOnly::Copy(view.to_vec(object.py())?)),
+        }
+    }
+
+    pub fn as_slice(&self) -> &[u8] {
+        match self {
+            ReadOnly::Bytes(bytes) => bytes.as_bytes(),
+            // SAFETY: the view is contiguous and read-only, and holds the memory until it is dropped.
+            ReadOnly::View(view) => unsafe { std::slice::from_raw_parts(view.buf_ptr().cast(), view.len_bytes()) },
+            ReadOnly::Copy(bytes) => bytes,
+        }
     }
 }
 

@@ -87,3 +87,43 @@ pub fn token_error(py: Python<'_>, error: &TokenError) -> PyErr {
         },
     )
 }
+
+/// The root of our errors.
+pub fn base(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("chattpl.errors")?.getattr("ChatTemplateError")
+}
+
+/// A row without messages.
+pub fn no_messages(py: Python<'_>) -> PyErr {
+    let hint = "give a list of messages, or a mapping with `messages`";
+    let (message, code) = ("the row has no `messages`", "CT030");
+    build(py, Parts { class: "", message, code, location: None, hint: Some(hint), excerpt: None })
+}
+
+/// The same error with the number of its row before its place; errors of others are left alone.
+pub fn in_row(py: Python<'_>, error: PyErr, row: usize) -> PyErr {
+    let value = error.value(py);
+    let place = || -> PyResult<()> {
+        if value.is_instance(&base(py)?)? {
+            let location: Option<String> = value.getattr("location")?.extract()?;
+            let location = location.map_or_else(|| format!("row {row}"), |place| format!("row {row}: {place}"));
+            value.setattr("location", location)?;
+        }
+        Ok(())
+    };
+    match place() {
+        Ok(()) => error,
+        Err(other) => other,
+    }
+}
+
+/// What is kept of a row that was left out: its number, the code, the message, and the place.
+pub fn left_out(py: Python<'_>, row: usize, error: &PyErr) -> PyResult<(usize, String, String, Option<String>)> {
+    let value = error.value(py);
+    if !value.is_instance(&base(py)?)? {
+        // Of Python itself, such as a lone surrogate.
+        return Ok((row, "CT030".to_owned(), value.to_string(), None));
+    }
+    let part = |name: &str| value.getattr(name);
+    Ok((row, part("code")?.extract()?, part("message")?.extract()?, part("location")?.extract()?))
+}

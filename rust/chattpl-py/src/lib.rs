@@ -2,6 +2,7 @@
 
 mod borrow;
 mod buffer;
+mod chat;
 mod convert;
 mod errors;
 mod inspect;
@@ -22,6 +23,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rendered::Rendered>()?;
     module.add_class::<rendered::Segment>()?;
     module.add_class::<buffer::Buffer>()?;
+    module.add_class::<chat::ChatEncoder>()?;
     module.add_class::<tokenizer::Tokenizer>()?;
     module.add_class::<tokenizer::DecodeStream>()?;
     module.add_function(wrap_pyfunction!(inspect::emit_tree, module)?)?;

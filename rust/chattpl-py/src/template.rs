@@ -32,11 +32,11 @@ pub struct Template {
 }
 
 /// What both ways to render take besides the conversation.
-struct Call<'a, 'py> {
-    tools: Option<&'a Bound<'py, PyAny>>,
-    documents: Option<&'a Bound<'py, PyAny>>,
-    add_generation_prompt: Option<&'a Bound<'py, PyAny>>,
-    arguments: Option<&'a Bound<'py, PyDict>>,
+pub struct Call<'a, 'py> {
+    pub tools: Option<&'a Bound<'py, PyAny>>,
+    pub documents: Option<&'a Bound<'py, PyAny>>,
+    pub add_generation_prompt: Option<&'a Bound<'py, PyAny>>,
+    pub arguments: Option<&'a Bound<'py, PyDict>>,
 }
 
 #[pymethods]
@@ -92,20 +92,11 @@ impl Template {
     ) -> PyResult<Rendered> {
         let call = Call { tools, documents, add_generation_prompt, arguments };
         let continue_field = continue_field(continue_final_message)?;
-        let clock = self.clock(py, now)?;
+        let clock = clock(py, &self.program, now)?;
         with_arena(|arena, buffers| {
             let keeper = Keeper::default();
-            let mut input = Input::new(arena);
-            // SAFETY: the arguments are borrowed, the lock is held, and no Python code runs before `render` is done
-            // with the input: what had to be asked of Python was asked above.
             let mut large = Vec::new();
-            if unsafe { read_in_place(&mut input, messages, &call, &mut large) }.is_err() {
-                large.clear();
-                input = Input::new(arena);
-                let mut converter = Converter::new(&keeper);
-                self.raise(py, read_call(&mut converter, &mut input, &call))?;
-                self.raise(py, converter.messages(&mut input, messages))?;
-            }
+            let input = self.raise(py, read_input(arena, &keeper, messages, &call, &mut large))?;
             let options = Options { limits: self.limits, clock, continue_field: continue_field.as_deref() };
             let output =
                 self.raise(py, render(&self.program, input, &options, buffers).map_err(ConvertError::Input))?;
@@ -129,7 +120,7 @@ impl Template {
     ) -> PyResult<Rendered> {
         let call = Call { tools, documents, add_generation_prompt, arguments };
         let continue_field = continue_field(continue_final_message)?;
-        let clock = self.clock(py, now)?;
+        let clock = clock(py, &self.program, now)?;
         let owned;
         let bytes = if let Ok(bytes) = data.cast::<PyBytes>() {
             bytes.as_bytes()
@@ -159,25 +150,56 @@ impl Template {
 }
 
 impl Template {
+    pub fn program(&self) -> &Arc<Program> {
+        &self.program
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.limits
+    }
+
     fn raise<T>(&self, py: Python<'_>, result: Result<T, ConvertError>) -> PyResult<T> {
         result.map_err(|error| match error {
             ConvertError::Input(error) => render_error(py, &error, &self.program),
             ConvertError::Python(error) => error,
         })
     }
+}
 
-    /// The given time; the local clock if the template reads it.
-    fn clock(&self, py: Python<'_>, now: Option<&Bound<'_, PyAny>>) -> PyResult<Clock> {
-        let unread = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 };
-        let now = match now {
-            Some(now) if !now.is_none() => date_time(now)?,
-            _ if self.program.uses_clock() => {
-                date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?
-            }
-            _ => unread,
-        };
-        Ok(Clock { now })
+/// The given time; the local clock if the template reads it.
+pub fn clock(py: Python<'_>, program: &Program, now: Option<&Bound<'_, PyAny>>) -> PyResult<Clock> {
+    let unread = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 };
+    let now = match now {
+        Some(now) if !now.is_none() => date_time(now)?,
+        _ if program.uses_clock() => {
+            date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?
+        }
+        _ => unread,
+    };
+    Ok(Clock { now })
+}
+
+/// Reads a conversation and everything else: in place if all of it is plain data, else object by object.
+///
+/// `large` receives the long strings that were borrowed in place.
+pub fn read_input<'r, 'py>(
+    arena: &'r Bump,
+    keeper: &'r Keeper,
+    messages: &Bound<'py, PyAny>,
+    call: &Call<'_, 'py>,
+    large: &mut Vec<Bound<'py, PyString>>,
+) -> Result<Input<'r>, ConvertError> {
+    let mut input = Input::new(arena);
+    // SAFETY: the arguments are borrowed, the lock is held, and no Python code runs before the caller is done with the
+    // input: what had to be asked of Python was asked before.
+    if unsafe { read_in_place(&mut input, messages, call, large) }.is_err() {
+        large.clear();
+        input = Input::new(arena);
+        let mut converter = Converter::new(keeper);
+        read_call(&mut converter, &mut input, call)?;
+        converter.messages(&mut input, messages)?;
     }
+    Ok(input)
 }
 
 /// Reads messages and everything else, if all of it is plain data.
@@ -241,7 +263,7 @@ fn read_call<'r>(
 }
 
 /// `continue_final_message`: true stands for `content`.
-fn continue_field(flag: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
+pub fn continue_field(flag: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
     match flag {
         None => Ok(None),
         Some(flag) if !flag.is_truthy()? => Ok(None),
@@ -253,7 +275,7 @@ fn continue_field(flag: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
 }
 
 /// Runs `work` with an arena of this thread.
-fn with_arena<T>(work: impl FnOnce(&Bump, &mut Buffers) -> PyResult<T>) -> PyResult<T> {
+pub fn with_arena<T>(work: impl FnOnce(&Bump, &mut Buffers) -> PyResult<T>) -> PyResult<T> {
     let spare = SPARE.with_borrow_mut(Vec::pop);
     let (mut arena, mut buffers) = spare.unwrap_or_default();
     let done = work(&arena, &mut buffers);

@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex};
 use chattpl_tokens::decode::{decode, to_text, Stream};
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
 use chattpl_tokens::{pack, Encoder, Scratch, SpecialTokens, TokenError, TokenId, Tokens, Vocabulary};
-use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, ReadOnly};
 use crate::errors::token_error;
 
 /// Turns text into the ids of one vocabulary.
@@ -78,20 +77,8 @@ impl Tokenizer {
         name: &str,
         description: Option<&str>,
     ) -> PyResult<Self> {
-        let buffer = PyBuffer::<u8>::get(data)?;
-        let owned;
-        let bytes = match data.cast::<PyBytes>() {
-            Ok(bytes) => bytes.as_bytes(),
-            Err(_) if buffer.readonly() && buffer.is_c_contiguous() => {
-                // SAFETY: the buffer is contiguous and read-only (a mapped file or the like), and `buffer` holds it until
-                // the end of this function.
-                unsafe { std::slice::from_raw_parts(buffer.buf_ptr().cast::<u8>(), buffer.len_bytes()) }
-            }
-            Err(_) => {
-                owned = buffer.to_vec(py)?;
-                &owned
-            }
-        };
+        let data = ReadOnly::of(data)?;
+        let bytes = data.as_slice();
         let description =
             description.map(Description::from_json).transpose().map_err(|error| token_error(py, &error))?;
         let made = py.detach(|| read(bytes, kind, name, description).and_then(|read| Encoder::new(Arc::new(read))));

@@ -1,0 +1,378 @@
+//! `ChatEncoder`: conversations to ids, masks and origins.
+
+use std::sync::{Arc, Mutex};
+
+use chattpl_render::{
+    read_arguments, read_conversation, Buffers, Bump, Clock, Input, Limits, Options, RenderError,
+};
+use chattpl_tokens::{
+    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, KnownHeaders, Parts, TokenError, Train, Turns,
+};
+use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use crate::borrow::Keeper;
+use crate::buffer::Buffer;
+use crate::convert::ConvertError;
+use crate::errors::{render_error, token_error};
+use crate::template::{continue_field, with_arena, Call, Template};
+use crate::tokenizer::Tokenizer;
+use crate::workers::in_chunks;
+
+/// A template and a vocabulary at work together.
+#[pyclass(frozen, module = "chattpl._core")]
+pub struct ChatEncoder {
+    core: Core,
+    limits: Limits,
+    spare: Mutex<Vec<ChatScratch>>,
+}
+
+/// Arrays of one or more conversations: ids, mask, message index, origin, weights (if they are not the mask), offsets.
+type Arrays = (Buffer, Buffer, Buffer, Buffer, Option<Buffer>, Buffer);
+
+fn arrays(batch: Batch, weighted: bool) -> Arrays {
+    let Batch { input_ids, loss_mask, message_index, origin, loss_weight, offsets } = batch;
+    let weight = weighted.then(|| Buffer::from(loss_weight));
+    (input_ids.into(), loss_mask.into(), message_index.into(), origin.into(), weight, offsets.into())
+}
+
+/// Why a row was not encoded.
+enum RowError {
+    Render(RenderError),
+    Token(TokenError),
+}
+
+/// A row that was left out: its number, the code, the message and the place.
+type LeftOut = (usize, String, String, Option<String>);
+
+/// Rows that a thread encoded, and those that it could not.
+struct Chunk {
+    batch: Batch,
+    faults: Vec<(usize, RowError)>,
+}
+
+/// What all calls take besides conversations.
+struct Settings {
+    train: Train,
+    control: Control,
+    continue_field: Option<String>,
+    clock: Clock,
+}
+
+impl Settings {
+    fn options(&self, limits: Limits) -> ChatOptions<'_> {
+        let render = Options { limits, clock: self.clock, continue_field: self.continue_field.as_deref() };
+        ChatOptions { render, control: self.control, train: &self.train }
+    }
+}
+
+#[pymethods]
+impl ChatEncoder {
+    /// `declared` names the arguments that hold tokens of the format itself.
+    #[new]
+    fn new(template: &Template, tokenizer: &Tokenizer, stop_tokens: Vec<u32>, declared: Vec<String>) -> Self {
+        let core = Core::new(Arc::clone(template.program()), Arc::clone(tokenizer.encoder()), stop_tokens, declared);
+        ChatEncoder { core, limits: template.limits(), spare: Mutex::default() }
+    }
+
+    /// Encodes one conversation; also gives its text.
+    #[pyo3(signature = (messages, train, special_tokens, *, tools=None, documents=None, add_generation_prompt=None,
+                        continue_final_message=None, now=None, arguments=None))]
+    #[allow(clippy::too_many_arguments)]
+    fn encode<'py>(
+        &self,
+        py: Python<'py>,
+        messages: &Bound<'py, PyAny>,
+        train: &Bound<'py, PyTuple>,
+        special_tokens: &str,
+        tools: Option<&Bound<'py, PyAny>>,
+        documents: Option<&Bound<'py, PyAny>>,
+        add_generation_prompt: Option<&Bound<'py, PyAny>>,
+        continue_final_message: Option<&Bound<'py, PyAny>>,
+        now: Option<&Bound<'py, PyAny>>,
+        arguments: Option<&Bound<'py, PyDict>>,
+    ) -> PyResult<(Arrays, String)> {
+        let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
+        let call = Call { tools, documents, add_generation_prompt, arguments };
+        let draft = self.draft(py, messages, &call, &settings, &mut KnownHeaders::default())?;
+        let options = settings.options(self.limits);
+        let (batch, done) = py.detach(|| {
+            let mut batch = Batch::new();
+            let done = self.with_scratch(|scratch| self.core.finish(scratch, &draft, &options, &mut batch));
+            (batch, done)
+        });
+        done.map_err(|error| token_error(py, &error))?;
+        Ok((arrays(batch, !settings.train.parts.all()), draft.text))
+    }
+
+    /// Encodes a list of conversations: lists of messages, or mappings with `messages` and, if need be, `tools` and
+    /// `documents`. Gives the arrays and what was left out, which is empty unless `quarantine`.
+    #[pyo3(signature = (rows, train, special_tokens, *, tools=None, documents=None, add_generation_prompt=None,
+                        continue_final_message=None, now=None, arguments=None, threads=None, quarantine=false))]
+    #[allow(clippy::too_many_arguments)]
+    fn encode_rows<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyList>,
+        train: &Bound<'py, PyTuple>,
+        special_tokens: &str,
+        tools: Option<&Bound<'py, PyAny>>,
+        documents: Option<&Bound<'py, PyAny>>,
+        add_generation_prompt: Option<&Bound<'py, PyAny>>,
+        continue_final_message: Option<&Bound<'py, PyAny>>,
+        now: Option<&Bound<'py, PyAny>>,
+        arguments: Option<&Bound<'py, PyDict>>,
+        threads: Option<usize>,
+        quarantine: bool,
+    ) -> PyResult<(Arrays, Vec<LeftOut>)> {
+        /// Rows that are rendered before their tokens are made.
+        const AT_ONCE: usize = 4096;
+        let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
+        let options = settings.options(self.limits);
+        let (mut known, mut batch, mut left_out) = (KnownHeaders::default(), Batch::new(), Vec::new());
+        let (messages_key, tools_key, documents_key) =
+            (PyString::intern(py, "messages"), PyString::intern(py, "tools"), PyString::intern(py, "documents"));
+        let mut drafts: Vec<(usize, Draft)> = Vec::with_capacity(rows.len().min(AT_ONCE));
+        for (at, row) in rows.iter().enumerate() {
+            let mapping = row.cast::<PyDict>().ok();
+            let of_row = |key| match mapping {
+                Some(mapping) => Ok(mapping.get_item(key)?.filter(|value| !value.is_none())),
+                None => PyResult::Ok(None),
+            };
+            let (own_tools, own_documents) = (of_row(&tools_key)?, of_row(&documents_key)?);
+            let messages = match mapping {
+                Some(mapping) => mapping.get_item(&messages_key)?,
+                None => Some(row.clone()),
+            };
+            let call = Call {
+                tools: tools.or(own_tools.as_ref()),
+                documents: documents.or(own_documents.as_ref()),
+                add_generation_prompt,
+                arguments,
+            };
+            let drafted = match &messages {
+                Some(messages) => self.draft(py, messages, &call, &settings, &mut known),
+                None => Err(crate::errors::no_messages(py)),
+            };
+            match drafted {
+                Ok(draft) => drafts.push((at, draft)),
+                Err(error) if quarantine && error.is_instance_of::<PyException>(py) => {
+                    left_out.push(crate::errors::left_out(py, at, &error)?);
+                }
+                Err(error) => return Err(crate::errors::in_row(py, error, at)),
+            }
+            if drafts.len() == AT_ONCE || at + 1 == rows.len() {
+                let chunks = py.detach(|| self.finish_all(&drafts, threads, &options));
+                self.gather(py, chunks, &mut batch, &mut left_out, quarantine)?;
+                drafts.clear();
+            }
+        }
+        left_out.sort_by_key(|row| row.0);
+        Ok((arrays(batch, !settings.train.parts.all()), left_out))
+    }
+
+    /// Encodes lines of JSON, each a list of messages or an object with `messages`; empty lines are no rows.
+    ///
+    /// `arguments` is the JSON text of an object with the template's arguments, tools and documents among them.
+    #[pyo3(signature = (lines, train, special_tokens, *, continue_final_message=None, now=None, arguments="null",
+                        threads=None, quarantine=false, first_row=0))]
+    #[allow(clippy::too_many_arguments)]
+    fn encode_lines<'py>(
+        &self,
+        py: Python<'py>,
+        lines: &Bound<'py, PyAny>,
+        train: &Bound<'py, PyTuple>,
+        special_tokens: &str,
+        continue_final_message: Option<&Bound<'py, PyAny>>,
+        now: Option<&Bound<'py, PyAny>>,
+        arguments: &str,
+        threads: Option<usize>,
+        quarantine: bool,
+        first_row: usize,
+    ) -> PyResult<(Arrays, Vec<LeftOut>)> {
+        let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
+        let options = settings.options(self.limits);
+        let held = crate::buffer::ReadOnly::of(lines)?;
+        let bytes = held.as_slice();
+        let chunks = py.detach(|| {
+            let rows: Vec<&[u8]> = lines_of(bytes).collect();
+            in_chunks(&rows, threads, |rows, first| {
+                self.with_scratch(|scratch| self.encode_chunk(scratch, rows, first_row + first, arguments, &options))
+            })
+        });
+        let (mut batch, mut left_out) = (Batch::new(), Vec::new());
+        self.gather(py, chunks, &mut batch, &mut left_out, quarantine)?;
+        Ok((arrays(batch, !settings.train.parts.all()), left_out))
+    }
+}
+
+/// The lines of a text that hold more than white space.
+fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
+}
+
+impl ChatEncoder {
+    fn settings(
+        &self,
+        py: Python<'_>,
+        train: &Bound<'_, PyTuple>,
+        special_tokens: &str,
+        continue_final_message: Option<&Bound<'_, PyAny>>,
+        now: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Settings> {
+        Ok(Settings {
+            train: read_train(train)?,
+            control: read_control(special_tokens)?,
+            continue_field: continue_field(continue_final_message)?,
+            clock: crate::template::clock(py, self.core.program(), now)?,
+        })
+    }
+
+    /// Renders a conversation of Python objects.
+    fn draft<'py>(
+        &self,
+        py: Python<'py>,
+        messages: &Bound<'py, PyAny>,
+        call: &Call<'_, 'py>,
+        settings: &Settings,
+        known: &mut KnownHeaders,
+    ) -> PyResult<Draft> {
+        with_arena(|arena, buffers| {
+            let keeper = Keeper::default();
+            let options = settings.options(self.limits);
+            let mut large = Vec::new();
+            let input = crate::template::read_input(arena, &keeper, messages, call, &mut large);
+            let input = input.map_err(|error| self.raise(py, error))?;
+            let draft = self.core.draft(input, &options, known, buffers);
+            draft.map_err(|error| render_error(py, &error, self.core.program()))
+        })
+    }
+
+    fn raise(&self, py: Python<'_>, error: ConvertError) -> PyErr {
+        match error {
+            ConvertError::Input(error) => render_error(py, &error, self.core.program()),
+            ConvertError::Python(error) => error,
+        }
+    }
+
+    /// Runs `work` with room that no other thread has.
+    fn with_scratch<T>(&self, work: impl FnOnce(&mut ChatScratch) -> T) -> T {
+        // A lock that a forked process inherited as taken is never given back, so nobody waits for it.
+        let spare = self.spare.try_lock().ok().and_then(|mut spare| spare.pop());
+        let mut scratch = spare.unwrap_or_else(|| self.core.scratch());
+        let done = work(&mut scratch);
+        if let Ok(mut spare) = self.spare.try_lock() {
+            spare.push(scratch);
+        }
+        done
+    }
+
+    fn finish_all(&self, drafts: &[(usize, Draft)], threads: Option<usize>, options: &ChatOptions<'_>) -> Vec<Chunk> {
+        in_chunks(drafts, threads, |drafts, _| {
+            self.with_scratch(|scratch| {
+                let mut chunk = Chunk { batch: Batch::new(), faults: Vec::new() };
+                for (row, draft) in drafts {
+                    if let Err(error) = self.core.finish(scratch, draft, options, &mut chunk.batch) {
+                        chunk.faults.push((*row, RowError::Token(error)));
+                    }
+                }
+                chunk
+            })
+        })
+    }
+
+    fn encode_chunk(
+        &self,
+        scratch: &mut ChatScratch,
+        rows: &[&[u8]],
+        first: usize,
+        arguments: &str,
+        options: &ChatOptions<'_>,
+    ) -> Chunk {
+        let mut chunk = Chunk { batch: Batch::new(), faults: Vec::new() };
+        let (mut arena, mut buffers, mut known) = (Bump::new(), Buffers::default(), KnownHeaders::default());
+        for (at, line) in rows.iter().enumerate() {
+            arena.reset();
+            let drafted = {
+                let mut input = Input::new(&arena);
+                read_arguments(&mut input, arguments.as_bytes())
+                    .and_then(|()| read_conversation(&mut input, line))
+                    .and_then(|()| self.core.draft(input, options, &mut known, &mut buffers))
+            };
+            let done = match drafted {
+                Ok(draft) => {
+                    let done = self.core.finish(scratch, &draft, options, &mut chunk.batch).map_err(RowError::Token);
+                    buffers.text = draft.text;
+                    done
+                }
+                Err(error) => Err(RowError::Render(error)),
+            };
+            if let Err(error) = done {
+                chunk.faults.push((first + at, error));
+            }
+        }
+        chunk
+    }
+
+    /// Puts the chunks together in order; the first fault is raised unless faults are to be left out.
+    fn gather(
+        &self,
+        py: Python<'_>,
+        chunks: Vec<Chunk>,
+        batch: &mut Batch,
+        left_out: &mut Vec<LeftOut>,
+        quarantine: bool,
+    ) -> PyResult<()> {
+        for chunk in chunks {
+            for (row, fault) in chunk.faults {
+                let error = match fault {
+                    RowError::Render(error) => render_error(py, &error, self.core.program()),
+                    RowError::Token(error) => token_error(py, &error),
+                };
+                if !quarantine {
+                    return Err(crate::errors::in_row(py, error, row));
+                }
+                left_out.push(crate::errors::left_out(py, row, &error)?);
+            }
+            if batch.is_empty() {
+                *batch = chunk.batch;
+            } else {
+                batch.append(&chunk.batch);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_control(name: &str) -> PyResult<Control> {
+    match name {
+        "template" => Ok(Control::Template),
+        "strict" => Ok(Control::Strict),
+        "parity" => Ok(Control::Parity),
+        "error" => Ok(Control::Error),
+        other => {
+            let message = format!("special_tokens={other:?}: it is \"template\", \"strict\", \"parity\" or \"error\"");
+            Err(PyValueError::new_err(message))
+        }
+    }
+}
+
+/// `(roles, turns, (content, reasoning, tool_calls, end_of_turn))`.
+fn read_train(train: &Bound<'_, PyTuple>) -> PyResult<Train> {
+    let (roles, turns, parts): (Vec<String>, Bound<'_, PyAny>, (f32, f32, f32, f32)) = train.extract()?;
+    let turns = match turns.cast::<PyString>() {
+        Ok(name) => match name.to_str()? {
+            "all" => Turns::All,
+            "last" => Turns::Last,
+            "last_chain" => Turns::LastChain,
+            other => {
+                let message = format!("turns={other:?}: it is \"all\", \"last\", \"last_chain\" or a list of indices");
+                return Err(PyValueError::new_err(message));
+            }
+        },
+        Err(_) => Turns::Indices(turns.extract()?),
+    };
+    let (content, reasoning, tool_calls, end_of_turn) = parts;
+    Ok(Train { roles, turns, parts: Parts { content, reasoning, tool_calls, end_of_turn } })
+}
