@@ -18,11 +18,11 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 # Each layer may import from those before it, and from its own.
 LAYERS = [
     ["errors", "origin"],
-    ["messages", "schema", "source", "template", "gguf", "hub", "registry"],
+    ["messages", "schema", "source", "template", "gguf", "hub", "registry", "vocabularies"],
     ["format"],
     ["cli", "__main__"],
 ]
-MAY_IMPORT_CORE = {"template", "registry", "format", "errors", "__init__"}
+MAY_IMPORT_CORE = {"template", "registry", "format", "errors", "vocabularies", "__init__"}
 HEAVY = {"torch", "trl", "verl", "ray", "transformers", "numpy", "pyarrow"}
 
 

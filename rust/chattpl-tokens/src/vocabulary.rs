@@ -271,20 +271,6 @@ impl TokenTable {
         }
     }
 
-    /// The bytes of all tokens, one after the other.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Where in them a token stands; nowhere for an id that is out of range.
-    #[inline]
-    pub(crate) fn place(&self, id: TokenId) -> std::ops::Range<usize> {
-        match self.starts.get(id as usize..).and_then(|starts| starts.first_chunk::<2>()) {
-            Some(&[start, end]) => start as usize..end as usize,
-            None => 0..0,
-        }
-    }
-
     /// All tokens with bytes, by id.
     pub fn iter(&self) -> impl Iterator<Item = (TokenId, &[u8])> {
         (0..self.len() as TokenId).map(|id| (id, self.get(id))).filter(|(_, bytes)| !bytes.is_empty())

@@ -13,11 +13,13 @@ import lzma
 import os
 import sys
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from chattpl import _core
 from chattpl.errors import VocabularyError
 from chattpl.vocabularies.llama import LLAMA_VOCABULARIES
 
@@ -44,7 +46,7 @@ def find(name: str) -> Path | bytes:
     if name in _index():
         return _cached(name, _index()[name]["sha256"], lambda: _unpacked(name))
     if name in LLAMA_VOCABULARIES:
-        return _cached(name, LLAMA_VOCABULARIES[name].sha256, lambda: _made_of_ranks(name))
+        return _cached(name, _llama_key(name), lambda: _made_of_ranks(name))
     if name == "llama2":
         raise VocabularyError(
             "no package carries the vocabulary `llama2`",
@@ -87,9 +89,14 @@ def _damaged(name: str, file: str) -> VocabularyError:
     )
 
 
-def _made_of_ranks(name: str) -> bytes:
-    from chattpl import _core
+def _llama_key(name: str) -> str:
+    """Changes with everything that the pack depends on: the ranks, their description, and the version of chattpl."""
+    llama = LLAMA_VOCABULARIES[name]
+    text = json.dumps([_core.__version__, llama.sha256, llama.description(name)])
+    return hashlib.sha256(text.encode()).hexdigest()
 
+
+def _made_of_ranks(name: str) -> bytes:
     llama = LLAMA_VOCABULARIES[name]
     spec = importlib.util.find_spec("llama_models")
     folders = list(spec.submodule_search_locations or ()) if spec else []
@@ -106,12 +113,12 @@ def _made_of_ranks(name: str) -> bytes:
     return _core.pack_of_ranks(ranks, json.dumps(llama.description(name)))
 
 
-def _cached(name: str, sha256: str, make: Any) -> Path | bytes:
+def _cached(name: str, key: str, make: Callable[[], bytes]) -> Path | bytes:
     folder = _cache_folder()
-    path = folder / f"{name}-{sha256[:16]}.pack" if folder else None
+    path = folder / f"{name}-{key[:16]}.pack" if folder else None
     if path and path.is_file():
         return path
-    pack: bytes = make()
+    pack = make()
     return path if path and _write(path, pack) else pack
 
 

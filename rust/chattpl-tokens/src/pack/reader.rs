@@ -233,15 +233,14 @@ impl<'a> Body<'a> {
         let mut explicit = explicit.iter();
         let mut merges = Vec::with_capacity(merged.len());
         for (&merged, &split) in merged.iter().zip(splits) {
-            let place = tokens.place(merged);
-            let middle = place.start + usize::from(split);
+            let token = tokens.get(merged);
             let pair = match split {
                 EXPLICIT => explicit.next().copied().filter(|&(left, right)| {
-                    let halves = (tokens.get(left), tokens.get(right));
-                    tokens.get(merged).split_at_checked(halves.0.len()) == Some(halves)
+                    token.split_at_checked(tokens.get(left).len()) == Some((tokens.get(left), tokens.get(right)))
                 }),
-                _ if middle == place.start || middle >= place.end => None,
-                _ => halves.find(place.start..middle).zip(halves.find(middle..place.end)),
+                _ => token
+                    .split_at_checked(usize::from(split))
+                    .and_then(|(left, right)| Some((halves.find(left)?, halves.find(right)?))),
             };
             let (left, right) = pair.ok_or_else(|| self.damaged("a merge of tokens that do not exist"))?;
             merges.push(Merge { left, right, merged });

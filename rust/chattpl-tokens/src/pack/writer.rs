@@ -108,15 +108,14 @@ impl Body {
 
     fn merges(&mut self, vocabulary: &Vocabulary) {
         let halves = Halves::new(&vocabulary.tokens, &vocabulary.units);
-        let finds = |id| {
-            let place = vocabulary.tokens.place(id);
-            !place.is_empty() && halves.find(place) == Some(id)
-        };
         let split_of = |merge: &Merge| {
             let (left, right) = (vocabulary.tokens.get(merge.left), vocabulary.tokens.get(merge.right));
-            let found = finds(merge.left) && finds(merge.right);
+            let found = halves.find(left) == Some(merge.left) && halves.find(right) == Some(merge.right);
             let joined = vocabulary.tokens.get(merge.merged).split_at_checked(left.len()) == Some((left, right));
-            (found && joined && left.len() < usize::from(EXPLICIT)).then_some(left.len() as u8).unwrap_or(EXPLICIT)
+            match u8::try_from(left.len()) {
+                Ok(split) if found && joined => split,
+                _ => EXPLICIT,
+            }
         };
         let merges = &vocabulary.merges;
         let in_order = merges.windows(2).all(|pair| pair[0].merged < pair[1].merged);
