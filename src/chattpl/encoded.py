@@ -123,16 +123,17 @@ def save_quarantine(rows: tuple[LeftOutRow, ...], path: str | os.PathLike[str]) 
 _DTYPES = ("int32", "uint8", "int32", "uint8", "float32", "int64")
 
 
-def arrays(buffers: tuple[_core.Buffer | None, ...]) -> list[Any]:
-    """What the extension gave, as NumPy arrays over the same memory."""
+def array(buffer: _core.Buffer, dtype: str) -> NDArray[Any]:
+    """An array over the memory of a buffer of that type."""
     import numpy as np
 
-    def array(buffer: _core.Buffer | None, dtype: str) -> Any:
-        if buffer is None:
-            return None
-        return np.frombuffer(buffer, dtype=dtype) if len(buffer) else np.empty(0, dtype=dtype)
+    memory: Any = buffer
+    return np.frombuffer(memory, dtype=dtype) if len(buffer) else np.empty(0, dtype=dtype)
 
-    return [array(buffer, dtype) for buffer, dtype in zip(buffers, _DTYPES, strict=True)]
+
+def arrays(buffers: tuple[_core.Buffer | None, ...]) -> list[Any]:
+    """What the extension gave, as NumPy arrays over the same memory."""
+    return [None if buffer is None else array(buffer, dtype) for buffer, dtype in zip(buffers, _DTYPES, strict=True)]
 
 
 def batch_of(

@@ -10,18 +10,19 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from chattpl import _core, jsonl
+from chattpl import _core
 from chattpl._core import Rendered
-from chattpl.encoded import Encoded, EncodedBatch, arrays, batch_of
 from chattpl.errors import FormatNotFoundError, InputError, VocabularyError
 from chattpl.registry import ModelInfo, find
 from chattpl.source import ChatSource
 from chattpl.template import Template
-from chattpl.tokenizer import Tokenizer
 from chattpl.train import Train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from chattpl.encoded import Encoded, EncodedBatch
+    from chattpl.tokenizer import Tokenizer
 
 SpecialTokens = Literal["template", "strict", "parity", "error"]
 
@@ -169,7 +170,7 @@ class ChatFormat:
         Raises:
             VocabularyError: There is none here; the hint says how to get it.
         """
-        if not isinstance(self._tokenizer, Tokenizer):
+        if self._tokenizer is None or isinstance(self._tokenizer, str | os.PathLike):
             self._tokenizer = self._find_tokenizer()
         return self._tokenizer
 
@@ -216,6 +217,8 @@ class ChatFormat:
             VocabularyError: The format's vocabulary is not here.
             EncodeError: A control token in data, with `special_tokens="error"`.
         """
+        from chattpl.encoded import Encoded, arrays
+
         buffers, text = self._encoder_for(tools, arguments).encode(
             messages,
             train.as_tuple(),
@@ -267,6 +270,9 @@ class ChatFormat:
         Raises:
             ChatTemplateError: A row cannot be encoded; `location` begins with its number, from 0.
         """
+        from chattpl import jsonl
+        from chattpl.encoded import batch_of
+
         if errors not in ("raise", "quarantine"):
             raise ValueError(f'errors={errors!r}: it is "raise" or "quarantine"')
         if threads is not None and threads < 1:
@@ -343,9 +349,10 @@ class ChatFormat:
         return self._encoders[key]
 
     def _find_tokenizer(self) -> Tokenizer:
+        from chattpl.tokenizer import Tokenizer
+
         given = self._tokenizer
-        if given is not None:
-            assert not isinstance(given, Tokenizer)
+        if isinstance(given, str | os.PathLike):
             return Tokenizer.from_file(given) if os.path.exists(given) else _shipped(os.fspath(given))
         place = Path(self.info.source)
         for folder in (place, place.parent) if place.exists() else ():
@@ -372,6 +379,8 @@ class ChatFormat:
 
 @cache
 def _shipped(name: str) -> Tokenizer:
+    from chattpl.tokenizer import Tokenizer
+
     return Tokenizer.load(name)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from chattpl import _core
+from chattpl.encoded import array
 from chattpl.errors import VocabularyError
 
 if TYPE_CHECKING:
@@ -103,7 +104,7 @@ class Tokenizer(_core.Tokenizer):
             VocabularyError: A control token, with `"error"`.
             UnicodeEncodeError: The text holds a lone surrogate.
         """
-        return _array(super().encode(text, special_tokens, add_special_tokens), "int32")
+        return array(super().encode(text, special_tokens, add_special_tokens), "int32")
 
     def encode_batch(  # type: ignore[override]
         self,
@@ -124,7 +125,7 @@ class Tokenizer(_core.Tokenizer):
             The ids of all texts, in order.
         """
         ids, offsets = super().encode_batch(list(texts), special_tokens, add_special_tokens, threads)
-        return TokenBatch(_array(ids, "int32"), _array(offsets, "int64"))
+        return TokenBatch(array(ids, "int32"), array(offsets, "int64"))
 
     def offsets(self, text: str, special_tokens: SpecialTokens = "parity") -> NDArray[np.int32]:  # type: ignore[override]
         """Where each token of `encode(text)` stands.
@@ -132,7 +133,7 @@ class Tokenizer(_core.Tokenizer):
         Returns:
             int32[T, 2]: first character, and one past the last. Part of a character has the whole of it.
         """
-        return _array(super().offsets(text, special_tokens), "int32").reshape(-1, 2)
+        return array(super().offsets(text, special_tokens), "int32").reshape(-1, 2)
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
         """The text of ids; what is not UTF-8 becomes U+FFFD.
@@ -181,12 +182,6 @@ class TokenBatch:
 def _again(cls: type[Tokenizer], how: str, *args: Any) -> Tokenizer:
     made: Tokenizer = getattr(cls, how)(*args)
     return made
-
-
-def _array(buffer: _core.Buffer, dtype: str) -> NDArray[Any]:
-    import numpy as np
-
-    return np.frombuffer(buffer, dtype=dtype) if len(buffer) else np.empty(0, dtype=dtype)
 
 
 def _map(file: Path) -> Any:

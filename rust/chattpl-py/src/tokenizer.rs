@@ -209,12 +209,12 @@ impl Tokenizer {
         DecodeStream { encoder: Arc::clone(&slf.get().encoder), stream: Mutex::new(stream) }
     }
 
-    fn id_to_bytes<'py>(&self, py: Python<'py>, id: TokenId) -> PyResult<Bound<'py, PyBytes>> {
+    fn id_to_bytes<'py>(&self, py: Python<'py>, token_id: TokenId) -> PyResult<Bound<'py, PyBytes>> {
         let vocabulary = self.encoder.vocabulary();
-        let known = (id as usize) < vocabulary.tokens.len();
-        let message = || format!("id {id}; the vocabulary has {} ids", vocabulary.tokens.len());
+        let known = (token_id as usize) < vocabulary.tokens.len();
+        let message = || format!("id {token_id}; the vocabulary has {} ids", vocabulary.tokens.len());
         let error = || token_error(py, &TokenError::new(TokenError::OUT_OF_RANGE, message()));
-        known.then(|| PyBytes::new(py, vocabulary.tokens.get(id))).ok_or_else(error)
+        known.then(|| PyBytes::new(py, vocabulary.tokens.get(token_id))).ok_or_else(error)
     }
 
     fn token_to_id(&self, token: &str) -> Option<TokenId> {
@@ -248,9 +248,9 @@ pub struct DecodeStream {
 #[pymethods]
 impl DecodeStream {
     /// The text that is complete with this id.
-    fn push(&self, id: TokenId) -> String {
+    fn push(&self, token_id: TokenId) -> String {
         let mut stream = self.stream.lock().expect("no holder panics");
-        stream.push(self.encoder.vocabulary(), id)
+        stream.push(self.encoder.vocabulary(), token_id)
     }
 
     /// What is left, complete or not; the stream begins anew.
