@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
 from chattpl import _core
 from chattpl._core import Rendered
@@ -279,16 +279,19 @@ class ChatFormat:
             raise ValueError(f"threads={threads}: at least 1")
         if isinstance(source, str | os.PathLike | bytes):
             lines = jsonl.whole(source)
-            options = {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
             parts = self._encode_lines(
-                [lines] if lines is not None else jsonl.blocks(source),  # type: ignore[arg-type]
+                jsonl.blocks(source) if lines is None else [lines],  # type: ignore[arg-type]
                 train=train,
                 special_tokens=special_tokens,
                 continue_final_message=continue_final_message,
                 now=now,
                 threads=threads,
                 quarantine=errors == "quarantine",
-                options=options,
+                options={
+                    "tools": tools,
+                    "documents": documents,
+                    "add_generation_prompt": add_generation_prompt,
+                },
                 arguments=arguments,
             )
             return batch_of(list(parts))
@@ -307,6 +310,58 @@ class ChatFormat:
             quarantine=errors == "quarantine",
         )
         return batch_of([part])
+
+    def encode_blocks(
+        self,
+        source: str | os.PathLike[str] | IO[bytes],
+        *,
+        tools: Sequence[Any] | None = None,
+        documents: Sequence[Mapping[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool | str = False,
+        now: datetime | None = None,
+        train: Train = _EVERYTHING,
+        special_tokens: SpecialTokens = "template",
+        threads: int | None = None,
+        errors: Literal["raise", "quarantine"] = "raise",
+        block_bytes: int | None = None,
+        **arguments: Any,
+    ) -> Iterator[EncodedBatch]:
+        """Encodes lines of JSON block by block, in bounded memory.
+
+        Args:
+            source: A path, or a file that is open for reading bytes.
+            tools: See `encode_batch`, as all that is not listed here.
+            documents: See `encode_batch`.
+            add_generation_prompt: See `encode_batch`.
+            continue_final_message: See `encode_batch`.
+            now: See `encode_batch`.
+            train: See `encode_batch`.
+            special_tokens: See `encode_batch`.
+            threads: See `encode_batch`.
+            errors: See `encode_batch`.
+            block_bytes: How much is read at a time; 16 MiB by default.
+            **arguments: See `encode_batch`.
+
+        Yields:
+            A batch for each block; numbers of rows count on through the whole source.
+        """
+        from chattpl import jsonl
+        from chattpl.encoded import batch_of
+
+        parts = self._encode_lines(
+            jsonl.blocks(source, block_bytes or jsonl.BLOCK_BYTES),
+            train=train,
+            special_tokens=special_tokens,
+            continue_final_message=continue_final_message,
+            now=now,
+            threads=threads,
+            quarantine=errors == "quarantine",
+            options={"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt},
+            arguments=arguments,
+        )
+        for part in parts:
+            yield batch_of([part])
 
     def _encode_lines(
         self,
