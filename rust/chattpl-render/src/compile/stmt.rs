@@ -9,7 +9,6 @@ use chattpl_syntax::{ErrorClass as SyntaxClass, Span};
 use super::program::{FunctionId, Instr};
 use super::symbols::{names_of, ScopeId};
 use super::{Compiled, Compiler, Frame, LoopState, Open};
-use crate::builtins::filters::Filter;
 use crate::error::ErrorClass;
 
 impl Compiler<'_> {
@@ -26,7 +25,6 @@ impl Compiler<'_> {
             }
             StmtKind::Output(expr) => {
                 self.printed(expr, frame)?;
-                self.print(expr);
             }
             StmtKind::For(node) => self.for_loop(node, span, frame)?,
             StmtKind::If(node) => self.conditional_body(node, frame)?,
@@ -59,21 +57,6 @@ impl Compiler<'_> {
             StmtKind::Load(node) => self.load(node, span),
         }
         Ok(())
-    }
-
-    /// Prints the top value, in one step with the `tojson` that made it.
-    fn print(&mut self, expr: &Expr) {
-        let place = self.place(expr.span);
-        let function = self.function();
-        let last = function.code.len().wrapping_sub(1);
-        if let (Some(Instr::Filter { filter: Filter::ToJson, argc, keywords }), true) =
-            (function.code.get(last).copied(), function.may_fuse())
-        {
-            function.code[last] = Instr::EmitJson { argc, keywords };
-            function.places[last] = place;
-            return;
-        }
-        self.emit(Instr::Emit(place), expr.span);
     }
 
     fn conditional_body(&mut self, node: &If, frame: Frame) -> Compiled {

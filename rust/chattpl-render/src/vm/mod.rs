@@ -3,6 +3,7 @@
 pub(crate) mod access;
 pub(crate) mod call;
 pub(crate) mod frame;
+mod fused;
 pub(crate) mod ops;
 pub(crate) mod output;
 
@@ -15,14 +16,15 @@ use chattpl_syntax::ast::CompareOp;
 use self::frame::Activation;
 use self::output::{JsonOutput, Output};
 use crate::builtins::filters::Filter;
+use crate::builtins::tests::Test;
 use crate::builtins::{filters, tests, tojson};
-use crate::compile::program::{Constant, Function, FunctionId, Instr, LoopAttr, Program};
+use crate::compile::program::{Constant, Function, FunctionId, Instr, Part, Program};
 use crate::error::{type_error, ErrorClass, RenderError, Result};
 use crate::meter;
 use crate::options::{Clock, Limits};
 use crate::origin::{Nodes, Tag, GENERATION_END, GENERATION_START, TEMPLATE_BIT, UNUSED};
 use crate::value::cmp::{compare, equal};
-use crate::value::dict::DictBuilder;
+use crate::value::dict::{same_text, DictBuilder};
 use crate::value::iter::Generator;
 use crate::value::{IterObject, IterState, Loop, Macro, Run, Str, Undefined, Value};
 
@@ -208,6 +210,11 @@ impl<'r> Vm<'r> {
             match instr {
                 Instr::Text(id) => self.print_constant(id)?,
                 Instr::Emit(place) => self.print(place)?,
+                Instr::EmitPart { part, place } => self.print_part(part, place)?,
+                Instr::EmitSlot { part, slot, name, place } => self.print_slot(scope, slot, name, part, place)?,
+                Instr::EmitAttr { part, slot, name, place } => {
+                    self.print_attr(function, scope, slot, name, part, place)?;
+                }
                 Instr::EmitText(place) => self.print_text(place)?,
                 Instr::EmitJson { argc, keywords } => {
                     let args = self.arguments(argc, keywords);
@@ -219,12 +226,7 @@ impl<'r> Vm<'r> {
                 Instr::False => self.stack.push(Value::bool(false)),
                 Instr::None => self.stack.push(Value::NONE),
                 Instr::Slot { depth, slot, name } => self.push_slot(scope.get(depth, slot), name),
-                Instr::SlotAttr { slot, name } => {
-                    if !self.push_entry(scope, slot, name) {
-                        let value = self.slot_attr(function, scope, slot, name)?;
-                        self.stack.push(value);
-                    }
-                }
+                Instr::SlotAttr { slot, name } => self.push_attr(function, scope, slot, name)?,
                 Instr::SlotItem { slot, name } => {
                     let entry = match scope.get(0, slot) {
                         Value::Dict(dict) => dict.entry(self.arena, &self.program.symbols[name as usize].text),
@@ -261,6 +263,7 @@ impl<'r> Vm<'r> {
                     let value = self.get_attr(object, name)?;
                     self.stack.push(value);
                 }
+                Instr::Item if self.picks_item() => {}
                 Instr::Item => {
                     let key = self.pop();
                     let object = self.pop();
@@ -352,6 +355,36 @@ impl<'r> Vm<'r> {
                 }
                 Instr::JumpIfText { text, target } => {
                     if self.pop_equals_text(text) {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpCompare { when, op, target } => {
+                    if self.pop_compares(op)? == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpTest { when, test, target } => {
+                    if self.pop_is(test) == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpSlot { when, slot, target } => {
+                    if scope.get(0, slot).truthy() == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpAttr { when, slot, name, target } => {
+                    if self.attr_truth(function, scope, slot, name)? == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpAttrText { when, slot, name, text, target } => {
+                    if self.attr_equals_text(function, scope, slot, name, text)? == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpAttrTest { when, test, slot, name, target } => {
+                    if self.attr_is(function, scope, slot, name, test)? == when {
                         pc = target as usize;
                     }
                 }
@@ -567,6 +600,27 @@ impl<'r> Vm<'r> {
         self.print(place)
     }
 
+    /// Prints an operand of a sum; what is no string makes the sum fail.
+    fn print_part(&mut self, part: Part, place: u32) -> Result<()> {
+        if let (Value::Str(str), false) = (*self.top(), self.escaping()) {
+            self.drop_top();
+            return self.output.push(str, self.message, TEMPLATE_BIT | place);
+        }
+        let string = Value::str("");
+        let value = self.pop();
+        let printed = match part {
+            Part::Whole => value,
+            Part::First => ops::add(self, value, string).map_err(|error| self.error_at(error, place))?,
+            Part::Later => ops::add(self, string, value).map_err(|error| self.error_at(error, place))?,
+        };
+        self.stack.push(printed);
+        self.print(place)
+    }
+
+    fn error_at(&self, error: RenderError, place: u32) -> RenderError {
+        error.at(self.program.places[place as usize])
+    }
+
     /// Prints the top value.
     fn print(&mut self, place: u32) -> Result<()> {
         let value = self.pop();
@@ -713,58 +767,51 @@ impl<'r> Vm<'r> {
         })
     }
 
-    /// Pushes an attribute of a mapping, loop or namespace in a variable, if it is one of the common ones.
-    #[inline]
-    fn push_entry(&mut self, scope: &'r Activation<'r>, slot: u16, name: u32) -> bool {
-        let symbol = &self.program.symbols[name as usize];
-        match scope.get(0, slot) {
-            Value::Dict(dict) if !symbol.of_dict => match dict.entry(self.arena, &symbol.text) {
-                Some(value) => self.stack.push(*value),
-                None => return false,
-            },
-            Value::Loop(this) => match symbol.loop_attr {
-                Some(LoopAttr::Index0) => self.stack.push(Value::int(this.index0.get())),
-                Some(LoopAttr::Index) => self.stack.push(Value::int(this.index0.get() + 1)),
-                Some(LoopAttr::First) => self.stack.push(Value::bool(this.index0.get() == 0)),
-                Some(LoopAttr::Last) => match this.is_last() {
-                    Some(last) => self.stack.push(Value::bool(last)),
-                    None => return false,
-                },
-                None => return false,
-            },
-            Value::Namespace(namespace) => match namespace.get(self.arena, &symbol.text) {
-                Some(value) => self.stack.push(value),
-                None => return false,
-            },
-            _ => return false,
-        }
-        true
-    }
-
-    fn slot_attr(
-        &mut self,
-        function: &'r Function,
-        scope: &'r Activation<'r>,
-        slot: u16,
-        name: u32,
-    ) -> Result<Value<'r>> {
-        let value = scope.get(0, slot);
-        if let Value::Missing = value {
-            let undefined = self.undefined_name(function.slot_names[slot as usize]);
-            return self.get_attr(undefined, name);
-        }
-        self.get_attr(value, name)
-    }
-
     /// Takes the top value and compares it with a string of the template.
     fn pop_equals_text(&mut self, id: u32) -> bool {
-        let text = self.constant_run(id).text;
-        let equal = match self.top() {
-            Value::Str(Str::Run(run)) => run.text == text,
-            value => value.as_str().is_some_and(|str| str.len() == text.len() && str.flat(self.arena) == text),
-        };
+        let equal = self.equals_text(self.top(), id);
         self.drop_top();
         equal
+    }
+
+    fn equals_text(&self, value: &Value<'r>, id: u32) -> bool {
+        let text = self.constant_run(id).text;
+        match value {
+            Value::Str(Str::Run(run)) => same_text(run.text, text),
+            value => value.as_str().is_some_and(|str| str.len() == text.len() && str.flat(self.arena) == text),
+        }
+    }
+
+    /// Takes the top value and looks at its kind.
+    fn pop_is(&mut self, test: Test) -> bool {
+        let holds = tests::by_kind(test, self.top()).expect("the compiler looked at the test");
+        self.drop_top();
+        holds
+    }
+
+    /// Takes the two top values and compares them.
+    fn pop_compares(&mut self, op: CompareOp) -> Result<bool> {
+        if self.compares_ints(op) {
+            return Ok(self.pop_truth());
+        }
+        let right = self.pop();
+        let left = self.pop();
+        self.compare(op, left, right)
+    }
+
+    /// Replaces a list and an index on the stack by the element there, if there is one.
+    fn picks_item(&mut self) -> bool {
+        let at = self.stack.len() - 2;
+        let (Value::List(seq), Value::Int(index, _)) = (&self.stack[at], &self.stack[at + 1]) else {
+            return false;
+        };
+        let index = if *index < 0 { *index + seq.items.len() as i64 } else { *index };
+        let Some(item) = usize::try_from(index).ok().and_then(|index| seq.items.get(index)) else {
+            return false;
+        };
+        self.drop_top();
+        self.stack[at] = *item;
+        true
     }
 
     /// Takes the top value for its truth alone.
@@ -845,8 +892,15 @@ impl<'r> Vm<'r> {
     /// Pushes the next element, or says that there is none.
     fn advance_loop(&mut self) -> Result<bool> {
         let RunningLoop { this, outer_message } = *self.loops.last().expect("inside a loop");
-        let Some(item) = this.next(self)? else {
-            return Ok(false);
+        let item = match this.items {
+            Some(items) => match this.next_of(items) {
+                Some(item) => *item,
+                None => return Ok(false),
+            },
+            None => match this.next(self)? {
+                Some(item) => item,
+                None => return Ok(false),
+            },
         };
         self.message = match self.nodes.message(item.source(self.arena)) {
             UNUSED => outer_message,
