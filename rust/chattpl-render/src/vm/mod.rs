@@ -650,12 +650,11 @@ impl<'r> Vm<'r> {
         }
         self.charge(2)?;
         let mut output = std::mem::replace(&mut self.output, Output::new(Default::default(), 0, self.nodes));
-        let mut sink =
-            JsonOutput { output: &mut output, message: self.message, place: TEMPLATE_BIT | place, failed: None };
+        let mut sink = JsonOutput::new(&mut output, self.message, TEMPLATE_BIT | place);
         let done = tojson::write(self, value, args, &mut sink);
-        let failed = sink.failed;
+        let printed = sink.finish();
         self.output = output;
-        failed.map_or(done, Err)
+        printed.and(done)
     }
 
     /// Keeps the top value if its truth is `wanted`, and takes it otherwise.
