@@ -1,5 +1,6 @@
 //! The caller's messages, tools, documents and arguments as values, each with its place.
 
+use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 use num_bigint::BigInt;
 
@@ -101,7 +102,7 @@ pub struct Input<'r> {
     pub(crate) messages: Value<'r>,
     pub(crate) tools: Value<'r>,
     pub(crate) documents: Value<'r>,
-    pub(crate) arguments: Vec<(&'r str, Value<'r>)>,
+    pub(crate) arguments: BumpVec<'r, (&'r str, Value<'r>)>,
 }
 
 impl<'r> Input<'r> {
@@ -113,7 +114,7 @@ impl<'r> Input<'r> {
             messages: Value::List(arena.alloc(Seq::new(&[], MESSAGES_ROOT))),
             tools: Value::None(TOOLS_ROOT),
             documents: Value::None(DOCUMENTS_ROOT),
-            arguments: Vec::new(),
+            arguments: BumpVec::new_in(arena),
         }
     }
 

@@ -204,10 +204,10 @@ impl<'r> Vm<'r> {
         // The position lives in a register; it is written back for the error's place alone.
         let mut pc = *next;
         loop {
-            let instr = code[pc];
+            let instr = &code[pc];
             pc += 1;
             *next = pc;
-            match instr {
+            match *instr {
                 Instr::Text(id) => self.print_constant(id)?,
                 Instr::Emit(place) => self.print(place)?,
                 Instr::EmitPart { part, place } => self.print_part(part, place)?,
@@ -296,7 +296,7 @@ impl<'r> Vm<'r> {
                 }
                 Instr::Neg | Instr::Pos => {
                     let value = self.pop();
-                    let value = ops::sign(self, value, instr == Instr::Neg)?;
+                    let value = ops::sign(self, value, *instr == Instr::Neg)?;
                     self.stack.push(value);
                 }
                 Instr::Add => {
