@@ -40,7 +40,7 @@ impl Compiler<'_> {
             ExprKind::Binary(op, left, right) => {
                 self.expr(left, frame)?;
                 self.expr(right, frame)?;
-                self.emit(binary(*op), span);
+                self.binary(*op, span);
             }
             // Jinja2 leaves out what a constant decides, unknown filters in it included.
             ExprKind::And(left, _) if constant_truth(left) == Some(false) => self.expr(left, frame)?,
@@ -146,6 +146,22 @@ impl Compiler<'_> {
             (_, Part::Whole) => drop(self.emit(Instr::Emit(place), span)),
             _ => drop(self.emit(Instr::EmitPart { part, place }, span)),
         }
+    }
+
+    /// Applies an operator to the two top values, in one step with a small number.
+    fn binary(&mut self, op: BinaryOp, span: Span) {
+        let fused = match (op, self.last_to_fuse()) {
+            (BinaryOp::Add, Some(Instr::Int(value))) => Instr::AddInt(value),
+            (BinaryOp::Sub, Some(Instr::Int(value))) => Instr::SubInt(value),
+            _ => {
+                self.emit(binary(op), span);
+                return;
+            }
+        };
+        let place = self.place(span);
+        let function = self.function();
+        let last = function.code.len() - 1;
+        (function.code[last], function.places[last]) = (fused, place);
     }
 
     fn exprs(&mut self, items: &[Expr], frame: Frame) -> Compiled {

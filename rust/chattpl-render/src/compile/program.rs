@@ -115,6 +115,10 @@ pub(crate) enum Instr {
     Pos,
     Add,
     Sub,
+    /// Adds a small number of the template.
+    AddInt(i32),
+    /// Subtracts a small number of the template.
+    SubInt(i32),
     Mul,
     Div,
     FloorDiv,
@@ -222,6 +226,11 @@ pub(crate) enum Instr {
         recursive: bool,
     },
     LoopNext(u32),
+    /// Stores the next element, or jumps where there is none.
+    LoopNextTo {
+        slot: u16,
+        target: u32,
+    },
     /// Stores the `loop` variable.
     LoopObject {
         slot: u16,
@@ -282,6 +291,7 @@ impl Instr {
             | Instr::JumpIfTrueKeep(target)
             | Instr::JumpIfGiven { target, .. }
             | Instr::CompareChain { target, .. }
+            | Instr::LoopNextTo { target, .. }
             | Instr::LoopNext(target) => Some(target),
             _ => None,
         }

@@ -309,6 +309,18 @@ impl<'r> Vm<'r> {
                         self.binary(ops::sub)?;
                     }
                 }
+                Instr::AddInt(value) => {
+                    if !self.small_int(i64::checked_add, value) {
+                        self.stack.push(Value::int(value.into()));
+                        self.binary(ops::add)?;
+                    }
+                }
+                Instr::SubInt(value) => {
+                    if !self.small_int(i64::checked_sub, value) {
+                        self.stack.push(Value::int(value.into()));
+                        self.binary(ops::sub)?;
+                    }
+                }
                 Instr::Mul => self.binary(ops::mul)?,
                 Instr::Div => self.binary(ops::div)?,
                 Instr::FloorDiv => self.binary(ops::floor_div)?,
@@ -458,8 +470,16 @@ impl<'r> Vm<'r> {
                 Instr::LoopNext(target) => {
                     // One pass of the body at most; what it calls is charged by itself.
                     self.charge(u64::from(target).saturating_sub(pc as u64) + 1)?;
-                    if !self.advance_loop()? {
-                        pc = target as usize;
+                    match self.advance_loop()? {
+                        Some(item) => self.stack.push(item),
+                        None => pc = target as usize,
+                    }
+                }
+                Instr::LoopNextTo { slot, target } => {
+                    self.charge(u64::from(target).saturating_sub(pc as u64) + 1)?;
+                    match self.advance_loop()? {
+                        Some(item) => scope.set(slot, item),
+                        None => pc = target as usize,
                     }
                 }
                 Instr::LoopObject { slot } => {
@@ -693,6 +713,19 @@ impl<'r> Vm<'r> {
         true
     }
 
+    /// Replaces the integer on the stack by the result of `op` with `value`, if both it and the result are small.
+    #[inline]
+    fn small_int(&mut self, op: fn(i64, i64) -> Option<i64>, value: i32) -> bool {
+        let at = self.stack.len() - 1;
+        let Value::Int(number, source) = &mut self.stack[at] else {
+            return false;
+        };
+        let Some(result) = op(*number, value.into()) else { return false };
+        *number = result;
+        *source = crate::origin::derived(*source, crate::origin::COMPUTED);
+        true
+    }
+
     /// Replaces two integers on the stack by how they compare, if both are small.
     #[inline]
     fn compares_ints(&mut self, op: CompareOp) -> bool {
@@ -888,25 +921,25 @@ impl<'r> Vm<'r> {
         self.loops.push(RunningLoop { this, outer_message: self.message });
     }
 
-    /// Pushes the next element, or says that there is none.
-    fn advance_loop(&mut self) -> Result<bool> {
+    /// The next element, if there is one.
+    #[inline(always)]
+    fn advance_loop(&mut self) -> Result<Option<Value<'r>>> {
         let RunningLoop { this, outer_message } = *self.loops.last().expect("inside a loop");
         let item = match this.items {
             Some(items) => match this.next_of(items) {
                 Some(item) => *item,
-                None => return Ok(false),
+                None => return Ok(None),
             },
             None => match this.next(self)? {
                 Some(item) => item,
-                None => return Ok(false),
+                None => return Ok(None),
             },
         };
         self.message = match self.nodes.message(item.source(self.arena)) {
             UNUSED => outer_message,
             message => message,
         };
-        self.stack.push(item);
-        Ok(true)
+        Ok(Some(item))
     }
 
     fn unpack(&mut self, count: usize) -> Result<()> {
