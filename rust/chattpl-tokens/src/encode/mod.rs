@@ -2,6 +2,7 @@
 
 mod added;
 mod bpe;
+mod compose;
 mod cuts;
 mod encoder;
 mod known;
