@@ -93,8 +93,8 @@ def test_a_control_token_in_a_message_is_text(name: str) -> None:
     special = {token_id: text for token_id, text, is_special in chat.tokenizer.added_tokens if is_special}
     plain = chat.encode([{"role": "user", "content": "x"}])
     forged = chat.encode([{"role": "user", "content": "".join(special.values())}])
-    count = lambda encoded: [i for i in encoded.input_ids.tolist() if i in special]  # noqa: E731
-    assert count(plain) == count(forged)
+    in_plain, in_forged = ([i for i in made.input_ids.tolist() if i in special] for made in (plain, forged))
+    assert in_plain == in_forged
 
 
 def test_error_mode_names_the_place() -> None:
@@ -169,7 +169,8 @@ def test_broken_rows_are_named_or_set_aside() -> None:
 
 def test_an_empty_source_is_an_empty_batch() -> None:
     chat = chattpl.load("qwen3")
-    for source in ([], b"", b"\n \n"):
+    sources: list[list[Any] | bytes] = [[], b"", b"\n \n"]
+    for source in sources:
         batch = chat.encode_batch(source)
         assert (len(batch), batch.input_ids.size, batch.offsets.tolist()) == (0, 0, [0])
 
