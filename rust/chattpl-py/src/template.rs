@@ -171,9 +171,7 @@ pub fn clock(py: Python<'_>, program: &Program, now: Option<&Bound<'_, PyAny>>) 
     let unread = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 };
     let now = match now {
         Some(now) if !now.is_none() => date_time(now)?,
-        _ if program.uses_clock() => {
-            date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?
-        }
+        _ if program.uses_clock() => date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?,
         _ => unread,
     };
     Ok(Clock { now })
