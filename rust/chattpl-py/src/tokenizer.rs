@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use chattpl_tokens::decode::{decode, to_text, Stream};
+use chattpl_tokens::decode::{decode, Stream};
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
 use chattpl_tokens::{pack, Encoder, Scratch, SpecialTokens, TokenError, TokenId, Tokens, Vocabulary};
 use pyo3::exceptions::PyValueError;
@@ -190,18 +190,13 @@ impl Tokenizer {
     fn offsets(&self, py: Python<'_>, text: &Bound<'_, PyString>, special_tokens: &str) -> PyResult<Buffer> {
         let special = self::special_tokens(special_tokens)?;
         let text = text.to_str()?;
-        let places = self.with_room(|Room { scratch, tokens }| {
-            self.encoder.encode(scratch, text, special, tokens)?;
-            Ok(tokens.char_offsets(&self.encoder.vocabulary().tokens, text))
-        });
-        places.map(Buffer::from).map_err(|error: TokenError| token_error(py, &error))
+        let places = py.detach(|| self.with_room(|Room { scratch, .. }| self.encoder.offsets(scratch, text, special)));
+        places.map(Buffer::from).map_err(|error| token_error(py, &error))
     }
 
     #[pyo3(signature = (ids, skip_special_tokens=false))]
     fn decode(&self, ids: Vec<TokenId>, skip_special_tokens: bool) -> String {
-        let vocabulary = self.encoder.vocabulary();
-        let skip = |id| skip_special_tokens && vocabulary.is_special(id);
-        to_text(vocabulary, decode(vocabulary, ids, skip))
+        decode(self.encoder.vocabulary(), ids, skip_special_tokens)
     }
 
     fn decode_stream(slf: &Bound<'_, Self>) -> DecodeStream {
