@@ -113,6 +113,30 @@ class EncodedBatch:
         return pa.table(columns, names=names)
 
 
+class TokenBatch:
+    """Ids of many texts, one after the other."""
+
+    __slots__ = ("input_ids", "offsets")
+
+    input_ids: NDArray[np.int32]
+    """int32[N]."""
+    offsets: NDArray[np.int64]
+    """int64[B + 1]: where each text's ids begin, and where the last text's end."""
+
+    def __init__(self, input_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
+        self.input_ids = input_ids
+        self.offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[np.int32]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        return self.input_ids[self.offsets[index] : self.offsets[index + 1]]
+
+
 def save_quarantine(rows: tuple[LeftOutRow, ...], path: str | os.PathLike[str]) -> None:
     """Writes rows that were left out, one JSON object a line."""
     with open(path, "w", encoding="utf-8") as file:

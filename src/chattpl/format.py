@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from chattpl.encoded import Encoded, EncodedBatch
+    from chattpl.foreign import ForeignTokenizer
     from chattpl.tokenizer import Tokenizer
 
 SpecialTokens = Literal["template", "strict", "parity", "error"]
@@ -65,7 +66,7 @@ class ChatFormat:
         info: ModelInfo,
         source: ChatSource,
         template: str | None = None,
-        tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
+        tokenizer: Tokenizer | ForeignTokenizer | str | os.PathLike[str] | None = None,
     ) -> None:
         self.info = info
         self.special_tokens = source.special_tokens
@@ -164,7 +165,7 @@ class ChatFormat:
         )
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> Tokenizer | ForeignTokenizer:
         """The vocabulary of the format: the one that was given, that of the model's folder, or the registry's.
 
         Raises:
@@ -400,10 +401,17 @@ class ChatFormat:
         key = (template.name or "", replaced)
         if key not in self._encoders:
             declared = [name for name in self._arguments if name not in replaced]
-            self._encoders[key] = _core.ChatEncoder(template, self.tokenizer, list(self.stop_token_ids), declared)
+            tokenizer = self.tokenizer
+            if not isinstance(tokenizer, _core.Tokenizer):
+                raise VocabularyError(
+                    f"conversations cannot be encoded with this tokenizer: {tokenizer.reason}",
+                    code="CT052",
+                    hint="render them, and encode the text with `.tokenizer.encode`",
+                )
+            self._encoders[key] = _core.ChatEncoder(template, tokenizer, list(self.stop_token_ids), declared)
         return self._encoders[key]
 
-    def _find_tokenizer(self) -> Tokenizer:
+    def _find_tokenizer(self) -> Tokenizer | ForeignTokenizer:
         from chattpl.tokenizer import Tokenizer
 
         given = self._tokenizer
@@ -459,7 +467,7 @@ def load(
     ref: str | os.PathLike[str],
     *,
     template: str | None = None,
-    tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
+    tokenizer: Tokenizer | ForeignTokenizer | str | os.PathLike[str] | None = None,
 ) -> ChatFormat:
     """Loads a chat format.
 

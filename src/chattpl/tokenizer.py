@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from chattpl import _core
+from chattpl.encoded import TokenBatch as TokenBatch
 from chattpl.encoded import array
 from chattpl.errors import VocabularyError
+from chattpl.foreign import ForeignTokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,12 +61,15 @@ class Tokenizer(_core.Tokenizer):
         return cls._make(data, "pack", name, ("load", name))
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+    def from_file(cls, path: str | os.PathLike[str]) -> Self | ForeignTokenizer:
         """Reads a tokenizer file.
 
         Args:
             path: A `tokenizer.json`, a `tekken.json`, a SentencePiece `.model`, a pack of ours (`.pack`), or a folder
                 that holds one of them.
+
+        Returns:
+            The tokenizer; one that the package `tokenizers` runs where the file asks for what ours does not cover.
 
         Raises:
             VocabularyError: The file is missing, damaged, or of a kind that is not read.
@@ -73,10 +78,10 @@ class Tokenizer(_core.Tokenizer):
         if file.is_dir():
             file = _in_folder(file)
         data = _map(file)
-        return cls._make(data, _kind(file, data), file.stem, ("from_file", str(path)))
+        return cls._ours_or_foreign(data, _kind(file, data), file.stem, ("from_file", str(path)))
 
     @classmethod
-    def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self:
+    def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self | ForeignTokenizer:
         """Reads a tokenizer file that is already in memory.
 
         Args:
@@ -84,7 +89,16 @@ class Tokenizer(_core.Tokenizer):
             kind: `pack`, `tokenizer.json`, `tekken.json` or `sentencepiece`.
             name: What to call it in messages.
         """
-        return cls._make(data, kind, name, ("from_bytes", data, kind, name))
+        return cls._ours_or_foreign(data, kind, name, ("from_bytes", data, kind, name))
+
+    @classmethod
+    def _ours_or_foreign(cls, data: Any, kind: str, name: str, origin: tuple[Any, ...]) -> Self | ForeignTokenizer:
+        try:
+            return cls._make(data, kind, name, origin)
+        except VocabularyError as error:
+            if error.code != "CT052" or kind != "tokenizer.json":
+                raise
+            return ForeignTokenizer(bytes(data), name, error.message)
 
     def encode(  # type: ignore[override]
         self, text: str, special_tokens: SpecialTokens = "parity", add_special_tokens: bool = False
@@ -153,30 +167,6 @@ class Tokenizer(_core.Tokenizer):
 
     def __reduce__(self) -> tuple[object, ...]:
         return _again, (type(self), *self._origin)
-
-
-class TokenBatch:
-    """Ids of many texts, one after the other."""
-
-    __slots__ = ("input_ids", "offsets")
-
-    input_ids: NDArray[np.int32]
-    """int32[N]."""
-    offsets: NDArray[np.int64]
-    """int64[B + 1]: where each text's ids begin, and where the last text's end."""
-
-    def __init__(self, input_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
-        self.input_ids = input_ids
-        self.offsets = offsets
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, index: int) -> NDArray[np.int32]:
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index %= len(self)
-        return self.input_ids[self.offsets[index] : self.offsets[index + 1]]
 
 
 def _again(cls: type[Tokenizer], how: str, *args: Any) -> Tokenizer:

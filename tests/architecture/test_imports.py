@@ -31,6 +31,7 @@ LAYERS = [
         "encoded",
         "jsonl",
     ],
+    ["foreign"],
     ["tokenizer"],
     ["format"],
     ["integrations", "cli", "__main__"],
@@ -43,7 +44,8 @@ MAY_IMPORT_HEAVY = {
     "verl": set(),
     "ray": set(),
     "transformers": {"integrations"},
-    "numpy": {"tokenizer", "encoded", "integrations"},
+    "numpy": {"foreign", "encoded", "tokenizer", "integrations"},
+    "tokenizers": {"foreign"},
     "pyarrow": {"encoded", "cli"},
 }
 

@@ -13,7 +13,7 @@ use super::pairs::PairTable;
 use super::walk::{Coordinates, Region, Tokens};
 use crate::error::TokenError;
 use crate::pretokenize::Pretokenizer;
-use crate::vocabulary::{AddedToken, TokenId, Units, Vocabulary};
+use crate::vocabulary::{AddedToken, Normalizer, TokenId, Units, Vocabulary};
 
 /// Pieces that are looked up in one go, so that the memory has time to answer.
 const BATCH: usize = 256;
@@ -36,7 +36,8 @@ pub struct Encoder {
     pairs: PairTable,
     cuts: Cuts,
     units: UnitTable,
-    /// Tokens of the vocabulary by their bytes; only where a whole piece may be a token against the merges.
+    /// Tokens that merging does not reach, by their bytes; only where a whole piece may be a token against the merges.
+    /// They are kept apart from the known pieces: a part of a piece is never one of them.
     whole: Option<HashMap<Box<[u8]>, TokenId>>,
     /// Tokens that a piece with their bytes does not become, ascending.
     unreached: Vec<TokenId>,
@@ -132,6 +133,15 @@ impl Encoder {
     /// # Errors
     /// [`TokenError::UNSUPPORTED`] for a vocabulary that leaves some text without tokens, or whose splits cannot be made.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Result<Self, TokenError> {
+        if let Some(token) = vocabulary.added.iter().find(|token| token.normalized) {
+            // `tokenizers` looks for the normalized text of such a token, mark and all, and decodes it with the mark.
+            if vocabulary.normalizers.iter().any(|step| *step != Normalizer::Nfc) {
+                let message = format!("the added token `{}`, looked for among written spaces,", token.content);
+                let hint = "the `tokenizers` engine can encode with it";
+                let message = format!("{message} is not covered by this encoder");
+                return Err(TokenError::new(TokenError::UNSUPPORTED, message).hint(hint));
+            }
+        }
         let units = UnitTable::new(&vocabulary)?;
         let added = &vocabulary.added;
         let steps = vocabulary.normalizers().0;
@@ -140,12 +150,11 @@ impl Encoder {
             let composed = |text: &str| normalize(steps, text, false).map_or_else(|| text.to_owned(), |done| done.text);
             token.normalized.then(|| composed(&token.content))
         });
-        let whole = vocabulary.ignore_merges.then(|| {
-            let long = vocabulary.model_tokens().filter(|(_, bytes)| bytes.len() > MAX_SHORT);
-            long.map(|(id, bytes)| (Box::from(bytes), id)).collect()
-        });
         let pairs = PairTable::new(&vocabulary.merges);
         let unreached = unreached(&vocabulary, &units, &pairs);
+        let whole = vocabulary
+            .ignore_merges
+            .then(|| unreached.iter().map(|&id| (Box::from(vocabulary.tokens.get(id)), id)).collect());
         Ok(Encoder {
             pretokenizer: Pretokenizer::new(&vocabulary.splits)?,
             pairs,
@@ -422,6 +431,10 @@ impl Encoder {
     /// Appends the tokens of a piece that is not among the known short ones.
     #[inline(never)]
     fn unknown_piece(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) {
+        if let Some(&id) = self.whole.as_ref().and_then(|whole| whole.get(&text[start..end])) {
+            ids.push(id);
+            return;
+        }
         let text_to_end = &text[..end];
         let first_cut = self.cuts.next(text_to_end, start);
         if first_cut == end {
@@ -463,13 +476,9 @@ impl Encoder {
             return;
         }
         let mark = ids.len();
-        if let Some(&id) = self.whole.as_ref().and_then(|whole| whole.get(piece)) {
-            ids.push(id);
-        } else {
-            self.units.split(piece, &mut scratch.units);
-            scratch.work.merge(&self.pairs, &mut scratch.units);
-            ids.extend_from_slice(&scratch.units);
-        }
+        self.units.split(piece, &mut scratch.units);
+        scratch.work.merge(&self.pairs, &mut scratch.units);
+        ids.extend_from_slice(&scratch.units);
         self.remember(scratch, text, (start, end), &ids[mark..]);
     }
 
@@ -486,9 +495,6 @@ impl Encoder {
 
 /// The tokens that a piece with their bytes does not become.
 fn unreached(vocabulary: &Vocabulary, units: &UnitTable, pairs: &PairTable) -> Vec<TokenId> {
-    if vocabulary.ignore_merges {
-        return Vec::new();
-    }
     let (mut work, mut parts) = (Workspace::default(), Vec::new());
     let mut becomes_itself = |id: TokenId, bytes: &[u8]| {
         units.split(bytes, &mut parts);
