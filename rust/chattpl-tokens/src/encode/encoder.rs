@@ -96,6 +96,10 @@ impl UnitTable {
                 let Some(bytes) = bytes.as_ref().filter(|bytes| !bytes.contains(&TokenId::MAX)) else {
                     return incomplete("characters outside the vocabulary (no byte fallback)");
                 };
+                let is_its_byte = |(byte, &id): (usize, &TokenId)| *vocabulary.tokens.get(id) == [byte as u8];
+                if !bytes.iter().enumerate().all(is_its_byte) {
+                    return incomplete("single bytes that decodes to them");
+                }
                 let single = |text: &str| text.chars().next().filter(|first| first.len_utf8() == text.len());
                 let text_tokens =
                     vocabulary.model_tokens().filter_map(|(id, token)| Some((std::str::from_utf8(token).ok()?, id)));
