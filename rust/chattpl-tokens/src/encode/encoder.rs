@@ -330,9 +330,9 @@ impl Encoder {
                 });
                 self.pieces(scratch, text, (start, end), &mut tokens.ids);
             }
-            None => self.normalized_stretch(scratch, text, (start, end), None, admit, refused, tokens),
+            None => self.normalized_stretch(scratch, text, (start, end), None, (admit, refused), tokens),
             Some(done) => {
-                self.normalized_stretch(scratch, &done.text, (start, end), Some(&done), admit, refused, tokens)
+                self.normalized_stretch(scratch, &done.text, (start, end), Some(&done), (admit, refused), tokens)
             }
         }
     }
@@ -346,8 +346,7 @@ impl Encoder {
         text: &str,
         (start, end): (usize, usize),
         changed: Option<&Normalized>,
-        admit: &impl Fn(usize, usize, &AddedToken) -> bool,
-        refused: Refused,
+        (admit, refused): (&impl Fn(usize, usize, &AddedToken) -> bool, Refused),
         tokens: &mut Tokens,
     ) {
         let (from, to) = if changed.is_some() { (0, text.len()) } else { (start, end) };
