@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as Reference
 from tokenizers import decoders, models, pre_tokenizers, trainers
@@ -258,6 +259,9 @@ def test_shipped_vocabulary_is_the_reference(name: str) -> None:
 
 
 def _check_config(folder: Path, config: tiny.Config, texts: list[str]) -> None:
+    # Of two added tokens with one normalized text, `tokenizers` takes either, by chance of hashing: another at each load.
+    contents = [unicodedata.normalize("NFC", token.content) for token in config.added]
+    assume(len(set(contents)) == len(contents))
     pair = Pair.write(config.json(), folder)
     for text in texts:
         pair.check(text)
