@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer as Reference
 from tokenizers import decoders, models, pre_tokenizers, trainers
@@ -259,9 +259,10 @@ def test_shipped_vocabulary_is_the_reference(name: str) -> None:
 
 
 def _check_config(folder: Path, config: tiny.Config, texts: list[str]) -> None:
-    # Of two added tokens with one normalized text, `tokenizers` takes either, by chance of hashing: another at each load.
+    # Of two added tokens with one normalized text, `tokenizers` takes either, by chance of hashing, anew at each load.
     contents = [unicodedata.normalize("NFC", token.content) for token in config.added]
-    assume(len(set(contents)) == len(contents))
+    if len(set(contents)) != len(contents):
+        return
     pair = Pair.write(config.json(), folder)
     for text in texts:
         pair.check(text)
