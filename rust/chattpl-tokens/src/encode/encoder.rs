@@ -137,10 +137,13 @@ impl Encoder {
     /// # Errors
     /// [`TokenError::UNSUPPORTED`] for a vocabulary that leaves some text without tokens, or whose splits cannot be made.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Result<Self, TokenError> {
-        if let Some(token) = vocabulary.added.iter().find(|token| token.normalized) {
+        if let Some(token) =
+            vocabulary.added.iter().filter(|token| token.normalized).max_by_key(|token| !token.content.is_ascii())
+        {
             // `tokenizers` looks for the normalized text of such a token, mark and all, and decodes it with the mark.
-            if vocabulary.normalizers.iter().any(|step| *step != Normalizer::Nfc) {
-                let message = format!("the added token `{}`, looked for among written spaces,", token.content);
+            let is_plain = |step: &Normalizer| *step == Normalizer::Nfc && token.content.is_ascii();
+            if !vocabulary.normalizers.iter().all(is_plain) {
+                let message = format!("the added token `{}`, looked for in normalized text,", token.content);
                 let hint = "the `tokenizers` engine can encode with it";
                 let message = format!("{message} is not covered by this encoder");
                 return Err(TokenError::new(TokenError::UNSUPPORTED, message).hint(hint));
