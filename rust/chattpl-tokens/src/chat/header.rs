@@ -10,22 +10,31 @@ use super::train::{Part, Parts};
 use crate::encode::{Region, Tokens};
 use crate::vocabulary::TokenId;
 
-/// What generation prompts of a format look like for one set of arguments, the longest first.
+/// What generation prompts of a format look like for one set of arguments; `None` where the template refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Headers(Vec<String>);
+pub(crate) struct Headers {
+    /// After a message of a user, or of anybody but tools.
+    pub after_user: Option<String>,
+    /// After a message of a tool.
+    pub after_tool: Option<String>,
+}
 
 impl Headers {
-    /// Takes renders without and with the prompt.
-    pub fn new(renders: impl IntoIterator<Item = (String, String)>) -> Self {
-        let prompt = |(without, with): (String, String)| {
-            let shared = common_prefix(without.as_bytes(), with.as_bytes());
-            let start = (0..=shared).rev().find(|&at| with.is_char_boundary(at)).unwrap_or(0);
-            with[start..].to_owned()
+    /// The prompt: what the render `with` it has more than the one `without`.
+    pub fn prompt(without: &str, with: &str) -> String {
+        let shared = common_prefix(without.as_bytes(), with.as_bytes());
+        let start = (0..=shared).rev().find(|&at| with.is_char_boundary(at)).unwrap_or(0);
+        with[start..].to_owned()
+    }
+
+    /// The prompts that a turn may have, the likelier first.
+    fn of_turn(&self, after_tool: bool) -> impl Iterator<Item = &str> + Clone {
+        let (first, second) = match after_tool {
+            true => (&self.after_tool, &self.after_user),
+            false => (&self.after_user, &self.after_tool),
         };
-        let mut prompts: Vec<String> = renders.into_iter().map(prompt).collect();
-        prompts.sort_by_key(|prompt| std::cmp::Reverse(prompt.len()));
-        prompts.dedup();
-        Headers(prompts)
+        let second = second.as_deref().filter(|prompt| !prompt.is_empty());
+        first.as_deref().into_iter().chain(second)
     }
 }
 
@@ -35,26 +44,96 @@ pub(crate) struct Turns<'a> {
     pub segments: &'a Segments,
     pub tokens: &'a Tokens,
     pub headers: &'a Headers,
+    /// Which messages follow one of a tool.
+    pub after_tool: &'a [bool],
     pub stop_tokens: &'a [TokenId],
     pub parts: Parts,
+}
+
+/// Segments in a row that belong to one message.
+#[derive(Clone, Copy)]
+struct Stretch {
+    message: u32,
+    first: usize,
+    last: usize,
+    /// The message whose text stands before.
+    before: Option<u32>,
+    /// The first segment that holds what the message says.
+    said: Option<usize>,
+    /// Whether the template wrote any of it.
+    written: bool,
 }
 
 impl Turns<'_> {
     /// What the model samples in the messages that are learnt, from the text alone.
     pub fn spans(&self, learnt: &[bool], spans: &mut Vec<Span>) {
         spans.clear();
+        let mut begun = vec![false; learnt.len()];
+        let mut before = None;
         let mut index = 0;
         while index < self.segments.len() {
-            let message = self.segments.message(index);
-            let is_learnt = message.is_some_and(|message| learnt.get(message as usize) == Some(&true));
-            let first = index;
-            while index < self.segments.len() && self.segments.message(index) == message {
+            let Some(message) = self.segments.message(index) else {
                 index += 1;
-            }
-            if is_learnt {
-                self.turn(first, index, spans);
+                continue;
+            };
+            let stretch = self.stretch(message, index, before);
+            index = stretch.last;
+            before = Some(message);
+            let at = message as usize;
+            if learnt.get(at) == Some(&true) && self.is_sampled(&stretch, begun[at]) {
+                self.turn(&stretch, begun[at], spans);
+                begun[at] = true;
             }
         }
+    }
+
+    /// The stretch of a message from the segment `first` on; text of no message inside it is part of it.
+    fn stretch(&self, message: u32, first: usize, before: Option<u32>) -> Stretch {
+        let (mut last, mut said, mut written) = (first, None, false);
+        for index in first..self.segments.len() {
+            match self.segments.message(index) {
+                Some(owner) if owner == message => {
+                    last = index + 1;
+                    said = said.or_else(|| self.is_said(index).then_some(index));
+                    written |= self.segments.origin_at(index) != Origin::Message;
+                }
+                Some(_) => break,
+                None => {}
+            }
+        }
+        Stretch { message, first, last, before, said, written }
+    }
+
+    /// Whether a stretch holds what a model samples, rather than what other messages quote of it or put around theirs.
+    fn is_sampled(&self, stretch: &Stretch, begun: bool) -> bool {
+        let quoted = !stretch.written && stretch.before.is_some_and(|before| before > stretch.message);
+        let around = begun && self.quotes_next(stretch);
+        let empty = stretch.said.is_none() && (begun || self.says_more(stretch));
+        !quoted && !around && !empty
+    }
+
+    /// Whether a stretch is followed by data of a later message that it goes on around.
+    fn quotes_next(&self, stretch: &Stretch) -> bool {
+        let mut rest = stretch.last..self.segments.len();
+        let is_data = |index: usize| self.segments.origin_at(index) == Origin::Message;
+        let is_own = |index: usize| self.segments.message(index) == Some(stretch.message);
+        rest.find(|&index| is_own(index) || !is_data(index)).is_some_and(|index| index > stretch.last && is_own(index))
+    }
+
+    /// Whether the message of a stretch that says nothing says something later.
+    fn says_more(&self, stretch: &Stretch) -> bool {
+        let rest = stretch.last..self.segments.len();
+        let mut before = None;
+        for index in rest {
+            match self.segments.message(index) {
+                Some(owner) if owner == stretch.message && self.is_said(index) => {
+                    return before.is_none_or(|before| before < owner);
+                }
+                Some(owner) if owner != stretch.message => before = Some(owner),
+                _ => {}
+            }
+        }
+        false
     }
 
     /// What `{% generation %}` blocks printed in the messages that are learnt.
@@ -69,44 +148,92 @@ impl Turns<'_> {
                 continue;
             }
             done = end;
-            let (first, last) = (self.segments.index_at(start), self.segments.index_at(end - 1) + 1);
-            let is_learnt = |message: u32| learnt.get(message as usize) == Some(&true);
-            if (first..last).filter_map(|index| self.segments.message(index)).any(is_learnt) {
-                self.push((first, last), (start, end), spans);
+            self.marked_span((start, end), learnt, spans);
+        }
+    }
+
+    /// What a `{% generation %}` block printed, less the messages in it that are not learnt.
+    fn marked_span(&self, (start, end): (usize, usize), learnt: &[bool], spans: &mut Vec<Span>) {
+        let is_learnt = |message: u32| learnt.get(message as usize) == Some(&true);
+        let (first, last) = (self.segments.index_at(start), self.segments.index_at(end - 1) + 1);
+        if !(first..last).filter_map(|index| self.segments.message(index)).any(is_learnt) {
+            return;
+        }
+        let mut index = first;
+        while index < last {
+            let is_others = |index: usize| self.segments.message(index).is_some_and(|message| !is_learnt(message));
+            let from = index;
+            while index < last && is_others(index) == is_others(from) {
+                index += 1;
+            }
+            if !is_others(from) {
+                let span = (self.start_of(from).max(start), self.segments.end(index - 1).min(end));
+                self.push((from, index), span, spans);
             }
         }
     }
 
-    /// The turn in the segments `first..last`.
-    fn turn(&self, first: usize, last: usize, spans: &mut Vec<Span>) {
-        let start = if first == 0 { 0 } else { self.segments.end(first - 1) };
-        let end = self.segments.end(last - 1);
-        let start_byte = start + self.header_len(first, last, start, end);
+    /// Adds what is sampled of a stretch; `begun` if another of the same message came before.
+    fn turn(&self, stretch: &Stretch, begun: bool, spans: &mut Vec<Span>) {
+        let &Stretch { first, last, said, .. } = stretch;
+        let (start, end) = (self.start_of(first), self.segments.end(last - 1));
+        let data_start = said.map_or(end, |index| self.start_of(index));
+        let start_byte = match begun {
+            // The text before is what somebody else's ends with.
+            true => data_start,
+            false => self.sampled_from(stretch, start, end, data_start),
+        };
         let end_byte = self.stop(start_byte, end);
         self.push((first, last), (start_byte, end_byte), spans);
     }
 
-    /// How much of the turn the generation prompt supplies, in bytes.
-    fn header_len(&self, first: usize, last: usize, start: usize, end: usize) -> usize {
+    fn start_of(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |before| self.segments.end(before))
+    }
+
+    /// Where the turn in `start..end` goes on from what the generation prompt supplies.
+    fn sampled_from(&self, stretch: &Stretch, start: usize, end: usize, data_start: usize) -> usize {
+        let after_tool = self.after_tool.get(stretch.message as usize) == Some(&true);
+        let headers = self.headers.of_turn(after_tool);
         let turn = &self.text[start..end];
-        if let Some(header) = self.headers.0.iter().find(|header| turn.starts_with(header.as_str())) {
-            return header.len();
+        if let Some(header) = headers.clone().find(|header| turn.starts_with(header)) {
+            return start + header.len();
         }
-        let shared = |header: &String| common_prefix(turn.as_bytes(), header.as_bytes());
-        let shared = self.headers.0.iter().map(shared).max().unwrap_or(0);
-        let data = (first..last).find(|&index| self.is_said(index));
-        let data_start = data.map_or(end, |index| if index == 0 { 0 } else { self.segments.end(index - 1) });
-        let limit = shared.min(data_start - start);
-        // Back to a place where the two surely go on apart: after a control token or a line, or where data begins.
-        let ends_well = |len: usize| {
-            let at = start + len;
-            let region = self.region_before(at);
-            len == 0
-                || at == data_start
-                || turn.as_bytes()[len - 1] == b'\n'
-                || region.is_some_and(|region| region.is_added() && region.end_byte == at)
-        };
-        (0..=limit).rev().find(|&len| turn.is_char_boundary(len) && ends_well(len)).unwrap_or(0)
+        // Some templates end the turn before at the start of this one, or begin the prompt with what ends that.
+        let text = self.text.as_bytes();
+        for header in headers.clone().map(str::as_bytes).filter(|header| !header.is_empty()) {
+            let first = (start + 1).saturating_sub(header.len());
+            let found = (first..=data_start).rev().find(|&at| {
+                let header_end = at + header.len();
+                header_end > start && header_end <= data_start && text[at..].starts_with(header)
+            });
+            if let Some(at) = found {
+                return at + header.len();
+            }
+        }
+        let shared = headers.map(|header| self.shared_until(header.as_bytes(), start, data_start));
+        shared.max_by_key(|&(len, _)| len).map_or(start, |(_, end)| end)
+    }
+
+    /// How much the text before `data_start` has of a prompt that it does not have whole, and where the two part.
+    fn shared_until(&self, header: &[u8], start: usize, data_start: usize) -> (usize, usize) {
+        let text = &self.text.as_bytes()[..data_start];
+        let mut best = (0, start);
+        for from in start..data_start {
+            let shared = common_prefix(&text[from..], header);
+            // Back to a place where the two surely go on apart: after a control token or a line, or where data begins.
+            let ends_well = |&len: &usize| {
+                let at = from + len;
+                let in_blank = text[at - 1] == b'\n' && header.get(len) == Some(&b'\n');
+                let region = self.region_before(at);
+                let is_open = text[at - 1] == b'\n' || (from == start && at == data_start);
+                (is_open && !in_blank) || region.is_some_and(|it| it.is_added() && it.end_byte == at)
+            };
+            if let Some(len) = (best.0 + 1..=shared).rev().find(ends_well) {
+                best = (len, from + len);
+            }
+        }
+        best
     }
 
     /// Whether a segment is what a message says, as opposed to who says it.
@@ -126,15 +253,19 @@ impl Turns<'_> {
     fn stop(&self, start: usize, end: usize) -> usize {
         let regions = self.tokens.regions();
         let is_stop = |index: usize| {
-            regions[index].is_added() && self.stop_tokens.contains(&self.tokens.ids[regions[index].first_token])
+            let region = &regions[index];
+            region.is_added()
+                && self.stop_tokens.contains(&self.tokens.ids[region.first_token])
+                && self.segments.origin_at(self.segments.index_at(region.start_byte)) != Origin::Message
         };
         let from = regions.partition_point(|region| region.start_byte < start);
         let to = regions.partition_point(|region| region.start_byte < end);
         if let Some(last) = (from..to).rev().find(|&index| is_stop(index)) {
             return regions[last].end_byte;
         }
-        match regions.get(to) {
-            Some(next) if next.start_byte == end && is_stop(to) => next.end_byte,
+        let next = (to..regions.len()).find(|&index| regions[index].is_added());
+        match next.filter(|&index| is_stop(index)).map(|index| &regions[index]) {
+            Some(next) if self.text[end..next.start_byte].trim_ascii().is_empty() => next.end_byte,
             _ => end,
         }
     }
