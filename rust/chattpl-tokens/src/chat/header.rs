@@ -28,13 +28,18 @@ impl Headers {
     }
 
     /// The prompts that a turn may have, the likelier first.
-    fn of_turn(&self, after_tool: bool) -> impl Iterator<Item = &str> + Clone {
+    fn of_turn(&self, after_tool: bool) -> impl Iterator<Item = &str> {
         let (first, second) = match after_tool {
             true => (&self.after_tool, &self.after_user),
             false => (&self.after_user, &self.after_tool),
         };
-        let second = second.as_deref().filter(|prompt| !prompt.is_empty());
-        first.as_deref().into_iter().chain(second)
+        [first, second].into_iter().flatten().map(String::as_str).filter(|prompt| !prompt.is_empty())
+    }
+
+    /// Whether the template is known to prompt for such a turn with nothing.
+    fn is_empty(&self, after_tool: bool) -> bool {
+        let prompt = if after_tool { &self.after_tool } else { &self.after_user };
+        prompt.as_deref() == Some("")
     }
 }
 
@@ -194,25 +199,30 @@ impl Turns<'_> {
     /// Where the turn in `start..end` goes on from what the generation prompt supplies.
     fn sampled_from(&self, stretch: &Stretch, start: usize, end: usize, data_start: usize) -> usize {
         let after_tool = self.after_tool.get(stretch.message as usize) == Some(&true);
+        if let Some(header_end) =
+            self.headers.of_turn(after_tool).find_map(|it| self.header_end(it, start, end, data_start))
+        {
+            return header_end;
+        }
+        if self.headers.is_empty(after_tool) {
+            return start;
+        }
         let headers = self.headers.of_turn(after_tool);
-        let turn = &self.text[start..end];
-        if let Some(header) = headers.clone().find(|header| turn.starts_with(header)) {
-            return start + header.len();
-        }
-        // Some templates end the turn before at the start of this one, or begin the prompt with what ends that.
-        let text = self.text.as_bytes();
-        for header in headers.clone().map(str::as_bytes).filter(|header| !header.is_empty()) {
-            let first = (start + 1).saturating_sub(header.len());
-            let found = (first..=data_start).rev().find(|&at| {
-                let header_end = at + header.len();
-                header_end > start && header_end <= data_start && text[at..].starts_with(header)
-            });
-            if let Some(at) = found {
-                return at + header.len();
-            }
-        }
         let shared = headers.map(|header| self.shared_until(header.as_bytes(), start, data_start));
         shared.max_by_key(|&(len, _)| len).map_or(start, |(_, end)| end)
+    }
+
+    /// Where a prompt ends that stands at the start of the turn or before its data.
+    fn header_end(&self, header: &str, start: usize, end: usize, data_start: usize) -> Option<usize> {
+        if self.text[start..end].starts_with(header) {
+            return Some(start + header.len());
+        }
+        // Some templates end the turn before at the start of this one, or begin the prompt with what ends that.
+        let (text, header) = (self.text.as_bytes(), header.as_bytes());
+        let first = (start + 1).saturating_sub(header.len());
+        let mut ends =
+            (first..=data_start).rev().filter(|&at| text[at..].starts_with(header)).map(|at| at + header.len());
+        ends.find(|&header_end| header_end > start && header_end <= data_start)
     }
 
     /// How much the text before `data_start` has of a prompt that it does not have whole, and where the two part.
