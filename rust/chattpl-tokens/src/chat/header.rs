@@ -51,6 +51,8 @@ pub(crate) struct Turns<'a> {
     pub headers: &'a Headers,
     /// Which messages follow one of a tool.
     pub after_tool: &'a [bool],
+    /// Which messages are of a role that is learnt.
+    pub of_role: &'a [bool],
     pub stop_tokens: &'a [TokenId],
     pub parts: Parts,
 }
@@ -61,8 +63,10 @@ struct Stretch {
     message: u32,
     first: usize,
     last: usize,
-    /// The message whose text stands before.
-    before: Option<u32>,
+    /// Whether another message's text stands before, one that is not of a role that is learnt.
+    after_others: bool,
+    /// Whether that is a later message.
+    after_later: bool,
     /// The first segment that holds what the message says.
     said: Option<usize>,
     /// Whether the template wrote any of it.
@@ -95,6 +99,8 @@ impl Turns<'_> {
     /// The stretch of a message from the segment `first` on; text of no message inside it is part of it.
     fn stretch(&self, message: u32, first: usize, before: Option<u32>) -> Stretch {
         let (mut last, mut said, mut written) = (first, None, false);
+        let after_others = before.is_some_and(|before| self.of_role.get(before as usize) != Some(&true));
+        let after_later = before.is_some_and(|before| before > message);
         for index in first..self.segments.len() {
             match self.segments.message(index) {
                 Some(owner) if owner == message => {
@@ -106,14 +112,14 @@ impl Turns<'_> {
                 None => {}
             }
         }
-        Stretch { message, first, last, before, said, written }
+        Stretch { message, first, last, after_others, after_later, said, written }
     }
 
     /// Whether a stretch holds what a model samples, rather than what other messages quote of it or put around theirs.
     fn is_sampled(&self, stretch: &Stretch, begun: bool) -> bool {
-        let quoted = !stretch.written && stretch.before.is_some_and(|before| before > stretch.message);
+        let quoted = !stretch.written && stretch.after_others && stretch.after_later;
         let around = begun && self.quotes_next(stretch);
-        let empty = stretch.said.is_none() && (begun || self.says_more(stretch));
+        let empty = stretch.said.is_none() && (begun && stretch.after_others || self.says_more(stretch));
         !quoted && !around && !empty
     }
 
@@ -125,16 +131,18 @@ impl Turns<'_> {
         rest.find(|&index| is_own(index) || !is_data(index)).is_some_and(|index| index > stretch.last && is_own(index))
     }
 
-    /// Whether the message of a stretch that says nothing says something later.
+    /// Whether the message of a stretch that says nothing says something behind what it quotes of others.
     fn says_more(&self, stretch: &Stretch) -> bool {
-        let rest = stretch.last..self.segments.len();
-        let mut before = None;
-        for index in rest {
+        let mut after_others = false;
+        for index in stretch.last..self.segments.len() {
             match self.segments.message(index) {
-                Some(owner) if owner == stretch.message && self.is_said(index) => {
-                    return before.is_none_or(|before| before < owner);
+                Some(owner) if owner == stretch.message && self.is_said(index) => return after_others,
+                Some(owner) if owner != stretch.message && self.of_role.get(owner as usize) != Some(&true) => {
+                    if owner > stretch.message {
+                        return false;
+                    }
+                    after_others = true;
                 }
-                Some(owner) if owner != stretch.message => before = Some(owner),
                 _ => {}
             }
         }
@@ -184,8 +192,9 @@ impl Turns<'_> {
         let (start, end) = (self.start_of(first), self.segments.end(last - 1));
         let data_start = said.map_or(end, |index| self.start_of(index));
         let start_byte = match begun {
-            // The text before is what somebody else's ends with.
-            true => data_start,
+            // The text before the data is what somebody else's ends with.
+            true if stretch.after_others => data_start,
+            true => start,
             false => self.sampled_from(stretch, start, end, data_start),
         };
         let end_byte = self.stop(start_byte, end);
@@ -275,9 +284,16 @@ impl Turns<'_> {
         }
         let next = (to..regions.len()).find(|&index| regions[index].is_added());
         match next.filter(|&index| is_stop(index)).map(|index| &regions[index]) {
-            Some(next) if self.text[end..next.start_byte].trim_ascii().is_empty() => next.end_byte,
+            Some(next) if self.is_gap(end, next.start_byte) => next.end_byte,
             _ => end,
         }
+    }
+
+    /// Whether `start..end` is white space of the template's.
+    fn is_gap(&self, start: usize, end: usize) -> bool {
+        let (first, last) = (self.segments.index_at(start), self.segments.index_at(end));
+        self.text[start..end].trim_ascii().is_empty()
+            && (first..last).all(|index| self.segments.origin_at(index) != Origin::Message)
     }
 
     /// Adds a span of the segments `first..last`, apart by part where parts count differently.
