@@ -6,30 +6,27 @@ A pair counts where both templates print the same text. Every difference must be
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 import chattpl
 from byte_tokenizers import STOP_TOKENS, STOP_TOKENS_OF_GLM, byte_format, mask_of_characters, unmarked
 from compare import CLOCK, TOKENS
-from encoders import CONVERSATIONS
 from fetch_oracles import NO_TRL, trl_templates
 from masks_table import check_table
+from real_rows import real_rows
 from strategies import Probe, probes
 
 STOP_OF_FAMILY = {"gptoss": ("<|return|>", "<|call|>"), "diffusion_gemma": ("<turn|>", "<|tool_response>")}
 SUFFIX = "_training.jinja"
 PAIRS = sorted(name.removesuffix(SUFFIX) for name in trl_templates() if name.endswith(SUFFIX))
 pytestmark = pytest.mark.skipif(not PAIRS, reason=NO_TRL)
-
-ROWS_OF_FILE = 20
 
 KINDS = {
     "after the stop token": "TRL also trains on what the template prints after the stop token: white space, and Phi-3's "
@@ -38,6 +35,8 @@ KINDS = {
     "or an opening such as `<think>`.",
     "begins a system message": "In GLM the first token of the next turn ends the one before. TRL also trains on "
     "`<|system|>`; the model ends its turn with `<|user|>` or `<|observation|>` only.",
+    "ends the tools' results": "DeepSeek's template prints `<｜tool▁outputs▁end｜>` at the start of the answer, and at the end "
+    "of a prompt. TRL trains on it; the model never samples it, and `renderers` leaves it out, too.",
     "hands over to the tool": "The model ends its turn with `<|tool_response>` when it has called a tool; we train on "
     "that stop token, TRL does not.",
 }
@@ -85,7 +84,7 @@ def _compare(family: str) -> tuple[int, list[tuple[str, Difference]]]:
     chat = byte_format(original, training, **TOKENS, **options)  # type: ignore[arg-type]
     marked = chattpl.Template(training, family)
     count, differences = 0, []
-    for probe in [*probes(), *_rows()]:
+    for probe in [*probes(), *real_rows()]:
         try:
             rendered = marked.render(probe.messages, now=CLOCK, **{**TOKENS, **probe.options})
             if chat.render(probe.messages, now=CLOCK, **probe.options).text != rendered.text:
@@ -117,6 +116,8 @@ def _differences(
             kind = "supplied by the prompt"
         elif marked and text[start:at] == "<|system|>":
             kind = "begins a system message"
+        elif marked and text[start:at] == "<｜tool▁outputs▁end｜>":
+            kind = "ends the tools' results"
         elif mine and text[start:at] == "<|tool_response>":
             kind = "hands over to the tool"
         yield Difference(kind, mine, text[start:at], text[max(0, start - 40) : at + 40])
@@ -144,17 +145,3 @@ def _is_supplied(chat: chattpl.ChatFormat, probe: Probe, text: str, start: int, 
             if prompt[cut:].startswith(text[start:end]) and text[:start].endswith(prompt[:cut]):
                 return True
     return False
-
-
-@cache
-def _rows() -> list[Probe]:
-    """Some rows of each file of real conversations."""
-    found = []
-    for path in sorted(CONVERSATIONS.glob("*.jsonl")):
-        lines = path.read_text("utf-8").splitlines()
-        for at in range(0, len(lines), max(1, len(lines) // ROWS_OF_FILE)):
-            row: dict[str, Any] = json.loads(lines[at])
-            messages = row.get("messages") or [*row["prompt"], *row["chosen"]]
-            options = {"tools": row["tools"]} if row.get("tools") else {}
-            found.append(Probe(f"{path.stem}:{at}", messages, options))
-    return found

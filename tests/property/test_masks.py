@@ -115,10 +115,16 @@ def _without_stop(chat: ChatFormat, probe: Probe) -> Iterator[str]:
     if encoded is None or encoded.text is None:
         return
     mask = [*mask_of_characters(chat, encoded), False]
+    written = [True] * len(mask)
+    for segment in chat.render(probe.messages, **{"now": CLOCK, **probe.options}).segments:
+        if segment.origin is Origin.MESSAGE:
+            written[segment.start : segment.end] = [False] * (segment.end - segment.start)
     for at in range(1, len(mask)):
-        rest = encoded.text[at:].lstrip()
         if mask[at - 1] and not mask[at] and not encoded.text[:at].endswith(chat.stop_tokens):
-            if rest.startswith(chat.stop_tokens):
+            next_ = at
+            while next_ < len(encoded.text) and encoded.text[next_].isspace() and written[next_]:
+                next_ += 1
+            if encoded.text.startswith(chat.stop_tokens, next_) and written[next_]:
                 yield f"{probe.name}: {encoded.text[max(0, at - 30) : at + 30]!r}"
 
 

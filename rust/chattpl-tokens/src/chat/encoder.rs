@@ -6,7 +6,7 @@ use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, 
 
 use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
-use super::header::{Headers, Turns};
+use super::header::{Header, Headers, Turns};
 use super::train::Train;
 use super::trust::{Control, Trust};
 use crate::encode::{Encoder, Scratch, Tokens};
@@ -192,11 +192,13 @@ impl ChatEncoder {
             let name = "add_generation_prompt";
             probe.set_argument(name, probe.bool(probe.place(Place::ARGUMENTS, Step::Name(name)), prompt));
             let output = render(&self.program, probe, options, buffers).ok()?;
-            Some(output.into_parts().0)
+            Some(output.into_parts())
         };
         let mut prompt = |conversations: &[&'static str]| {
             let mut renders = conversations.iter().map(|probe| Some((rendered(probe, false)?, rendered(probe, true)?)));
-            renders.find_map(|pair| pair.map(|(without, with)| Headers::prompt(&without, &with)))
+            renders.find_map(|pair| {
+                pair.map(|((without, ..), (with, segments, _))| Header::new(&without, &with, &segments))
+            })
         };
         Headers { after_user: prompt(&AFTER_USER), after_tool: prompt(&AFTER_TOOL) }
     }

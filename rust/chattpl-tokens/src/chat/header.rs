@@ -14,32 +14,45 @@ use crate::vocabulary::TokenId;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Headers {
     /// After a message of a user, or of anybody but tools.
-    pub after_user: Option<String>,
+    pub after_user: Option<Header>,
     /// After a message of a tool.
-    pub after_tool: Option<String>,
+    pub after_tool: Option<Header>,
+}
+
+/// What stands before a turn of a model.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Header {
+    /// What a conversation gains with the prompt.
+    prompt: String,
+    /// All that follows what the last message says: what ends that message, and the prompt.
+    tail: String,
 }
 
 impl Headers {
-    /// The prompt: what the render `with` it has more than the one `without`.
-    pub fn prompt(without: &str, with: &str) -> String {
-        let shared = common_prefix(without.as_bytes(), with.as_bytes());
-        let start = (0..=shared).rev().find(|&at| with.is_char_boundary(at)).unwrap_or(0);
-        with[start..].to_owned()
-    }
-
-    /// The prompts that a turn may have, the likelier first.
-    fn of_turn(&self, after_tool: bool) -> impl Iterator<Item = &str> {
+    /// What stands before a turn, the likelier first.
+    fn of_turn(&self, after_tool: bool) -> impl Iterator<Item = &Header> {
         let (first, second) = match after_tool {
             true => (&self.after_tool, &self.after_user),
             false => (&self.after_user, &self.after_tool),
         };
-        [first, second].into_iter().flatten().map(String::as_str).filter(|prompt| !prompt.is_empty())
+        [first, second].into_iter().flatten()
     }
 
     /// Whether the template is known to prompt for such a turn with nothing.
     fn is_empty(&self, after_tool: bool) -> bool {
-        let prompt = if after_tool { &self.after_tool } else { &self.after_user };
-        prompt.as_deref() == Some("")
+        let header = if after_tool { &self.after_tool } else { &self.after_user };
+        header.as_ref().is_some_and(|header| header.prompt.is_empty())
+    }
+}
+
+impl Header {
+    /// Reads it off the text of a conversation `without` the prompt, and the render `with` it.
+    pub fn new(without: &str, with: &str, segments: &Segments) -> Self {
+        let shared = common_prefix(without.as_bytes(), with.as_bytes());
+        let start = (0..=shared).rev().find(|&at| with.is_char_boundary(at)).unwrap_or(0);
+        let last_said = (0..segments.len()).rev().find(|&index| is_said(segments, index));
+        let tail = last_said.map_or(start, |index| segments.end(index).min(start));
+        Header { prompt: with[start..].to_owned(), tail: with[tail..].to_owned() }
     }
 }
 
@@ -105,7 +118,7 @@ impl Turns<'_> {
             match self.segments.message(index) {
                 Some(owner) if owner == message => {
                     last = index + 1;
-                    said = said.or_else(|| self.is_said(index).then_some(index));
+                    said = said.or_else(|| is_said(self.segments, index).then_some(index));
                     written |= self.segments.origin_at(index) != Origin::Message;
                 }
                 Some(_) => break,
@@ -136,7 +149,7 @@ impl Turns<'_> {
         let mut after_others = false;
         for index in stretch.last..self.segments.len() {
             match self.segments.message(index) {
-                Some(owner) if owner == stretch.message && self.is_said(index) => return after_others,
+                Some(owner) if owner == stretch.message && is_said(self.segments, index) => return after_others,
                 Some(owner) if owner != stretch.message && self.of_role.get(owner as usize) != Some(&true) => {
                     if owner > stretch.message {
                         return false;
@@ -208,30 +221,40 @@ impl Turns<'_> {
     /// Where the turn in `start..end` goes on from what the generation prompt supplies.
     fn sampled_from(&self, stretch: &Stretch, start: usize, end: usize, data_start: usize) -> usize {
         let after_tool = self.after_tool.get(stretch.message as usize) == Some(&true);
-        if let Some(header_end) =
-            self.headers.of_turn(after_tool).find_map(|it| self.header_end(it, start, end, data_start))
-        {
+        let headers = || self.headers.of_turn(after_tool);
+        let prompts = || headers().map(|header| header.prompt.as_str()).filter(|prompt| !prompt.is_empty());
+        let tail_end = headers().take(1).find_map(|header| self.end_across(&header.tail, start, data_start));
+        let found = tail_end.or_else(|| prompts().find_map(|prompt| self.prompt_end(prompt, start, end, data_start)));
+        if let Some(header_end) = found {
             return header_end;
         }
         if self.headers.is_empty(after_tool) {
             return start;
         }
-        let headers = self.headers.of_turn(after_tool);
-        let shared = headers.map(|header| self.shared_until(header.as_bytes(), start, data_start));
+        let headers = prompts();
+        let shared = headers.map(|prompt| self.shared_until(prompt.as_bytes(), start, data_start));
         shared.max_by_key(|&(len, _)| len).map_or(start, |(_, end)| end)
     }
 
-    /// Where a prompt ends that stands at the start of the turn or before its data.
-    fn header_end(&self, header: &str, start: usize, end: usize, data_start: usize) -> Option<usize> {
-        if self.text[start..end].starts_with(header) {
-            return Some(start + header.len());
+    /// Where a prompt ends that stands at the start of the turn, or reaches into it, or stands before its data.
+    fn prompt_end(&self, prompt: &str, start: usize, end: usize, data_start: usize) -> Option<usize> {
+        if self.text[start..end].starts_with(prompt) {
+            return Some(start + prompt.len());
         }
-        // Some templates end the turn before at the start of this one, or begin the prompt with what ends that.
-        let (text, header) = (self.text.as_bytes(), header.as_bytes());
+        let text = &self.text.as_bytes()[..data_start];
+        // Some templates end the turn before at the start of this one.
+        let inside = || (start..data_start).find(|&at| text[at..].starts_with(prompt.as_bytes()));
+        self.end_across(prompt, start, data_start).or_else(|| inside().map(|at| at + prompt.len()))
+    }
+
+    /// Where a header ends that stands across the start of the turn.
+    fn end_across(&self, header: &str, start: usize, data_start: usize) -> Option<usize> {
+        let text = &self.text.as_bytes()[..data_start];
         let first = (start + 1).saturating_sub(header.len());
-        let mut ends =
-            (first..=data_start).rev().filter(|&at| text[at..].starts_with(header)).map(|at| at + header.len());
-        ends.find(|&header_end| header_end > start && header_end <= data_start)
+        // At the start itself only if it follows data, as in the conversation it is from.
+        let follows_data = start > 0 && self.segments.origin_at(self.segments.index_at(start - 1)) == Origin::Message;
+        let at = (first..start + usize::from(follows_data)).find(|&at| text[at..].starts_with(header.as_bytes()))?;
+        Some(at + header.len()).filter(|&header_end| header_end > start)
     }
 
     /// How much the text before `data_start` has of a prompt that it does not have whole, and where the two part.
@@ -253,12 +276,6 @@ impl Turns<'_> {
             }
         }
         best
-    }
-
-    /// Whether a segment is what a message says, as opposed to who says it.
-    fn is_said(&self, index: usize) -> bool {
-        self.segments.origin_at(index) == Origin::Message
-            && self.segments.name_at(index, 1).is_some_and(|name| name != "role" && name != "name")
     }
 
     /// The region that the byte before `at` lies in.
@@ -339,6 +356,12 @@ impl Turns<'_> {
             .then(|| self.segments.name_at(index, 1).map(Part::of_field))
             .flatten()
     }
+}
+
+/// Whether a segment is what a message says, as opposed to who says it.
+fn is_said(segments: &Segments, index: usize) -> bool {
+    segments.origin_at(index) == Origin::Message
+        && segments.name_at(index, 1).is_some_and(|name| name != "role" && name != "name")
 }
 
 fn common_prefix(a: &[u8], b: &[u8]) -> usize {
