@@ -74,7 +74,9 @@ def tokenizer_json(control: Iterable[str], plain: Iterable[str] = ()) -> str:
 @cache
 def byte_tokenizer(control: tuple[str, ...], plain: tuple[str, ...] = ()) -> Tokenizer:
     """The tokenizer of `tokenizer_json`."""
-    return Tokenizer.from_bytes(tokenizer_json(control, plain).encode(), "tokenizer.json")
+    made = Tokenizer.from_bytes(tokenizer_json(control, plain).encode(), "tokenizer.json")
+    assert isinstance(made, Tokenizer)
+    return made
 
 
 def chat_format(
@@ -87,10 +89,14 @@ def chat_format(
 ) -> ChatFormat:
     """A format made of the text of a template and a tokenizer."""
     info = ModelInfo(name=name, source="tests")
-    return ChatFormat(info, ChatSource(name, {"default": source}, arguments or {}, {}, stop_tokens), tokenizer=tokenizer)
+    return ChatFormat(
+        info, ChatSource(name, {"default": source}, arguments or {}, {}, stop_tokens), tokenizer=tokenizer
+    )
 
 
-def byte_format(source: str, *also: str, stop_tokens: tuple[str, ...] = STOP_TOKENS, **arguments: str) -> ChatFormat:
+def byte_format(
+    source: str, *also: str, arguments: dict[str, str], stop_tokens: tuple[str, ...] = STOP_TOKENS
+) -> ChatFormat:
     """A format whose tokenizer has what looks like a control token in `source`, `also` and the arguments."""
     control = tuple(control_tokens(source, *also, *arguments.values()))
     if "<|observation|>" in control:

@@ -31,7 +31,7 @@ from fetch_oracles import NO_TRL, trl_templates
 from masks_table import check_table
 from paths import CONFORMANCE, NO_CONFORMANCE
 from real_rows import real_rows
-from strategies import Probe, probes
+from strategies import probes
 
 renderers = pytest.importorskip("renderers", reason="needs the packages renderers and httpx")
 
@@ -43,7 +43,7 @@ class Family(NamedTuple):
     module: str
     template: str
     stop_tokens: tuple[str, ...]
-    arguments: dict[str, str] = {}
+    arguments: tuple[tuple[str, str], ...] = ()
 
 
 _EOS_DEEPSEEK = "<｜end▁of▁sentence｜>"
@@ -56,7 +56,7 @@ FAMILIES = {
         "llama_3",
         "trl:llama3_2.jinja",
         ("<|eot_id|>", "<|eom_id|>"),
-        {"bos_token": "<|begin_of_text|>"},
+        (("bos_token", "<|begin_of_text|>"),),
     ),
     "gpt-oss, our template": Family("gpt-oss", "gpt_oss", "registry:gpt-oss", ("<|return|>", "<|call|>")),
     "gpt-oss, derived": Family("gpt-oss", "gpt_oss", "trl:gptoss.jinja", ("<|return|>", "<|call|>")),
@@ -65,7 +65,7 @@ FAMILIES = {
         "deepseek_v3",
         "trl:deepseekv3.jinja",
         (_EOS_DEEPSEEK,),
-        {"bos_token": "<｜begin▁of▁sentence｜>", "eos_token": _EOS_DEEPSEEK},
+        (("bos_token", "<｜begin▁of▁sentence｜>"), ("eos_token", _EOS_DEEPSEEK)),
     ),
     "GLM 4.5, derived": Family("glm-4.5", "glm45", "trl:glm4moe.jinja", ("<|user|>", "<|observation|>")),
     "Kimi K2, derived": Family("kimi-k2", "kimi_k2", "conformance:lcpp__Kimi-K2-Instruct", ("<|im_end|>",)),
@@ -75,15 +75,16 @@ SETTINGS = {
     "llama-3": {"date_string": CLOCK.strftime("%d %b %Y")},
     "gpt-oss": {"conversation_start_date": CLOCK.strftime("%Y-%m-%d")},
 }
+CHANNEL = r"(<\|channel\|>(final|analysis)| to=functions\.\w+<\|channel\|>commentary json)<\|message\|>"
 NO_RANKS = "harmony reads the ranks of o200k from TIKTOKEN_ENCODINGS_BASE or CHATTPL_ORACLES (o200k/ranks.tiktoken)"
 KINDS = {
-    "names the channel": "harmony's renderer of the package takes `<|channel|>final<|message|>` for the prompt's. The "
+    "names the channel": "The package takes `<|channel|>final<|message|>` for the prompt's. The "
     "prompt that OpenAI documents is `<|start|>assistant`: the model samples its channel, and we train on it.",
-    "stands in for the stop token": "an answer in history ends with `<|end|>`, where the model sampled `<|return|>`. The "
+    "stands in for the stop token": "An answer in history ends with `<|end|>`, where the model sampled `<|return|>`. The "
     "package trains on it; our template's marks leave it out, so that the model does not learn to end a turn with it. "
     "Masks derived from a template cannot tell and train on it, as TRL does.",
-    "first line break": "GLM's prompt ends with `<|assistant|>` and the model samples the line break before `<think>`; the "
-    "package takes that for the prompt's.",
+    "first line break": "GLM's prompt ends with `<|assistant|>` and the model samples the line break before "
+    "`<think>`; the package takes that for the prompt's.",
 }
 
 
@@ -128,7 +129,9 @@ def _harmony() -> Tokenizer:
         folder = Path(tempfile.mkdtemp())
         shutil.copy(ranks, folder / "o200k_base.tiktoken")
         os.environ["TIKTOKEN_ENCODINGS_BASE"] = str(folder)
-    return Tokenizer.load("o200k_harmony")
+    made = Tokenizer.load("o200k_harmony")
+    assert isinstance(made, Tokenizer)
+    return made
 
 
 def _source(template: str) -> str:
@@ -180,9 +183,7 @@ def _compare(name: str) -> tuple[int, list[tuple[str, Difference]]]:
     return count, differences
 
 
-def _differences(
-    chat: chattpl.ChatFormat, ids: list[int], ours: list[int], theirs: list[bool]
-) -> Iterator[Difference]:
+def _differences(chat: chattpl.ChatFormat, ids: list[int], ours: list[int], theirs: list[bool]) -> Iterator[Difference]:
     at = 0
     for (mine, sampled), run in groupby(zip(map(bool, ours), theirs, strict=True)):
         start, at = at, at + len(list(run))
@@ -194,7 +195,9 @@ def _differences(
 
 
 def _kind(mine: bool, text: str, around: str) -> str | None:
-    if mine and re.fullmatch(r"(<\|channel\|>(final|analysis)| to=functions\.\w+<\|channel\|>commentary json)<\|message\|>", text):
+    if mine and re.fullmatch(
+        r"(<\|channel\|>(final|analysis)| to=functions\.\w+<\|channel\|>commentary json)<\|message\|>", text
+    ):
         return "names the channel"
     if not mine and text == "<|end|>":
         return "stands in for the stop token"

@@ -6,11 +6,10 @@ A pair counts where both templates print the same text. Every difference must be
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
-from itertools import groupby
+from itertools import groupby, takewhile
 from typing import NamedTuple
 
 import pytest
@@ -29,14 +28,14 @@ PAIRS = sorted(name.removesuffix(SUFFIX) for name in trl_templates() if name.end
 pytestmark = pytest.mark.skipif(not PAIRS, reason=NO_TRL)
 
 KINDS = {
-    "after the stop token": "TRL also trains on what the template prints after the stop token: white space, and Phi-3's "
-    "end of text at the end of a conversation. Sampling has ended there.",
-    "supplied by the prompt": "TRL also trains on what the generation prompt supplies: the whole header, the end of it, "
-    "or an opening such as `<think>`.",
+    "after the stop token": "TRL also trains on what the template prints after the stop token: white space, and "
+    "Phi-3's end of text at the end of a conversation. Sampling has ended there.",
+    "supplied by the prompt": "TRL also trains on what the generation prompt supplies: the whole header, the end "
+    "of it, or an opening such as `<think>`.",
     "begins a system message": "In GLM the first token of the next turn ends the one before. TRL also trains on "
     "`<|system|>`; the model ends its turn with `<|user|>` or `<|observation|>` only.",
-    "ends the tools' results": "DeepSeek's template prints `<｜tool▁outputs▁end｜>` at the start of the answer, and at the end "
-    "of a prompt. TRL trains on it; the model never samples it, and `renderers` leaves it out, too.",
+    "ends the tools' results": "DeepSeek's template prints `<｜tool▁outputs▁end｜>` at the start of the answer, and "
+    "at the end of a prompt. TRL trains on it; the model never samples it, and `renderers` leaves it out, too.",
     "hands over to the tool": "The model ends its turn with `<|tool_response>` when it has called a tool; we train on "
     "that stop token, TRL does not.",
 }
@@ -80,8 +79,7 @@ def _compare(family: str) -> tuple[int, list[tuple[str, Difference]]]:
     original = unmarked(trl_templates()[f"{family}.jinja"])
     training = trl_templates()[family + SUFFIX]
     stop_tokens = next((stops for name, stops in STOP_OF_FAMILY.items() if name in family), None)
-    options = {} if stop_tokens is None else {"stop_tokens": stop_tokens}
-    chat = byte_format(original, training, **TOKENS, **options)  # type: ignore[arg-type]
+    chat = byte_format(original, training, arguments=TOKENS, stop_tokens=stop_tokens or STOP_TOKENS)
     marked = chattpl.Template(training, family)
     count, differences = 0, []
     for probe in [*probes(), *real_rows()]:
@@ -123,6 +121,11 @@ def _differences(
         yield Difference(kind, mine, text[start:at], text[max(0, start - 40) : at + 40])
 
 
+def _shared(one: str, other: str) -> int:
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(1 for _ in same)
+
+
 def _blank(text: str, stops: tuple[str, ...]) -> str:
     for stop in stops:
         text = text.replace(stop, "")
@@ -140,7 +143,7 @@ def _is_supplied(chat: chattpl.ChatFormat, probe: Probe, text: str, start: int, 
             prompted = chat.render(probe.messages[:at], now=CLOCK, add_generation_prompt=True, **options).text
         except chattpl.ChatTemplateError:
             continue
-        prompt = prompted[len(os.path.commonprefix([before, prompted])) :]
+        prompt = prompted[_shared(before, prompted) :]
         for cut in range(len(prompt) - (end - start), -1, -1):
             if prompt[cut:].startswith(text[start:end]) and text[:start].endswith(prompt[:cut]):
                 return True

@@ -25,6 +25,7 @@ from byte_tokenizers import (
     unmarked,
 )
 from chattpl import ChatFormat, Origin, Train
+from chattpl.train import PARTS
 from compare import CLOCK, TOKENS
 from paths import CONFORMANCE, NO_CONFORMANCE, TEMPLATES
 from strategies import Probe, conversations, probes
@@ -35,9 +36,15 @@ LEARNT = "assistant"
 
 by_format = pytest.mark.parametrize("name", FORMATS)
 by_published = pytest.mark.skipif(not PUBLISHED, reason=NO_CONFORMANCE)
-some = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+HEADER_AFTER_NO_PROMPT = {
+    "hfjs__custom_maywell_Synatra-Mixtral-8x7B",
+    "hfjs__custom_upstage_SOLAR-10.7B-Instruct-v1.0",
+    "trl__diffusion_gemma",
+    "trl__diffusion_gemma_training",
+}
+"""Templates that prompt with nothing after a tool's message but print a header in history; it is not trained."""
 
-PARTS = ("content", "reasoning", "tool_calls", "end_of_turn")
+some = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
 @cache
@@ -58,7 +65,7 @@ def _own(name: str, marks: bool = True) -> ChatFormat:
 @cache
 def _published(name: str) -> ChatFormat:
     source = (CONFORMANCE / "templates" / f"{name}.jinja").read_bytes().decode()
-    return byte_format(unmarked(source), **TOKENS)
+    return byte_format(unmarked(source), arguments=TOKENS)
 
 
 def _cases(name: str) -> list[Probe]:
@@ -181,6 +188,38 @@ def test_stop_token_is_trained_in_published_templates(name: str) -> None:
     assert not [found for probe in probes() for found in _without_stop(_published(name), probe)]
 
 
+@by_published
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_what_a_prompt_supplies_is_not_trained_and_all_behind_it_is(name: str) -> None:
+    """Where a conversation begins with the prompt for one of its turns, that turn is trained from there on."""
+    wrong = [found for probe in probes() for found in _prompts(_published(name), probe)]
+    assert not wrong or name in HEADER_AFTER_NO_PROMPT
+
+
+def _prompts(chat: ChatFormat, probe: Probe) -> Iterator[str]:
+    encoded = _encode(chat, probe)
+    if encoded is None or encoded.text is None:
+        return
+    mask = mask_of_characters(chat, encoded)
+    rendered = chat.render(probe.messages, **{"now": CLOCK, **probe.options})
+    options = {key: value for key, value in probe.options.items() if "final" not in key and "prompt" not in key}
+    for at, message in enumerate(probe.messages):
+        answers = at > 0 and message.get("role") == LEARNT and probe.messages[at - 1].get("role") != LEARNT
+        if not answers:
+            continue
+        try:
+            prompt = chat.render(probe.messages[:at], now=CLOCK, add_generation_prompt=True, **options).text
+        except chattpl.ChatTemplateError:
+            continue
+        end = len(prompt)
+        if not encoded.text.startswith(prompt) or not any(mask[end:]) or end == len(encoded.text):
+            continue
+        says = any(segment.message == at for segment in rendered.segments)
+        begins = encoded.text[max(0, end - 30) : end] + "⟦" + encoded.text[end : end + 30]
+        if says and (mask[end - 1] or not mask[end]):
+            yield f"{probe.name}: {begins!r}"
+
+
 @by_format
 def test_parts_add_up_to_the_mask(name: str) -> None:
     for marks in (True, False):
@@ -201,7 +240,9 @@ def test_weights_are_those_of_the_parts(name: str) -> None:
         found = _encode(chat, case, train=Train(parts=weights))
         if found is None:
             continue
-        expected = sum(weight * _mask(chat, case, Train(parts=[part])) for part, weight in weights.items())
+        expected = np.zeros(len(found), "float32")
+        for part, weight in weights.items():
+            expected += weight * _mask(chat, case, Train(parts=[part]))
         assert found.loss_weight is not None
         assert np.array_equal(found.loss_weight, expected)
         assert np.array_equal(found.loss_mask, found.loss_weight > 0)

@@ -208,14 +208,41 @@ impl Turns<'_> {
             // The text before the data is what somebody else's ends with.
             true if stretch.after_others => data_start,
             true => start,
-            false => self.sampled_from(stretch, start, end, data_start),
+            false => match self.sampled_from_lead(stretch, start) {
+                Some(lead) => lead,
+                None => self.sampled_from(stretch, start, end, data_start),
+            },
         };
+        let start_byte = start_byte.max(spans.last().map_or(0, |span| span.end_byte));
         let end_byte = self.stop(start_byte, end);
-        self.push((first, last), (start_byte, end_byte), spans);
+        if start_byte < end_byte {
+            let first = first.min(self.segments.index_at(start_byte));
+            let last = last.max(self.segments.index_at(end_byte - 1) + 1);
+            self.push((first, last), (start_byte, end_byte), spans);
+        }
     }
 
     fn start_of(&self, index: usize) -> usize {
         index.checked_sub(1).map_or(0, |before| self.segments.end(before))
+    }
+
+    /// Where a turn begins in text of no message that stands before its stretch, if a prompt ends in there.
+    ///
+    /// Templates that print from lists of their own making leave such text.
+    fn sampled_from_lead(&self, stretch: &Stretch, start: usize) -> Option<usize> {
+        let is_nobodys = |index: &usize| self.segments.message(*index).is_none();
+        let lead = (0..stretch.first).rev().take_while(is_nobodys).last()?;
+        let lead_start = self.start_of(lead);
+        let after_tool = self.after_tool.get(stretch.message as usize) == Some(&true);
+        let headers = || self.headers.of_turn(after_tool);
+        let tail = headers().take(1).map(|header| header.tail.as_str());
+        let text = &self.text.as_bytes()[..start];
+        let end_of = |header: &str| {
+            let first = lead_start.saturating_sub(header.len());
+            let at = (first..start).rev().find(|&at| text[at..].starts_with(header.as_bytes()))?;
+            Some(at + header.len()).filter(|&end| end >= lead_start)
+        };
+        tail.chain(headers().map(|header| header.prompt.as_str())).filter(|header| !header.is_empty()).find_map(end_of)
     }
 
     /// Where the turn in `start..end` goes on from what the generation prompt supplies.
