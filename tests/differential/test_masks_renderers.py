@@ -80,9 +80,9 @@ NO_RANKS = "harmony reads the ranks of o200k from TIKTOKEN_ENCODINGS_BASE or CHA
 KINDS = {
     "names the channel": "The package takes `<|channel|>final<|message|>` for the prompt's. The "
     "prompt that OpenAI documents is `<|start|>assistant`: the model samples its channel, and we train on it.",
-    "stands in for the stop token": "An answer in history ends with `<|end|>`, where the model sampled `<|return|>`. The "
-    "package trains on it; our template's marks leave it out, so that the model does not learn to end a turn with it. "
-    "Masks derived from a template cannot tell and train on it, as TRL does.",
+    "stands in for the stop token": "An answer in history ends with `<|end|>`, where the model sampled `<|return|>`. "
+    "The package trains on it; our template's marks leave it out, so that the model does not learn to end a turn with "
+    "it. Masks derived from a template cannot tell and train on it, as TRL does.",
     "first line break": "GLM's prompt ends with `<|assistant|>` and the model samples the line break before "
     "`<think>`; the package takes that for the prompt's.",
 }
@@ -209,10 +209,13 @@ def _kind(mine: bool, text: str, around: str) -> str | None:
 @pytest.mark.parametrize("name", FAMILIES)
 def test_mask_equals_the_sampled_mask(name: str) -> None:
     count, differences = _compare(name)
-    assert count > 50
+    assert count > (50 if real_rows() else 0)
     assert not [(probe, found) for probe, found in differences if found.kind is None]
 
 
+@pytest.mark.skipif(
+    not CONFORMANCE.is_dir() or not real_rows(), reason="the table counts conversations that are not here"
+)
 def test_table_is_current() -> None:
     rows = []
     for name in FAMILIES:

@@ -6,7 +6,8 @@ use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, 
 
 use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
-use super::header::{Header, Headers, Turns};
+use super::header::Turns;
+use super::prompt::{Header, Headers};
 use super::train::Train;
 use super::trust::{Control, Trust};
 use crate::encode::{Encoder, Scratch, Tokens};
