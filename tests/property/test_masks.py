@@ -70,7 +70,7 @@ def _published(name: str) -> ChatFormat:
 
 def _cases(name: str) -> list[Probe]:
     """The probes, and the cases of a format of the registry."""
-    found = probes()
+    found = [*probes()]
     for path in sorted(TEMPLATES.glob(f"*/{name}/cases/*.json")):
         options = json.loads(path.read_text("utf-8"))
         if "now" in options:
