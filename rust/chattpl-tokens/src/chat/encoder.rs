@@ -2,16 +2,39 @@
 
 use std::sync::Arc;
 
-use chattpl_render::{render, Buffers, Input, Options, Place, Program, RenderError, Segments, Step};
+use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, Program, RenderError, Segments, Step};
 
 use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
-use super::header::{Headers, Turns};
+use super::header::Turns;
+use super::prompt::{Header, Headers};
 use super::train::Train;
 use super::trust::{Control, Trust};
 use crate::encode::{Encoder, Scratch, Tokens};
 use crate::error::TokenError;
 use crate::vocabulary::TokenId;
+
+/// Conversations that end with a user's message, the plainest first; the first one that a template takes is used.
+const AFTER_USER: [&str; 2] = [
+    r#"[{"role": "user", "content": "a"}]"#,
+    r#"{"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function", "function":
+        {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
+];
+
+/// The same with a tool's message at the end.
+const AFTER_TOOL: [&str; 3] = [
+    r#"[{"role": "user", "content": "a"},
+        {"role": "assistant", "content": "", "tool_calls":
+            [{"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}]},
+        {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": "c"}]"#,
+    r#"{"messages": [{"role": "user", "content": "a"},
+        {"role": "assistant", "content": "", "tool_calls":
+            [{"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}]},
+        {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": "c"}],
+        "tools": [{"type": "function", "function":
+            {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
+    r#"[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "tool", "content": "c"}]"#,
+];
 
 /// Encodes conversations: renders them, and says of each token whose it is and whether it is learnt.
 pub struct ChatEncoder {
@@ -52,6 +75,10 @@ pub struct Draft {
     learnt: Vec<bool>,
     /// Which messages an assistant said.
     assistant: Vec<bool>,
+    /// Which messages follow one of a tool.
+    after_tool: Vec<bool>,
+    /// Which messages are of a role that is learnt.
+    of_role: Vec<bool>,
     headers: Arc<Headers>,
 }
 
@@ -97,13 +124,17 @@ impl ChatEncoder {
     ) -> Result<Draft, RenderError> {
         let roles: Vec<Option<&str>> = input.roles().collect();
         let learnt = options.train.learnt(&roles);
+        let of_role = options.train.of_role(&roles);
         let assistant = roles.iter().map(|role| *role == Some("assistant")).collect();
+        let is_tool = |role: &Option<&str>| matches!(role, Some("tool" | "function" | "ipython"));
+        let after_tool = std::iter::once(false).chain(roles.iter().map(is_tool)).take(roles.len()).collect();
         if known.0.is_none() && learnt.contains(&true) && !self.program.marks_generation() {
             known.0 = Some(Arc::new(self.headers(&input, options, buffers)));
         }
         let output = render(&self.program, input, &options.render, buffers)?;
         let (text, segments, generation) = output.into_parts();
-        Ok(Draft { text, segments, generation, learnt, assistant, headers: known.0.clone().unwrap_or_default() })
+        let headers = known.0.clone().unwrap_or_default();
+        Ok(Draft { text, segments, generation, learnt, assistant, after_tool, of_role, headers })
     }
 
     /// Appends the tokens of a rendered conversation to `batch`.
@@ -136,6 +167,8 @@ impl ChatEncoder {
                 segments,
                 tokens,
                 headers: &draft.headers,
+                after_tool: &draft.after_tool,
+                of_role: &draft.of_role,
                 stop_tokens: &self.stop_tokens,
                 parts: options.train.parts,
             };
@@ -152,33 +185,22 @@ impl ChatEncoder {
 
     /// The generation prompts for the arguments of `input`: after a user's message, and after a tool's.
     fn headers<'r>(&'r self, input: &Input<'r>, options: &ChatOptions<'_>, buffers: &mut Buffers) -> Headers {
-        let conversations: [&[(&str, &str)]; 2] =
-            [&[("user", "a")], &[("user", "a"), ("assistant", "b"), ("tool", "c")]];
         let Options { limits, clock, .. } = options.render;
-        let probe_options: &'r Options<'r> = input.arena().alloc(Options { limits, clock, continue_field: None });
-        let mut rendered = |messages: &[(&str, &str)], prompt: bool| {
-            let items: Vec<_> = messages
-                .iter()
-                .zip(0..)
-                .map(|((role, content), at)| {
-                    let place = input.place(Place::MESSAGES, Step::Index(at));
-                    let text = |name, text: &str| {
-                        let place = input.place(place, Step::Name(name));
-                        (input.str(place, name), input.str(place, input.arena().alloc_str(text)))
-                    };
-                    input.dict(place, &[text("role", role), text("content", content)])
-                })
-                .collect();
-            let mut probe = input.with_messages(input.list(Place::MESSAGES, &items));
+        let options: &'r Options<'r> = input.arena().alloc(Options { limits, clock, continue_field: None });
+        let mut rendered = |conversation: &'static str, prompt: bool| {
+            let mut probe = input.with_messages(input.list(Place::MESSAGES, &[]));
+            read_conversation(&mut probe, conversation.as_bytes()).ok()?;
             let name = "add_generation_prompt";
             probe.set_argument(name, probe.bool(probe.place(Place::ARGUMENTS, Step::Name(name)), prompt));
-            let output = render(&self.program, probe, probe_options, buffers).ok()?;
-            Some(output.into_parts().0)
+            let output = render(&self.program, probe, options, buffers).ok()?;
+            Some(output.into_parts())
         };
-        Headers::new(
-            conversations
-                .into_iter()
-                .filter_map(|messages| Some((rendered(messages, false)?, rendered(messages, true)?))),
-        )
+        let mut prompt = |conversations: &[&'static str]| {
+            let mut renders = conversations.iter().map(|probe| Some((rendered(probe, false)?, rendered(probe, true)?)));
+            renders.find_map(|pair| {
+                pair.map(|((without, ..), (with, segments, _))| Header::new(&without, &with, &segments))
+            })
+        };
+        Headers { after_user: prompt(&AFTER_USER), after_tool: prompt(&AFTER_TOOL) }
     }
 }

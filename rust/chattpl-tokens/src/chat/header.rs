@@ -6,28 +6,10 @@
 use chattpl_render::{Origin, Segments};
 
 use super::align::Span;
+use super::prompt::{common_prefix, is_said, Headers};
 use super::train::{Part, Parts};
 use crate::encode::{Region, Tokens};
 use crate::vocabulary::TokenId;
-
-/// What generation prompts of a format look like for one set of arguments, the longest first.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Headers(Vec<String>);
-
-impl Headers {
-    /// Takes renders without and with the prompt.
-    pub fn new(renders: impl IntoIterator<Item = (String, String)>) -> Self {
-        let prompt = |(without, with): (String, String)| {
-            let shared = common_prefix(without.as_bytes(), with.as_bytes());
-            let start = (0..=shared).rev().find(|&at| with.is_char_boundary(at)).unwrap_or(0);
-            with[start..].to_owned()
-        };
-        let mut prompts: Vec<String> = renders.into_iter().map(prompt).collect();
-        prompts.sort_by_key(|prompt| std::cmp::Reverse(prompt.len()));
-        prompts.dedup();
-        Headers(prompts)
-    }
-}
 
 /// One rendered conversation and its tokens.
 pub(crate) struct Turns<'a> {
@@ -35,26 +17,104 @@ pub(crate) struct Turns<'a> {
     pub segments: &'a Segments,
     pub tokens: &'a Tokens,
     pub headers: &'a Headers,
+    /// Which messages follow one of a tool.
+    pub after_tool: &'a [bool],
+    /// Which messages are of a role that is learnt.
+    pub of_role: &'a [bool],
     pub stop_tokens: &'a [TokenId],
     pub parts: Parts,
+}
+
+/// Segments in a row that belong to one message.
+#[derive(Clone, Copy)]
+struct Stretch {
+    message: u32,
+    first: usize,
+    last: usize,
+    /// Whether another message's text stands before, one that is not of a role that is learnt.
+    after_others: bool,
+    /// Whether that is a later message.
+    after_later: bool,
+    /// The first segment that holds what the message says.
+    said: Option<usize>,
+    /// Whether the template wrote any of it.
+    written: bool,
 }
 
 impl Turns<'_> {
     /// What the model samples in the messages that are learnt, from the text alone.
     pub fn spans(&self, learnt: &[bool], spans: &mut Vec<Span>) {
         spans.clear();
+        let mut begun = vec![false; learnt.len()];
+        let mut before = None;
         let mut index = 0;
         while index < self.segments.len() {
-            let message = self.segments.message(index);
-            let is_learnt = message.is_some_and(|message| learnt.get(message as usize) == Some(&true));
-            let first = index;
-            while index < self.segments.len() && self.segments.message(index) == message {
+            let Some(message) = self.segments.message(index) else {
                 index += 1;
-            }
-            if is_learnt {
-                self.turn(first, index, spans);
+                continue;
+            };
+            let stretch = self.stretch(message, index, before);
+            index = stretch.last;
+            before = Some(message);
+            let at = message as usize;
+            if learnt.get(at) == Some(&true) && self.is_sampled(&stretch, begun[at]) {
+                self.turn(&stretch, begun[at], spans);
+                begun[at] = true;
             }
         }
+    }
+
+    /// The stretch of a message from the segment `first` on; text of no message inside it is part of it.
+    fn stretch(&self, message: u32, first: usize, before: Option<u32>) -> Stretch {
+        let (mut last, mut said, mut written) = (first, None, false);
+        let after_others = before.is_some_and(|before| self.of_role.get(before as usize) != Some(&true));
+        let after_later = before.is_some_and(|before| before > message);
+        for index in first..self.segments.len() {
+            match self.segments.message(index) {
+                Some(owner) if owner == message => {
+                    last = index + 1;
+                    said = said.or_else(|| is_said(self.segments, index).then_some(index));
+                    written |= self.segments.origin_at(index) != Origin::Message;
+                }
+                Some(_) => break,
+                None => {}
+            }
+        }
+        Stretch { message, first, last, after_others, after_later, said, written }
+    }
+
+    /// Whether a stretch holds what a model samples, rather than what other messages quote of it or put around theirs.
+    fn is_sampled(&self, stretch: &Stretch, begun: bool) -> bool {
+        let quoted = !stretch.written && stretch.after_others && stretch.after_later;
+        let around = begun && self.quotes_next(stretch);
+        let empty = stretch.said.is_none() && (begun && stretch.after_others || self.says_more(stretch));
+        !quoted && !around && !empty
+    }
+
+    /// Whether a stretch is followed by data of a later message that it goes on around.
+    fn quotes_next(&self, stretch: &Stretch) -> bool {
+        let mut rest = stretch.last..self.segments.len();
+        let is_data = |index: usize| self.segments.origin_at(index) == Origin::Message;
+        let is_own = |index: usize| self.segments.message(index) == Some(stretch.message);
+        rest.find(|&index| is_own(index) || !is_data(index)).is_some_and(|index| index > stretch.last && is_own(index))
+    }
+
+    /// Whether the message of a stretch that says nothing says something behind what it quotes of others.
+    fn says_more(&self, stretch: &Stretch) -> bool {
+        let mut after_others = false;
+        for index in stretch.last..self.segments.len() {
+            match self.segments.message(index) {
+                Some(owner) if owner == stretch.message && is_said(self.segments, index) => return after_others,
+                Some(owner) if owner != stretch.message && self.of_role.get(owner as usize) != Some(&true) => {
+                    if owner > stretch.message {
+                        return false;
+                    }
+                    after_others = true;
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     /// What `{% generation %}` blocks printed in the messages that are learnt.
@@ -69,50 +129,135 @@ impl Turns<'_> {
                 continue;
             }
             done = end;
-            let (first, last) = (self.segments.index_at(start), self.segments.index_at(end - 1) + 1);
-            let is_learnt = |message: u32| learnt.get(message as usize) == Some(&true);
-            if (first..last).filter_map(|index| self.segments.message(index)).any(is_learnt) {
-                self.push((first, last), (start, end), spans);
+            self.marked_span((start, end), learnt, spans);
+        }
+    }
+
+    /// What a `{% generation %}` block printed, less the messages in it that are not learnt.
+    fn marked_span(&self, (start, end): (usize, usize), learnt: &[bool], spans: &mut Vec<Span>) {
+        let is_learnt = |message: u32| learnt.get(message as usize) == Some(&true);
+        let (first, last) = (self.segments.index_at(start), self.segments.index_at(end - 1) + 1);
+        if !(first..last).filter_map(|index| self.segments.message(index)).any(is_learnt) {
+            return;
+        }
+        let mut index = first;
+        while index < last {
+            let is_others = |index: usize| self.segments.message(index).is_some_and(|message| !is_learnt(message));
+            let from = index;
+            while index < last && is_others(index) == is_others(from) {
+                index += 1;
+            }
+            if !is_others(from) {
+                let span = (self.start_of(from).max(start), self.segments.end(index - 1).min(end));
+                self.push((from, index), span, spans);
             }
         }
     }
 
-    /// The turn in the segments `first..last`.
-    fn turn(&self, first: usize, last: usize, spans: &mut Vec<Span>) {
-        let start = if first == 0 { 0 } else { self.segments.end(first - 1) };
-        let end = self.segments.end(last - 1);
-        let start_byte = start + self.header_len(first, last, start, end);
-        let end_byte = self.stop(start_byte, end);
-        self.push((first, last), (start_byte, end_byte), spans);
-    }
-
-    /// How much of the turn the generation prompt supplies, in bytes.
-    fn header_len(&self, first: usize, last: usize, start: usize, end: usize) -> usize {
-        let turn = &self.text[start..end];
-        if let Some(header) = self.headers.0.iter().find(|header| turn.starts_with(header.as_str())) {
-            return header.len();
-        }
-        let shared = |header: &String| common_prefix(turn.as_bytes(), header.as_bytes());
-        let shared = self.headers.0.iter().map(shared).max().unwrap_or(0);
-        let data = (first..last).find(|&index| self.is_said(index));
-        let data_start = data.map_or(end, |index| if index == 0 { 0 } else { self.segments.end(index - 1) });
-        let limit = shared.min(data_start - start);
-        // Back to a place where the two surely go on apart: after a control token or a line, or where data begins.
-        let ends_well = |len: usize| {
-            let at = start + len;
-            let region = self.region_before(at);
-            len == 0
-                || at == data_start
-                || turn.as_bytes()[len - 1] == b'\n'
-                || region.is_some_and(|region| region.is_added() && region.end_byte == at)
+    /// Adds what is sampled of a stretch; `begun` if another of the same message came before.
+    fn turn(&self, stretch: &Stretch, begun: bool, spans: &mut Vec<Span>) {
+        let &Stretch { first, last, said, .. } = stretch;
+        let (start, end) = (self.start_of(first), self.segments.end(last - 1));
+        let data_start = said.map_or(end, |index| self.start_of(index));
+        let start_byte = match begun {
+            // The text before the data is what somebody else's ends with.
+            true if stretch.after_others => data_start,
+            true => start,
+            false => match self.sampled_from_lead(stretch, start) {
+                Some(lead) => lead,
+                None => self.sampled_from(stretch, start, end, data_start),
+            },
         };
-        (0..=limit).rev().find(|&len| turn.is_char_boundary(len) && ends_well(len)).unwrap_or(0)
+        let start_byte = start_byte.max(spans.last().map_or(0, |span| span.end_byte));
+        let end_byte = self.stop(start_byte, end);
+        if start_byte < end_byte {
+            let first = first.min(self.segments.index_at(start_byte));
+            let last = last.max(self.segments.index_at(end_byte - 1) + 1);
+            self.push((first, last), (start_byte, end_byte), spans);
+        }
     }
 
-    /// Whether a segment is what a message says, as opposed to who says it.
-    fn is_said(&self, index: usize) -> bool {
-        self.segments.origin_at(index) == Origin::Message
-            && self.segments.name_at(index, 1).is_some_and(|name| name != "role" && name != "name")
+    fn start_of(&self, index: usize) -> usize {
+        index.checked_sub(1).map_or(0, |before| self.segments.end(before))
+    }
+
+    /// Where a turn begins in text of no message that stands before its stretch, if a prompt ends in there.
+    ///
+    /// Templates that print from lists of their own making leave such text.
+    fn sampled_from_lead(&self, stretch: &Stretch, start: usize) -> Option<usize> {
+        let is_nobodys = |index: &usize| self.segments.message(*index).is_none();
+        let lead = (0..stretch.first).rev().take_while(is_nobodys).last()?;
+        let lead_start = self.start_of(lead);
+        let after_tool = self.after_tool.get(stretch.message as usize) == Some(&true);
+        let headers = || self.headers.of_turn(after_tool);
+        let tail = headers().take(1).map(|header| header.tail.as_str());
+        let text = &self.text.as_bytes()[..start];
+        let end_of = |header: &str| {
+            let first = lead_start.saturating_sub(header.len());
+            let at = (first..start).rev().find(|&at| text[at..].starts_with(header.as_bytes()))?;
+            Some(at + header.len()).filter(|&end| end >= lead_start)
+        };
+        tail.chain(headers().map(|header| header.prompt.as_str())).filter(|header| !header.is_empty()).find_map(end_of)
+    }
+
+    /// Where the turn in `start..end` goes on from what the generation prompt supplies.
+    fn sampled_from(&self, stretch: &Stretch, start: usize, end: usize, data_start: usize) -> usize {
+        let after_tool = self.after_tool.get(stretch.message as usize) == Some(&true);
+        let headers = || self.headers.of_turn(after_tool);
+        let prompts = || headers().map(|header| header.prompt.as_str()).filter(|prompt| !prompt.is_empty());
+        let tail_end = headers().take(1).find_map(|header| self.end_across(&header.tail, start, data_start));
+        let found = tail_end.or_else(|| prompts().find_map(|prompt| self.prompt_end(prompt, start, end, data_start)));
+        if let Some(header_end) = found {
+            return header_end;
+        }
+        if self.headers.is_empty(after_tool) {
+            return start;
+        }
+        let headers = prompts();
+        let shared = headers.map(|prompt| self.shared_until(prompt.as_bytes(), start, data_start));
+        shared.max_by_key(|&(len, _)| len).map_or(start, |(_, end)| end)
+    }
+
+    /// Where a prompt ends that stands at the start of the turn, or reaches into it, or stands before its data.
+    fn prompt_end(&self, prompt: &str, start: usize, end: usize, data_start: usize) -> Option<usize> {
+        if self.text[start..end].starts_with(prompt) {
+            return Some(start + prompt.len());
+        }
+        let text = &self.text.as_bytes()[..data_start];
+        // Some templates end the turn before at the start of this one.
+        let inside = || (start..data_start).find(|&at| text[at..].starts_with(prompt.as_bytes()));
+        self.end_across(prompt, start, data_start).or_else(|| inside().map(|at| at + prompt.len()))
+    }
+
+    /// Where a header ends that stands across the start of the turn.
+    fn end_across(&self, header: &str, start: usize, data_start: usize) -> Option<usize> {
+        let text = &self.text.as_bytes()[..data_start];
+        let first = (start + 1).saturating_sub(header.len());
+        // At the start itself only if it follows data, as in the conversation it is from.
+        let follows_data = start > 0 && self.segments.origin_at(self.segments.index_at(start - 1)) == Origin::Message;
+        let at = (first..start + usize::from(follows_data)).find(|&at| text[at..].starts_with(header.as_bytes()))?;
+        Some(at + header.len()).filter(|&header_end| header_end > start)
+    }
+
+    /// How much the text before `data_start` has of a prompt that it does not have whole, and where the two part.
+    fn shared_until(&self, header: &[u8], start: usize, data_start: usize) -> (usize, usize) {
+        let text = &self.text.as_bytes()[..data_start];
+        let mut best = (0, start);
+        for from in start..data_start {
+            let shared = common_prefix(&text[from..], header);
+            // Back to a place where the two surely go on apart: after a control token or a line, or where data begins.
+            let ends_well = |&len: &usize| {
+                let at = from + len;
+                let in_blank = text[at - 1] == b'\n' && header.get(len) == Some(&b'\n');
+                let region = self.region_before(at);
+                let is_open = text[at - 1] == b'\n' || (from == start && at == data_start);
+                (is_open && !in_blank) || region.is_some_and(|it| it.is_added() && it.end_byte == at)
+            };
+            if let Some(len) = (best.0 + 1..=shared).rev().find(ends_well) {
+                best = (len, from + len);
+            }
+        }
+        best
     }
 
     /// The region that the byte before `at` lies in.
@@ -126,17 +271,28 @@ impl Turns<'_> {
     fn stop(&self, start: usize, end: usize) -> usize {
         let regions = self.tokens.regions();
         let is_stop = |index: usize| {
-            regions[index].is_added() && self.stop_tokens.contains(&self.tokens.ids[regions[index].first_token])
+            let region = &regions[index];
+            region.is_added()
+                && self.stop_tokens.contains(&self.tokens.ids[region.first_token])
+                && self.segments.origin_at(self.segments.index_at(region.start_byte)) != Origin::Message
         };
         let from = regions.partition_point(|region| region.start_byte < start);
         let to = regions.partition_point(|region| region.start_byte < end);
         if let Some(last) = (from..to).rev().find(|&index| is_stop(index)) {
             return regions[last].end_byte;
         }
-        match regions.get(to) {
-            Some(next) if next.start_byte == end && is_stop(to) => next.end_byte,
+        let next = (to..regions.len()).find(|&index| regions[index].is_added());
+        match next.filter(|&index| is_stop(index)).map(|index| &regions[index]) {
+            Some(next) if self.is_gap(end, next.start_byte) => next.end_byte,
             _ => end,
         }
+    }
+
+    /// Whether `start..end` is white space of the template's.
+    fn is_gap(&self, start: usize, end: usize) -> bool {
+        let (first, last) = (self.segments.index_at(start), self.segments.index_at(end));
+        self.text[start..end].trim_ascii().is_empty()
+            && (first..last).all(|index| self.segments.origin_at(index) != Origin::Message)
     }
 
     /// Adds a span of the segments `first..last`, apart by part where parts count differently.
@@ -182,8 +338,4 @@ impl Turns<'_> {
             .then(|| self.segments.name_at(index, 1).map(Part::of_field))
             .flatten()
     }
-}
-
-fn common_prefix(a: &[u8], b: &[u8]) -> usize {
-    a.iter().zip(b).take_while(|(a, b)| a == b).count()
 }

@@ -4,6 +4,7 @@ mod align;
 mod encoded;
 mod encoder;
 mod header;
+mod prompt;
 mod train;
 mod trust;
 

@@ -91,10 +91,15 @@ impl Part {
 }
 
 impl Train {
+    /// Which messages are of a role that is learnt, by index.
+    pub(crate) fn of_role(&self, roles: &[Option<&str>]) -> Vec<bool> {
+        let is_learnt = |role: &Option<&str>| role.is_some_and(|role| self.roles.iter().any(|learnt| learnt == role));
+        roles.iter().map(is_learnt).collect()
+    }
+
     /// Which messages are learnt, by index.
     pub(crate) fn learnt(&self, roles: &[Option<&str>]) -> Vec<bool> {
-        let is_learnt = |role: &Option<&str>| role.is_some_and(|role| self.roles.iter().any(|learnt| learnt == role));
-        let mut learnt: Vec<bool> = roles.iter().map(is_learnt).collect();
+        let mut learnt = self.of_role(roles);
         match &self.turns {
             Turns::All => {}
             Turns::Last => {
