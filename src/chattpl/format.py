@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from chattpl import _core
 from chattpl._core import Rendered
@@ -28,6 +28,24 @@ if TYPE_CHECKING:
 SpecialTokens = Literal["template", "strict", "parity", "error"]
 
 _EVERYTHING = Train()
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """A table, or anything else that hands over Arrow arrays one after the other."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A capsule with the stream."""
+        ...
+
+
+@runtime_checkable
+class ArrowArray(Protocol):
+    """One Arrow array."""
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> object:
+        """Capsules with the type and the array."""
+        ...
 
 
 class ChatFormat:
@@ -236,7 +254,7 @@ class ChatFormat:
 
     def encode_batch(
         self,
-        source: Sequence[Any] | str | os.PathLike[str] | bytes,
+        source: Sequence[Any] | str | os.PathLike[str] | bytes | ArrowStream | ArrowArray,
         *,
         tools: Sequence[Any] | None = None,
         documents: Sequence[Mapping[str, Any]] | None = None,
@@ -252,8 +270,17 @@ class ChatFormat:
         """Renders and encodes many conversations.
 
         Args:
-            source: A list of conversations, or of rows `{"messages": ..., "tools": ...}`; or lines of JSON, each one
-                of the two: a path (`.gz`, `.bz2`, `.xz` and `.zst` are unpacked) or bytes.
+            source: One of these:
+
+                - a list of conversations, or of rows `{"messages": ..., "tools": ...}`;
+                - lines of JSON, each one of the two: a path (`.gz`, `.bz2`, `.xz` and `.zst` are unpacked) or bytes;
+                - Arrow data, read without Python objects: a table, record batch or stream of `pyarrow`, `polars` or
+                  anything else with `__arrow_c_stream__` or `__arrow_c_array__`, or a `datasets.Dataset`. It has a
+                  column `messages` of the type `list<struct<role, content, ...>>` and may have columns `tools` and
+                  `documents`, lists of structs or JSON text; or it is an array of conversations, without columns.
+                  All structs of a column have the same fields, and `datasets` fills those that a row lacks with null:
+                  a field that is null is taken for a key that is not there, in messages, tool arguments and schemas
+                  alike. Null elsewhere (in a list, in a map) is None.
             tools: Tools for all rows, in place of their own.
             documents: Documents for all rows, in place of their own.
             add_generation_prompt: See `render`.
@@ -278,6 +305,8 @@ class ChatFormat:
             raise ValueError(f'errors={errors!r}: it is "raise" or "quarantine"')
         if threads is not None and threads < 1:
             raise ValueError(f"threads={threads}: at least 1")
+        encoder = self._encoder_for(tools, arguments)
+        options = {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
         if isinstance(source, str | os.PathLike | bytes):
             lines = jsonl.whole(source)
             parts = self._encode_lines(
@@ -288,17 +317,25 @@ class ChatFormat:
                 now=now,
                 threads=threads,
                 quarantine=errors == "quarantine",
-                options={
-                    "tools": tools,
-                    "documents": documents,
-                    "add_generation_prompt": add_generation_prompt,
-                },
+                options=options,
                 arguments=arguments,
             )
             return batch_of(list(parts))
-        encoder = self._encoder_for(tools, arguments)
+        table = _table_of(source)
+        if isinstance(table, ArrowStream | ArrowArray):
+            part = encoder.encode_arrow(
+                table,
+                train.as_tuple(),
+                special_tokens,
+                continue_final_message=continue_final_message,
+                now=now,
+                arguments=_as_json({**self._arguments, **arguments, **options}),
+                threads=threads,
+                quarantine=errors == "quarantine",
+            )
+            return batch_of([part])
         part = encoder.encode_rows(
-            source if isinstance(source, list) else list(source),
+            table if isinstance(table, list) else list(table),
             train.as_tuple(),
             special_tokens,
             tools=tools,
@@ -440,6 +477,16 @@ class ChatFormat:
         return ChatFormat, (self.info, source, self._chosen, self._tokenizer)
 
 
+def _table_of(source: Any) -> Any:
+    """The Arrow table of a `datasets.Dataset`; anything else as it is."""
+    if type(source).__module__.partition(".")[0] != "datasets" or not hasattr(source, "with_format"):
+        return source
+    if hasattr(source, "column_names") and hasattr(source, "__getitem__"):
+        kept = [name for name in ("messages", "tools", "documents") if name in source.column_names]
+        return source.select_columns(kept or source.column_names).with_format("arrow")[:]
+    return source
+
+
 @cache
 def _shipped(name: str) -> Tokenizer:
     from chattpl.tokenizer import Tokenizer
@@ -458,8 +505,8 @@ def _as_json(arguments: dict[str, Any]) -> str:
         return json.dumps(arguments, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"template arguments for lines of JSON must be JSON themselves: {error}",
-            hint="parse the lines and give a list, or give the argument as JSON",
+            f"template arguments for lines of JSON and Arrow data must be JSON themselves: {error}",
+            hint="give a list of conversations, or give the argument as JSON",
         ) from error
 
 
