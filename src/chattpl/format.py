@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from chattpl import _core
+from chattpl import _core, compiled
 from chattpl._core import Rendered
 from chattpl.errors import FormatNotFoundError, InputError, VocabularyError
 from chattpl.registry import ModelInfo, find
@@ -401,6 +402,39 @@ class ChatFormat:
         for part in parts:
             yield batch_of([part])
 
+    def save(self, path: str | os.PathLike[str]) -> int:
+        """Writes the format to one file: its templates, its tokens and its vocabulary. `load` reads it.
+
+        Args:
+            path: The file; its name ends in `.chattpl`.
+
+        Returns:
+            The size of the file in bytes.
+
+        Raises:
+            VocabularyError: The format's vocabulary is not here, or one that the package `tokenizers` runs.
+            InputError: The name ends otherwise.
+            OSError: The file cannot be written.
+        """
+        file = Path(path)
+        if file.suffix != compiled.SUFFIX:
+            raise InputError(
+                f"a compiled format is called `NAME{compiled.SUFFIX}`",
+                location=str(path),
+                hint=f"write {file.with_suffix(compiled.SUFFIX)}" if file.name else None,
+            )
+        tokenizer = self._own_tokenizer("a format cannot be compiled with this tokenizer", "load it from its own file")
+        templates = self._sources if self._chosen is None else {"default": self.template_for(None).source}
+        source = ChatSource(self.name, templates, self._arguments, self.special_tokens, self.stop_tokens)
+        return compiled.write(file, {**asdict(self.info), "name": self.name}, source, tokenizer.pack())
+
+    def _own_tokenizer(self, refusal: str, hint: str) -> Tokenizer:
+        """The tokenizer, if it is ours."""
+        tokenizer = self.tokenizer
+        if not isinstance(tokenizer, _core.Tokenizer):
+            raise VocabularyError(f"{refusal}: {tokenizer.reason}", code="CT052", hint=hint)
+        return tokenizer
+
     def _encode_lines(
         self,
         blocks: Any,
@@ -438,13 +472,10 @@ class ChatFormat:
         key = (template.name or "", replaced)
         if key not in self._encoders:
             declared = [name for name in self._arguments if name not in replaced]
-            tokenizer = self.tokenizer
-            if not isinstance(tokenizer, _core.Tokenizer):
-                raise VocabularyError(
-                    f"conversations cannot be encoded with this tokenizer: {tokenizer.reason}",
-                    code="CT052",
-                    hint="render them, and encode the text with `.tokenizer.encode`",
-                )
+            tokenizer = self._own_tokenizer(
+                "conversations cannot be encoded with this tokenizer",
+                "render them, and encode the text with `.tokenizer.encode`",
+            )
             self._encoders[key] = _core.ChatEncoder(template, tokenizer, list(self.stop_token_ids), declared)
         return self._encoders[key]
 
@@ -455,6 +486,8 @@ class ChatFormat:
         if isinstance(given, str | os.PathLike):
             return Tokenizer.from_file(given) if os.path.exists(given) else _shipped(os.fspath(given))
         place = Path(self.info.source)
+        if compiled.is_compiled(place):
+            return Tokenizer.from_file(place)
         for folder in (place, place.parent) if place.exists() else ():
             if folder.is_dir() and (folder / "tokenizer.json").is_file():
                 return Tokenizer.from_file(folder)
@@ -521,7 +554,8 @@ def load(
     Args:
         ref: The first of these that fits:
 
-            - an existing path: a template (`.jinja`), a Hub model's folder, a `tokenizer_config.json`, a `.gguf` file;
+            - an existing path: a template (`.jinja`), a Hub model's folder, a `tokenizer_config.json`, a `.gguf` file,
+              or what `ChatFormat.save` wrote (`.chattpl`);
             - a registry name or alias such as `qwen3`, whatever its case and with `-`, `_` or `.`;
             - a Hub id in the local Hub cache, or one whose format the registry knows.
 
