@@ -20,7 +20,7 @@ from chattpl.template import Template
 from chattpl.train import Train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from chattpl.encoded import Encoded, EncodedBatch
     from chattpl.foreign import ForeignTokenizer
@@ -302,10 +302,7 @@ class ChatFormat:
         from chattpl import jsonl
         from chattpl.encoded import batch_of
 
-        if errors not in ("raise", "quarantine"):
-            raise ValueError(f'errors={errors!r}: it is "raise" or "quarantine"')
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads={threads}: at least 1")
+        _check(errors, threads)
         encoder = self._encoder_for(tools, arguments)
         options = {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
         if isinstance(source, str | os.PathLike | bytes):
@@ -383,11 +380,12 @@ class ChatFormat:
             **arguments: See `encode_batch`.
 
         Yields:
-            A batch for each block; numbers of rows count on through the whole source.
+            A batch for each block, at least one; numbers of rows count on through the whole source.
         """
         from chattpl import jsonl
         from chattpl.encoded import batch_of
 
+        _check(errors, threads)
         parts = self._encode_lines(
             jsonl.blocks(source, block_bytes or jsonl.BLOCK_BYTES),
             train=train,
@@ -451,7 +449,7 @@ class ChatFormat:
         encoder = self._encoder_for(options["tools"], arguments)
         given = _as_json({**self._arguments, **arguments, **options})
         row = 0
-        for block in blocks:
+        for block in _at_least_one(blocks):
             part = encoder.encode_lines(
                 block,
                 train.as_tuple(),
@@ -508,6 +506,23 @@ class ChatFormat:
             self.name, self._sources, self._arguments, self.special_tokens, self.stop_tokens, self._file
         )
         return ChatFormat, (self.info, source, self._chosen, self._tokenizer)
+
+
+def _check(errors: str, threads: int | None) -> None:
+    if errors not in ("raise", "quarantine"):
+        raise ValueError(f'errors={errors!r}: it is "raise" or "quarantine"')
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads}: at least 1")
+
+
+def _at_least_one(blocks: Iterable[Any]) -> Iterator[Any]:
+    """The blocks; an empty one where there is none, so that the result has its arrays."""
+    found = False
+    for block in blocks:
+        found = True
+        yield block
+    if not found:
+        yield b""
 
 
 def _table_of(source: Any) -> Any:

@@ -192,6 +192,7 @@ def broken(data: bytes, path: Path) -> str:
     return "sound"
 
 
+@pytest.mark.slow
 def test_every_truncation_is_refused(small: bytes, tmp_path: Path) -> None:
     path = tmp_path / "t.chattpl"
     assert broken(small, path) == "sound"
@@ -199,10 +200,11 @@ def test_every_truncation_is_refused(small: bytes, tmp_path: Path) -> None:
     assert broken(small + b"\0", path) == "CT041"
 
 
+@pytest.mark.slow
 def test_every_flipped_bit_is_refused(small: bytes, tmp_path: Path) -> None:
     path = tmp_path / "t.chattpl"
     codes = set()
-    for bit in range(0, len(small) * 8, 3):
+    for bit in range(0, len(small) * 8, 7):
         flipped = bytearray(small)
         flipped[bit // 8] ^= 1 << bit % 8
         codes.add(broken(bytes(flipped), path))
