@@ -167,9 +167,12 @@ def test_broken_rows_are_named_or_set_aside() -> None:
     assert batch[0].input_ids.tolist() == batch[1].input_ids.tolist() == chat.encode(CHAT).input_ids.tolist()
 
 
-def test_an_empty_source_is_an_empty_batch() -> None:
+def test_an_empty_source_is_an_empty_batch(tmp_path: Path) -> None:
     chat = chattpl.load("qwen3")
-    sources: list[list[Any] | bytes] = [[], b"", b"\n \n"]
+    packed = tmp_path / "rows.jsonl.gz"
+    packed.write_bytes(gzip.compress(b""))
+    assert [len(block) for block in chat.encode_blocks(packed)] == [0]
+    sources: list[list[Any] | bytes | Path] = [[], b"", b"\n \n", packed]
     for source in sources:
         batch = chat.encode_batch(source)
         assert (len(batch), batch.input_ids.size, batch.offsets.tolist()) == (0, 0, [0])
@@ -180,6 +183,16 @@ def test_a_format_without_vocabulary_says_what_to_do() -> None:
         chattpl.load("plain").encode([{"role": "user", "content": "x"}])
     chat = chattpl.load("zephyr", tokenizer="mistral-v1")
     assert chat.encode(CHAT[1:3]).loss_mask.any()
+
+
+def test_wrong_options_of_batches_are_refused(tmp_path: Path) -> None:
+    chat = chattpl.load("qwen3")
+    wrong: list[dict[str, Any]] = [{"threads": 0}, {"errors": "ignore"}]
+    for options in wrong:
+        with pytest.raises(ValueError, match="="):
+            chat.encode_batch([], **options)
+        with pytest.raises(ValueError, match="="):
+            list(chat.encode_blocks(tmp_path / "x.jsonl", **options))
 
 
 def test_formats_and_tokenizers_are_pickled() -> None:

@@ -186,6 +186,18 @@ class ChatEncoder:
         quarantine: bool = False,
         first_row: int = 0,
     ) -> tuple[_Arrays, _LeftOut]: ...
+    def encode_arrow(
+        self,
+        source: Any,
+        train: tuple[Any, ...],
+        special_tokens: str,
+        *,
+        continue_final_message: Any = None,
+        now: datetime | None = None,
+        arguments: str = "null",
+        threads: int | None = None,
+        quarantine: bool = False,
+    ) -> tuple[_Arrays, _LeftOut]: ...
 
 def emit_tree(source: str, name: str | None = None) -> str: ...
 def emit_bytecode(source: str, name: str | None = None) -> str: ...

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from chattpl import _core
+from chattpl import _core, compiled
 from chattpl._core import Rendered
 from chattpl.errors import FormatNotFoundError, InputError, VocabularyError
 from chattpl.registry import ModelInfo, find
@@ -19,7 +20,7 @@ from chattpl.template import Template
 from chattpl.train import Train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from chattpl.encoded import Encoded, EncodedBatch
     from chattpl.foreign import ForeignTokenizer
@@ -28,6 +29,24 @@ if TYPE_CHECKING:
 SpecialTokens = Literal["template", "strict", "parity", "error"]
 
 _EVERYTHING = Train()
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """A table, or anything else that hands over Arrow arrays one after the other."""
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A capsule with the stream."""
+        ...
+
+
+@runtime_checkable
+class ArrowArray(Protocol):
+    """One Arrow array."""
+
+    def __arrow_c_array__(self, requested_schema: object = None) -> object:
+        """Capsules with the type and the array."""
+        ...
 
 
 class ChatFormat:
@@ -236,7 +255,7 @@ class ChatFormat:
 
     def encode_batch(
         self,
-        source: Sequence[Any] | str | os.PathLike[str] | bytes,
+        source: Sequence[Any] | str | os.PathLike[str] | bytes | ArrowStream | ArrowArray,
         *,
         tools: Sequence[Any] | None = None,
         documents: Sequence[Mapping[str, Any]] | None = None,
@@ -252,8 +271,17 @@ class ChatFormat:
         """Renders and encodes many conversations.
 
         Args:
-            source: A list of conversations, or of rows `{"messages": ..., "tools": ...}`; or lines of JSON, each one
-                of the two: a path (`.gz`, `.bz2`, `.xz` and `.zst` are unpacked) or bytes.
+            source: One of these:
+
+                - a list of conversations, or of rows `{"messages": ..., "tools": ...}`;
+                - lines of JSON, each one of the two: a path (`.gz`, `.bz2`, `.xz` and `.zst` are unpacked) or bytes;
+                - Arrow data, read without Python objects: a table, record batch or stream of `pyarrow`, `polars` or
+                  anything else with `__arrow_c_stream__` or `__arrow_c_array__`, or a `datasets.Dataset`. It has a
+                  column `messages` of the type `list<struct<role, content, ...>>` and may have columns `tools` and
+                  `documents`, lists of structs or JSON text; or it is an array of conversations, without columns.
+                  All structs of a column have the same fields, and `datasets` fills those that a row lacks with null:
+                  a field that is null is taken for a key that is not there, in messages, tool arguments and schemas
+                  alike. Null elsewhere (in a list, in a map) is None.
             tools: Tools for all rows, in place of their own.
             documents: Documents for all rows, in place of their own.
             add_generation_prompt: See `render`.
@@ -274,10 +302,9 @@ class ChatFormat:
         from chattpl import jsonl
         from chattpl.encoded import batch_of
 
-        if errors not in ("raise", "quarantine"):
-            raise ValueError(f'errors={errors!r}: it is "raise" or "quarantine"')
-        if threads is not None and threads < 1:
-            raise ValueError(f"threads={threads}: at least 1")
+        _check(errors, threads)
+        encoder = self._encoder_for(tools, arguments)
+        options = {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
         if isinstance(source, str | os.PathLike | bytes):
             lines = jsonl.whole(source)
             parts = self._encode_lines(
@@ -288,17 +315,25 @@ class ChatFormat:
                 now=now,
                 threads=threads,
                 quarantine=errors == "quarantine",
-                options={
-                    "tools": tools,
-                    "documents": documents,
-                    "add_generation_prompt": add_generation_prompt,
-                },
+                options=options,
                 arguments=arguments,
             )
             return batch_of(list(parts))
-        encoder = self._encoder_for(tools, arguments)
+        table = _table_of(source)
+        if isinstance(table, ArrowStream | ArrowArray):
+            part = encoder.encode_arrow(
+                table,
+                train.as_tuple(),
+                special_tokens,
+                continue_final_message=continue_final_message,
+                now=now,
+                arguments=_as_json({**self._arguments, **arguments, **options}),
+                threads=threads,
+                quarantine=errors == "quarantine",
+            )
+            return batch_of([part])
         part = encoder.encode_rows(
-            source if isinstance(source, list) else list(source),
+            table if isinstance(table, list) else list(table),
             train.as_tuple(),
             special_tokens,
             tools=tools,
@@ -345,11 +380,12 @@ class ChatFormat:
             **arguments: See `encode_batch`.
 
         Yields:
-            A batch for each block; numbers of rows count on through the whole source.
+            A batch for each block, at least one; numbers of rows count on through the whole source.
         """
         from chattpl import jsonl
         from chattpl.encoded import batch_of
 
+        _check(errors, threads)
         parts = self._encode_lines(
             jsonl.blocks(source, block_bytes or jsonl.BLOCK_BYTES),
             train=train,
@@ -363,6 +399,39 @@ class ChatFormat:
         )
         for part in parts:
             yield batch_of([part])
+
+    def save(self, path: str | os.PathLike[str]) -> int:
+        """Writes the format to one file: its templates, its tokens and its vocabulary. `load` reads it.
+
+        Args:
+            path: The file; its name ends in `.chattpl`.
+
+        Returns:
+            The size of the file in bytes.
+
+        Raises:
+            VocabularyError: The format's vocabulary is not here, or one that the package `tokenizers` runs.
+            InputError: The name ends otherwise.
+            OSError: The file cannot be written.
+        """
+        file = Path(path)
+        if file.suffix != compiled.SUFFIX:
+            raise InputError(
+                f"a compiled format is called `NAME{compiled.SUFFIX}`",
+                location=str(path),
+                hint=f"write {file.with_suffix(compiled.SUFFIX)}" if file.name else None,
+            )
+        tokenizer = self._own_tokenizer("a format cannot be compiled with this tokenizer", "load it from its own file")
+        templates = self._sources if self._chosen is None else {"default": self.template_for(None).source}
+        source = ChatSource(self.name, templates, self._arguments, self.special_tokens, self.stop_tokens)
+        return compiled.write(file, {**asdict(self.info), "name": self.name}, source, tokenizer.pack())
+
+    def _own_tokenizer(self, refusal: str, hint: str) -> Tokenizer:
+        """The tokenizer, if it is ours."""
+        tokenizer = self.tokenizer
+        if not isinstance(tokenizer, _core.Tokenizer):
+            raise VocabularyError(f"{refusal}: {tokenizer.reason}", code="CT052", hint=hint)
+        return tokenizer
 
     def _encode_lines(
         self,
@@ -380,7 +449,7 @@ class ChatFormat:
         encoder = self._encoder_for(options["tools"], arguments)
         given = _as_json({**self._arguments, **arguments, **options})
         row = 0
-        for block in blocks:
+        for block in _at_least_one(blocks):
             part = encoder.encode_lines(
                 block,
                 train.as_tuple(),
@@ -401,13 +470,10 @@ class ChatFormat:
         key = (template.name or "", replaced)
         if key not in self._encoders:
             declared = [name for name in self._arguments if name not in replaced]
-            tokenizer = self.tokenizer
-            if not isinstance(tokenizer, _core.Tokenizer):
-                raise VocabularyError(
-                    f"conversations cannot be encoded with this tokenizer: {tokenizer.reason}",
-                    code="CT052",
-                    hint="render them, and encode the text with `.tokenizer.encode`",
-                )
+            tokenizer = self._own_tokenizer(
+                "conversations cannot be encoded with this tokenizer",
+                "render them, and encode the text with `.tokenizer.encode`",
+            )
             self._encoders[key] = _core.ChatEncoder(template, tokenizer, list(self.stop_token_ids), declared)
         return self._encoders[key]
 
@@ -418,6 +484,8 @@ class ChatFormat:
         if isinstance(given, str | os.PathLike):
             return Tokenizer.from_file(given) if os.path.exists(given) else _shipped(os.fspath(given))
         place = Path(self.info.source)
+        if compiled.is_compiled(place):
+            return Tokenizer.from_file(place)
         for folder in (place, place.parent) if place.exists() else ():
             if folder.is_dir() and (folder / "tokenizer.json").is_file():
                 return Tokenizer.from_file(folder)
@@ -440,6 +508,33 @@ class ChatFormat:
         return ChatFormat, (self.info, source, self._chosen, self._tokenizer)
 
 
+def _check(errors: str, threads: int | None) -> None:
+    if errors not in ("raise", "quarantine"):
+        raise ValueError(f'errors={errors!r}: it is "raise" or "quarantine"')
+    if threads is not None and threads < 1:
+        raise ValueError(f"threads={threads}: at least 1")
+
+
+def _at_least_one(blocks: Iterable[Any]) -> Iterator[Any]:
+    """The blocks; an empty one where there is none, so that the result has its arrays."""
+    found = False
+    for block in blocks:
+        found = True
+        yield block
+    if not found:
+        yield b""
+
+
+def _table_of(source: Any) -> Any:
+    """The Arrow table of a `datasets.Dataset`; anything else as it is."""
+    if type(source).__module__.partition(".")[0] != "datasets" or not hasattr(source, "with_format"):
+        return source
+    if hasattr(source, "column_names") and hasattr(source, "__getitem__"):
+        kept = [name for name in ("messages", "tools", "documents") if name in source.column_names]
+        return source.select_columns(kept or source.column_names).with_format("arrow")[:]
+    return source
+
+
 @cache
 def _shipped(name: str) -> Tokenizer:
     from chattpl.tokenizer import Tokenizer
@@ -458,8 +553,8 @@ def _as_json(arguments: dict[str, Any]) -> str:
         return json.dumps(arguments, ensure_ascii=False)
     except (TypeError, ValueError) as error:
         raise InputError(
-            f"template arguments for lines of JSON must be JSON themselves: {error}",
-            hint="parse the lines and give a list, or give the argument as JSON",
+            f"template arguments for lines of JSON and Arrow data must be JSON themselves: {error}",
+            hint="give a list of conversations, or give the argument as JSON",
         ) from error
 
 
@@ -474,7 +569,8 @@ def load(
     Args:
         ref: The first of these that fits:
 
-            - an existing path: a template (`.jinja`), a Hub model's folder, a `tokenizer_config.json`, a `.gguf` file;
+            - an existing path: a template (`.jinja`), a Hub model's folder, a `tokenizer_config.json`, a `.gguf` file,
+              or what `ChatFormat.save` wrote (`.chattpl`);
             - a registry name or alias such as `qwen3`, whatever its case and with `-`, `_` or `.`;
             - a Hub id in the local Hub cache, or one whose format the registry knows.
 

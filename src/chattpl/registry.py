@@ -9,11 +9,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-from chattpl import _core, hub
+from chattpl import _core, compiled, hub
 from chattpl.errors import FormatNotFoundError, SourceError
 from chattpl.source import ChatSource, read_text
 
-_PATH_SUFFIXES = (".jinja", ".jinja2", ".j2", ".json", ".gguf", ".txt")
+_PATH_SUFFIXES = (".jinja", ".jinja2", ".j2", ".json", ".gguf", ".txt", compiled.SUFFIX)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +158,22 @@ def _info(record: dict[str, Any], source: str = "registry") -> ModelInfo:
 
 
 def _from_path(path: Path, text: str) -> tuple[ModelInfo, ChatSource]:
+    if compiled.is_compiled(path):
+        return _from_compiled(path)
     chat, source = _read_path(path)
     if chat is None or not chat.templates:
         raise SourceError("no chat template here", location=text, hint=_hint_for(path))
     name = chat.name or (path.resolve().name if path.is_dir() else path.stem)
     return ModelInfo(name=name, source=source), chat
+
+
+def _from_compiled(path: Path) -> tuple[ModelInfo, ChatSource]:
+    info, source = compiled.read(path)
+    tuples = {key: tuple(value) for key, value in info.items() if isinstance(value, list)}
+    try:
+        return ModelInfo(**{**info, **tuples, "source": str(path)}), source
+    except TypeError as error:
+        raise SourceError(f"the compiled format is damaged: {error}", location=str(path)) from error
 
 
 def _read_path(path: Path) -> tuple[ChatSource | None, str]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from chattpl import _core
+from chattpl import _core, compiled
 from chattpl.encoded import TokenBatch as TokenBatch
 from chattpl.encoded import array
 from chattpl.errors import VocabularyError
@@ -65,19 +65,22 @@ class Tokenizer(_core.Tokenizer):
         """Reads a tokenizer file.
 
         Args:
-            path: A `tokenizer.json`, a `tekken.json`, a SentencePiece `.model`, a pack of ours (`.pack`), or a folder
-                that holds one of them.
+            path: A `tokenizer.json`, a `tekken.json`, a SentencePiece `.model`, a pack of ours (`.pack`), a compiled
+                format (`.chattpl`), or a folder that holds one of them.
 
         Returns:
             The tokenizer; one that the package `tokenizers` runs where the file asks for what ours does not cover.
 
         Raises:
             VocabularyError: The file is missing, damaged, or of a kind that is not read.
+            SourceError: A damaged compiled format.
         """
         file = Path(path)
         if file.is_dir():
             file = _in_folder(file)
         data = _map(file)
+        if file.suffix == compiled.SUFFIX or bytes(data[: len(compiled.MAGIC)]) == compiled.MAGIC:
+            return cls._make(compiled.vocabulary_of(data, str(file)), "pack", file.stem, ("from_file", str(path)))
         return cls._ours_or_foreign(data, _kind(file, data), file.stem, ("from_file", str(path)))
 
     @classmethod

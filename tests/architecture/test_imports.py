@@ -22,6 +22,7 @@ LAYERS = [
         "messages",
         "schema",
         "source",
+        "compiled",
         "template",
         "gguf",
         "hub",

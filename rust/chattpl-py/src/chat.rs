@@ -10,6 +10,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
+use crate::arrow::{Handed, Row as ArrowRow, Rows};
 use crate::borrow::Keeper;
 use crate::buffer::Buffer;
 use crate::convert::ConvertError;
@@ -203,6 +204,63 @@ impl ChatEncoder {
         self.gather(py, chunks, &mut batch, &mut left_out, quarantine)?;
         Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
+
+    /// Encodes what has `__arrow_c_stream__` or `__arrow_c_array__`; otherwise as `encode_lines`.
+    #[pyo3(signature = (source, train, special_tokens, *, continue_final_message=None, now=None, arguments="null",
+                        threads=None, quarantine=false))]
+    #[allow(clippy::too_many_arguments)]
+    fn encode_arrow<'py>(
+        &self,
+        py: Python<'py>,
+        source: &Bound<'py, PyAny>,
+        train: &Bound<'py, PyTuple>,
+        special_tokens: &str,
+        continue_final_message: Option<&Bound<'py, PyAny>>,
+        now: Option<&Bound<'py, PyAny>>,
+        arguments: &str,
+        threads: Option<usize>,
+        quarantine: bool,
+    ) -> PyResult<(Arrays, Vec<LeftOut>)> {
+        let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
+        let options = settings.options(self.limits);
+        let handed = Handed::by(source)?;
+        let chunks = py.detach(|| {
+            let rows = Rows::new(&handed.arrays().map_err(|error| unreadable(&error))?)?;
+            let rows: Vec<ArrowRow<'_>> = rows.iter().collect();
+            Ok(in_chunks(&rows, threads, |rows, first| {
+                self.with_scratch(|scratch| self.encode_chunk(scratch, rows, first, arguments, &options))
+            }))
+        });
+        let chunks = chunks.map_err(|error: RenderError| render_error(py, &error, self.core.program()))?;
+        let (mut batch, mut left_out) = (Batch::new(), Vec::new());
+        self.gather(py, chunks, &mut batch, &mut left_out, quarantine)?;
+        Ok((arrays(batch, !settings.train.parts.all()), left_out))
+    }
+}
+
+fn unreadable(error: &arrow_schema::ArrowError) -> RenderError {
+    let hint = "give a table of `pyarrow`, `polars` or `datasets`";
+    RenderError::own(chattpl_render::error::code::SHAPE, format!("the Arrow data cannot be read: {error}"), hint)
+}
+
+/// A row that is read without Python.
+trait ReadRow: Sync {
+    /// Reads the row after `arguments`, the JSON text of what holds for all rows.
+    fn read_row<'r>(&'r self, input: &mut Input<'r>, arguments: &'r str) -> Result<(), RenderError>;
+}
+
+impl ReadRow for &[u8] {
+    fn read_row<'r>(&'r self, input: &mut Input<'r>, arguments: &'r str) -> Result<(), RenderError> {
+        read_arguments(input, arguments.as_bytes())?;
+        read_conversation(input, self)
+    }
+}
+
+impl ReadRow for ArrowRow<'_> {
+    fn read_row<'r>(&'r self, input: &mut Input<'r>, arguments: &'r str) -> Result<(), RenderError> {
+        read_arguments(input, arguments.as_bytes())?;
+        self.read(input)
+    }
 }
 
 /// The lines of a text that hold more than white space.
@@ -283,19 +341,18 @@ impl ChatEncoder {
     fn encode_chunk(
         &self,
         scratch: &mut ChatScratch,
-        rows: &[&[u8]],
+        rows: &[impl ReadRow],
         first: usize,
         arguments: &str,
         options: &ChatOptions<'_>,
     ) -> Chunk {
         let mut chunk = Chunk { batch: Batch::new(), faults: Vec::new() };
         let (mut arena, mut buffers, mut known) = (Bump::new(), Buffers::default(), KnownHeaders::default());
-        for (at, line) in rows.iter().enumerate() {
+        for (at, row) in rows.iter().enumerate() {
             arena.reset();
             let drafted = {
                 let mut input = Input::new(&arena);
-                read_arguments(&mut input, arguments.as_bytes())
-                    .and_then(|()| read_conversation(&mut input, line))
+                row.read_row(&mut input, arguments)
                     .and_then(|()| self.core.draft(input, options, &mut known, &mut buffers))
             };
             let done = match drafted {

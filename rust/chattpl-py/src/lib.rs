@@ -1,5 +1,6 @@
 //! What Python sees of chattpl's core.
 
+mod arrow;
 mod borrow;
 mod buffer;
 mod chat;

@@ -276,6 +276,16 @@ impl<'r> Input<'r> {
         self.documents = documents.0;
     }
 
+    /// Whether tools were set.
+    pub fn has_tools(&self) -> bool {
+        !self.tools.is_none()
+    }
+
+    /// Whether documents were set.
+    pub fn has_documents(&self) -> bool {
+        !self.documents.is_none()
+    }
+
     /// Sets a template argument; the last one of a name counts.
     pub fn set_argument(&mut self, name: &'r str, value: Data<'r>) {
         self.arguments.push((name, value.0));

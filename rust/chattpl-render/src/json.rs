@@ -26,6 +26,17 @@ pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<(
     reader.end()
 }
 
+/// Reads any JSON value that belongs at `place`.
+///
+/// # Errors
+/// As [`read_conversation`].
+pub fn read_value<'r>(input: &mut Input<'r>, place: Place, bytes: &'r [u8]) -> Result<Data<'r>> {
+    let mut reader = Reader::new(bytes)?;
+    let value = reader.value(input, place)?;
+    reader.end()?;
+    Ok(value)
+}
+
 /// Entries beyond which an object is taken to repeat names, rather than looked through for each.
 const MANY: usize = 16;
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
@@ -45,7 +45,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--train-roles", metavar="ROLE", nargs="+", default=["assistant"], help="roles that are learnt")
     parser.add_argument("--train-turns", choices=("all", "last", "last_chain"), default="all")
     parser.add_argument("--train-parts", choices=PARTS, nargs="+", default=list(PARTS))
-    parser.add_argument("--threads", type=int, metavar="N", help="default: as many as the machine has")
+    parser.add_argument("--threads", type=_threads, metavar="N", help="default: as many as the machine has")
     parser.add_argument("--errors", choices=("raise", "quarantine"), default="raise")
 
 
@@ -68,12 +68,24 @@ def run(options: Namespace) -> int:
             _write_lines(counted, sys.stdout.buffer)
         else:
             _write(counted, Path(options.output))
+    path = Path(f"{options.output or 'stdout'}.quarantine")
     if left_out:
-        path = f"{options.output or 'stdout'}.quarantine"
         save_quarantine(tuple(left_out), path)
         console.talk(f"chattpl: {len(left_out)} rows could not be encoded; they are listed in {path}")
         return 1
+    if options.output is not None and options.errors == "quarantine":
+        path.unlink(missing_ok=True)  # of an earlier run
     return 0
+
+
+def _threads(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise ArgumentTypeError(f"{text!r} is not a number of threads, 1 or more")
+    return number
 
 
 class _Progress:

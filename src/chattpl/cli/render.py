@@ -166,6 +166,8 @@ def _print_tokens(chat: ChatFormat, row: Row, keywords: dict[str, Any], options:
         record |= {"loss_mask": mask, "message_index": messages, "origin": origins}
         console.write_data(json.dumps(record, ensure_ascii=False) + "\n")
         return 0
+    if row.number is not None and options.row is None:
+        console.talk(f"--- row {row.number} ({row.place})")
     colours = console.wants_colour(sys.stdout)
     special = {token_id for token_id, _, is_special in chat.tokenizer.added_tokens if is_special}
     lines = []
