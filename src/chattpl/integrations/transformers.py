@@ -118,26 +118,27 @@ class ApplyChatTemplate:
         if return_assistant_tokens_mask and not (return_dict and tokenize):
             raise ValueError("`return_assistant_tokens_mask=True` requires `return_dict=True` and `tokenize=True`")
         source = tokenizer.get_chat_template(chat_template, tools)
-        try:
-            vocabulary = self._covering(arguments, source, kwargs)
+        reason = self._not_covered(arguments, source, kwargs)
+        if reason is None:
             is_batched, conversations = _conversations(conversation)
             _check(conversations, continue_final_message, add_generation_prompt, return_assistant_tokens_mask, source)
             template = _compiled(source)
-            options = {**tokenizer.special_tokens_map, **kwargs}
-            rendered = [
-                _render(
-                    template,
-                    chat,
-                    tools=tools,
-                    documents=documents,
-                    add_generation_prompt=add_generation_prompt,
-                    continue_final_message=continue_final_message,
-                    **options,
-                )
-                for chat in conversations
-            ]
-        except _NotCoveredError as error:
-            self._tell(str(error))
+            options = {
+                "tools": tools,
+                "documents": documents,
+                "add_generation_prompt": add_generation_prompt,
+                "continue_final_message": continue_final_message,
+                **tokenizer.special_tokens_map,
+                **kwargs,
+            }
+            try:
+                vocabulary = self.vocabulary()
+                rendered = [_render(template, chat, options) for chat in conversations]
+            except _NotCoveredError as error:
+                reason = str(error)
+        # Not while an exception is handled: CPython 3.11 then takes one kind of error for another.
+        if reason is not None:
+            self._tell(reason)
             return type(tokenizer).apply_chat_template(tokenizer, **arguments)
         texts = [each.text for each in rendered]
         if not tokenize:
@@ -169,22 +170,23 @@ class ApplyChatTemplate:
         """Has the vocabulary read again at the next call."""
         self._vocabulary = None
 
-    def _covering(self, arguments: dict[str, Any], source: Any, kwargs: dict[str, Any]) -> _Vocabulary:
+    def _not_covered(self, arguments: dict[str, Any], source: Any, kwargs: dict[str, Any]) -> str | None:
+        """Why a call has to go to `transformers`; None if it can be done here."""
         if arguments["sanitize_control_tokens"]:
-            raise _NotCoveredError("`sanitize_control_tokens=True`")
+            return "`sanitize_control_tokens=True`"
         if not isinstance(source, str):
-            raise _NotCoveredError("a chat template that is no string")
+            return "a chat template that is no string"
         if arguments["add_generation_prompt"] is None:
-            raise _NotCoveredError("`add_generation_prompt=None`")
+            return "`add_generation_prompt=None`"
         if taken := _TAKEN & kwargs.keys():
-            raise _NotCoveredError(f"a template argument called `{min(taken)}`")
+            return f"a template argument called `{min(taken)}`"
         if self.__self__.split_special_tokens:
-            raise _NotCoveredError("`split_special_tokens=True`")
+            return "`split_special_tokens=True`"
         if other := (arguments["tokenizer_kwargs"] or {}).keys() - _TOKENIZER_KWARGS:
-            raise _NotCoveredError(f"`{min(other)}` in `tokenizer_kwargs`")
+            return f"`{min(other)}` in `tokenizer_kwargs`"
         if arguments["truncation"] not in _TRUNCATIONS:
-            raise _NotCoveredError(f"`truncation={arguments['truncation']!r}`")
-        return self.vocabulary()
+            return f"`truncation={arguments['truncation']!r}`"
+        return None
 
     def _tell(self, reason: str) -> None:
         if reason not in self._told:
@@ -310,7 +312,7 @@ def _check(
         )
 
 
-def _render(template: Template, chat: list[Any], **options: Any) -> Any:
+def _render(template: Template, chat: list[Any], options: dict[str, Any]) -> Any:
     try:
         return template.render(chat, **options)
     except UnicodeEncodeError as error:
@@ -337,11 +339,14 @@ class _Call:
     ) -> None:
         self.tokenizer, self.encoder, self.is_batched = tokenizer, vocabulary.tokenizer, is_batched
         self.return_tensors, self.more = return_tensors, more
-        self.as_given = {"padding": padding, "truncation": truncation, "max_length": max_length}
         self.verbose = more.get("verbose", True)
         self.multiple = more.get("pad_to_multiple_of")
         self.padding, self.truncation, self.max_length, _ = tokenizer._get_padding_truncation_strategies(
-            **self.as_given, pad_to_multiple_of=self.multiple, verbose=self.verbose
+            padding=padding,
+            truncation=truncation,
+            max_length=max_length,
+            pad_to_multiple_of=self.multiple,
+            verbose=self.verbose,
         )
         self.side = more.get("padding_side")
         # Also leaves the backend as `transformers` leaves it, and raises what it raises.
@@ -350,6 +355,8 @@ class _Call:
         )
         if self.side is None:
             self.side = tokenizer.padding_side
+        self.backend = vocabulary.backend
+        self.settings = self.backend.truncation, self.backend.padding
 
     @property
     def pads_left(self) -> bool:
@@ -422,10 +429,19 @@ class _Call:
         return columns
 
     def _encodings(self, texts: list[str]) -> list[Any]:
-        text = texts if self.is_batched else texts[0]
-        options = {**self.as_given, **self.more, "verbose": False}
-        found: list[Any] = self.tokenizer(text, add_special_tokens=False, **options).encodings
+        """What `tokenizers` makes of the texts with the settings of this call; the present ones are put back."""
+        before = self.backend.truncation, self.backend.padding
+        try:
+            _set(self.backend, *self.settings)
+            found: list[Any] = self.backend.encode_batch(texts, add_special_tokens=False)
+        finally:
+            _set(self.backend, *before)
         return found
+
+
+def _set(backend: Any, truncation: dict[str, Any] | None, padding: dict[str, Any] | None) -> None:
+    backend.no_truncation() if truncation is None else backend.enable_truncation(**truncation)
+    backend.no_padding() if padding is None else backend.enable_padding(**padding)
 
 
 class _LateEncodings(list):  # type: ignore[type-arg]
