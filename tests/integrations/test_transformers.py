@@ -45,6 +45,10 @@ SET_BLOCK = (
     "{% for m in messages %}{% set body %}{% if m.role == 'assistant' %}{% generation %}{{ m.content }}"
     "{% endgeneration %}{% else %}{{ m.content }}{% endif %}{% endset %}<{{ m.role }}>{{ body }}</>{% endfor %}"
 )
+FILTER_BLOCK = (
+    "{% for m in messages %}{% filter trim %}  {{ m.role }}:{% if m.role == 'assistant' %}{% generation %}"
+    "{{ m.content }}{% endgeneration %}{% else %}{{ m.content }}{% endif %}</>{% endfilter %}{% endfor %}"
+)
 MARKED = (
     "{{ bos_token or '' }}{% for m in messages %}<|im_start|>{{ m.role }}\n{% if m.role == 'assistant' %}"
     "{% generation %}{{ m.content }}<|im_end|>{% endgeneration %}{% else %}{{ m.content }}<|im_end|>{% endif %}\n"
@@ -82,7 +86,12 @@ def _saved(name: str) -> bytes:
     kind = KINDS[name]
     templates = {
         "default": chattpl.load(kind.format).template.source,
-        **{"short": SHORT, "marked": MARKED, "macro": MACRO, "set block": SET_BLOCK, "refuses": REFUSES},
+        "short": SHORT,
+        "marked": MARKED,
+        "macro": MACRO,
+        "set block": SET_BLOCK,
+        "refuses": REFUSES,
+        "filter block": FILTER_BLOCK,
     }
     if name == "byte-level":
         templates["tool_use"] = chattpl.load("qwen2.5").template.source
@@ -143,7 +152,18 @@ CONVERSATIONS: list[Any] = [
     [u("x" * 60), a("ab" * 40)],
 ]
 BATCHES: list[Any] = [CONVERSATIONS[:3], CONVERSATIONS[3:8], tuple(CONVERSATIONS[7:]), [CONVERSATIONS[0]]]
-ODD: list[Any] = [[], [[]], ["text"], "text", [None], {"role": "user"}, [u("\ud800"), a("x")], [[u("x")], [3]], None, [{}]]
+ODD: list[Any] = [
+    [],
+    [[]],
+    ["text"],
+    "text",
+    [None],
+    {"role": "user"},
+    [u("\ud800"), a("x")],
+    [[u("x")], [3]],
+    None,
+    [{}],
+]
 
 SCHEMA = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}}}
 RENDERS: list[dict[str, Any]] = [
@@ -291,7 +311,16 @@ def difference(expected: Any, found: Any, place: str = "") -> str | None:
 def encodings(out: Any) -> Any:
     if not isinstance(out, BatchEncoding):
         return None
-    names = ("ids", "type_ids", "tokens", "offsets", "attention_mask", "special_tokens_mask", "word_ids", "sequence_ids")
+    names = (
+        "ids",
+        "type_ids",
+        "tokens",
+        "offsets",
+        "attention_mask",
+        "special_tokens_mask",
+        "word_ids",
+        "sequence_ids",
+    )
     listed = [{name: getattr(each, name) for name in names} for each in out.encodings or ()]
     return out.is_fast, out.n_sequences, listed
 
@@ -322,7 +351,7 @@ def rotating(items: list[Any], count: int) -> Iterator[list[Any]]:
 
 
 def spans_of(tokenizer: Any, conversation: Any, options: dict[str, Any]) -> list[list[tuple[int, int]]]:
-    """Where `transformers` says that `{% generation %}` blocks are: right in templates without macros and set blocks."""
+    """Where `transformers` sees `{% generation %}` blocks: right in templates without macros and set blocks."""
     chats = conversation if isinstance(conversation[0], (list, tuple)) else [conversation]
     chats = [[{k: v for k, v in m.items() if v is not None} for m in chat] for chat in chats]
     named_options = {k: v for k, v in options.items() if k not in _OF_THE_CALL}
@@ -432,7 +461,6 @@ def test_every_option_gives_what_the_plain_tokenizer_gives(pair: tuple[Any, Any]
                         wrong[f"{conversation} {attributes} {options}"] = how
                 if how := check(expected, found, ignored=ignored):
                     wrong[f"{conversation} {attributes} {options}"] = how
-    print(dict(counted))
     assert not wrong, f"{len(wrong)} differ, such as {json.dumps(dict(list(wrong.items())[:5]), indent=1)}"
     # The matrix reaches what it is there for.
     assert counted["results"] > 1000
@@ -443,7 +471,7 @@ def test_every_option_gives_what_the_plain_tokenizer_gives(pair: tuple[Any, Any]
 def test_what_is_refused_or_left_to_transformers_comes_out_the_same(pair: tuple[Any, Any]) -> None:
     plain, fast = pair
     wrong, errors = {}, 0
-    calls = [({}, options) for options in WRONG_RENDERS] + WRONG_ENCODES
+    calls: list[tuple[dict[str, Any], dict[str, Any]]] = [({}, options) for options in WRONG_RENDERS] + WRONG_ENCODES
     for attributes, options in calls:
         for conversation in [*CONVERSATIONS[:6], *BATCHES[:2]]:
             expected = outcome(plain, conversation, attributes, options)
@@ -472,7 +500,7 @@ MASKED = [u("Say\nit"), a("one"), u("again"), a("two three")]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("template", ["macro", "set block"])
+@pytest.mark.parametrize("template", ["macro", "set block", "filter block"])
 def test_mask_is_right_where_that_of_transformers_is_not(kind: str, template: str) -> None:
     plain, fast = tokenizer(kind), accelerate(tokenizer(kind))
     options = {"chat_template": template, "return_assistant_tokens_mask": True}
@@ -492,6 +520,15 @@ def test_mask_of_a_span_at_the_first_token_does_not_run_to_the_end() -> None:
     chat = [a("a"), a("b")]
     assert fast.apply_chat_template(chat, **options)["assistant_masks"] == [1, 0, 1, 0]
     assert set(plain.apply_chat_template(chat, **options)["assistant_masks"]) == {1}
+
+
+def test_mask_of_an_empty_span_at_the_very_beginning() -> None:
+    plain, fast = tokenizer("byte-level"), accelerate(tokenizer("byte-level"))
+    source = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}x{% endfor %}"
+    options = {"chat_template": source, "return_assistant_tokens_mask": True}
+    assert fast.apply_chat_template([a("")], **options)["assistant_masks"] == [0]
+    with pytest.raises(OverflowError):
+        plain.apply_chat_template([a("")], **options)
 
 
 def test_mask_of_odd_spans_is_by_the_definition() -> None:
@@ -518,7 +555,6 @@ def test_mask_of_odd_spans_is_by_the_definition() -> None:
             differs = found["assistant_masks"] != expected["assistant_masks"]
             assert kinds or not differs
             counted.update(f"{kind}: {'differs' if differs else 'same'}" for kind in kinds)
-    print(dict(counted))
     assert {"empty span: differs", "character of several tokens: differs"} <= counted.keys()
     assert "character without a token: differs" in counted
 
@@ -591,7 +627,6 @@ def test_accelerating_twice_is_accelerating_once(pair: tuple[Any, Any]) -> None:
 
 
 def test_a_result_can_be_pickled(pair: tuple[Any, Any]) -> None:
-    plain, fast = pair
     expected, found = (pickle.loads(pickle.dumps(each.apply_chat_template(BATCHES[0]))) for each in pair)
     assert type(found.encodings) is list
     assert difference(expected, found) is None
@@ -609,9 +644,12 @@ def test_threads_get_the_same(pair: tuple[Any, Any]) -> None:
 
 def test_a_call_that_is_left_to_transformers_is_told_once() -> None:
     fast = accelerate(tokenizer("byte-level"))
-    with pytest.warns(AccelerateWarning, match="sanitize_control_tokens") as caught:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
         for _ in range(3):
             fast.apply_chat_template([u("x")], sanitize_control_tokens=True)
+    assert "sanitize_control_tokens" in str(caught[0].message)
+    assert caught[0].category is AccelerateWarning
     assert len(caught) == 1
     assert caught[0].filename == __file__
 
@@ -699,16 +737,18 @@ def test_published_templates_give_what_the_plain_tokenizer_gives(conformance: Pa
     paths = sorted((conformance / "templates").glob("*.jinja"))
     probes = json.loads((conformance / "probes.json").read_text("utf-8"))
     calls = [(probe["messages"], probe["kwargs"]) for probe in probes]
-    wrong = {}
+    wrong: dict[str, str] = {}
     for path, pair in zip(paths, cycle(pairs), strict=False):
         wrong |= _compared(pair, {path.name: path.read_bytes().decode()}, calls)
     assert not wrong
     assert len(paths) == 200
 
 
-def _compared(pair: tuple[Any, Any], sources: dict[str, str], calls: list[tuple[Any, dict[str, Any]]]) -> dict[str, str]:
+def _compared(
+    pair: tuple[Any, Any], sources: dict[str, str], calls: list[tuple[Any, dict[str, Any]]]
+) -> dict[str, str]:
     plain, fast = pair
-    wrong = {}
+    wrong: dict[str, str] = {}
     for name, source in sources.items():
         for number, (messages, given) in enumerate(calls):
             options = {**given, "chat_template": source}

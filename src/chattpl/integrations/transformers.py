@@ -6,20 +6,17 @@ What is not covered goes to the tokenizer's own method, and a warning says so on
 from __future__ import annotations
 
 import inspect
-import os
 import warnings
-from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
-from transformers import BatchEncoding, PreTrainedTokenizerBase
-from transformers.tokenization_utils_base import PaddingStrategy, TruncationStrategy
+from transformers import PreTrainedTokenizerBase
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 from transformers.utils import chat_template_utils
 
 from chattpl.errors import ChatTemplateError, VocabularyError
 from chattpl.foreign import ForeignTokenizer
+from chattpl.integrations.batch_encoding import Call, Vocabulary
 from chattpl.template import Template
 from chattpl.tokenizer import Tokenizer
 
@@ -88,7 +85,7 @@ class ApplyChatTemplate:
 
     def __init__(self, tokenizer: Any) -> None:
         self.__self__ = tokenizer
-        self._vocabulary: _Vocabulary | None = None
+        self._vocabulary: Vocabulary | None = None
         self._told: set[str] = set()
 
     def __call__(
@@ -121,7 +118,7 @@ class ApplyChatTemplate:
         reason = self._not_covered(arguments, source, kwargs)
         if reason is None:
             is_batched, conversations = _conversations(conversation)
-            _check(conversations, continue_final_message, add_generation_prompt, return_assistant_tokens_mask, source)
+            _check(continue_final_message, add_generation_prompt, return_assistant_tokens_mask, source)
             template = _compiled(source)
             options = {
                 "tools": tools,
@@ -132,7 +129,7 @@ class ApplyChatTemplate:
                 **kwargs,
             }
             try:
-                vocabulary = self.vocabulary()
+                vocabulary = self.vocabulary() if tokenize else None
                 rendered = [_render(template, chat, options) for chat in conversations]
             except _NotCoveredError as error:
                 reason = str(error)
@@ -141,29 +138,21 @@ class ApplyChatTemplate:
             self._tell(reason)
             return type(tokenizer).apply_chat_template(tokenizer, **arguments)
         texts = [each.text for each in rendered]
-        if not tokenize:
+        if vocabulary is None:
             return texts if is_batched else texts[0]
-        call = _Call(
-            tokenizer, vocabulary, is_batched, padding, truncation, max_length, return_tensors, tokenizer_kwargs or {}
-        )
+        call = Call(tokenizer, vocabulary, is_batched, arguments)
         out = call.encode(texts)
-        if not return_dict:
-            return out["input_ids"]
         if return_assistant_tokens_mask:
-            masks = [call.mask(text, each.generation_spans) for text, each in zip(texts, rendered, strict=True)]
-            masks = _as_long_as(masks, out["input_ids"], call.pads_left, not is_batched and not return_tensors)
-            out["assistant_masks"] = masks if is_batched or return_tensors else masks[0]
-            if return_tensors:
-                out.convert_to_tensors(tensor_type=return_tensors)
-        return out
+            call.add_masks(out, texts, [each.generation_spans for each in rendered])
+        return out if return_dict else out["input_ids"]
 
-    def vocabulary(self) -> _Vocabulary:
+    def vocabulary(self) -> Vocabulary:
         """The tokenizer's vocabulary as it is now; read again when tokens were added."""
         known = self._vocabulary
         backend = self.__self__._tokenizer
         size = backend.get_vocab_size(True)
         if known is None or known.backend is not backend or known.size != size:
-            known = self._vocabulary = _Vocabulary(backend, size, _read(backend))
+            known = self._vocabulary = Vocabulary(backend, size, _read(backend))
         return known
 
     def forget(self) -> None:
@@ -221,14 +210,6 @@ class _AddTokens:
 
 class _NotCoveredError(Exception):
     """Says what has to go to `transformers`."""
-
-
-class _Vocabulary(NamedTuple):
-    backend: Any
-    """The `tokenizers.Tokenizer` it was read from."""
-    size: int
-    """How many tokens that had then."""
-    tokenizer: Tokenizer
 
 
 _TAKEN = {"messages", "conversations", "now"}
@@ -293,9 +274,7 @@ def _conversations(conversation: Any) -> tuple[bool, list[list[dict[str, Any]]]]
     return is_batched, [[{k: v for k, v in message.items() if v is not None} for message in chat] for chat in chats]
 
 
-def _check(
-    conversations: list[Any], continue_final_message: Any, add_generation_prompt: Any, with_mask: bool, source: str
-) -> None:
+def _check(continue_final_message: Any, add_generation_prompt: Any, with_mask: bool, source: str) -> None:
     """Refuses what `transformers` refuses before it renders, and warns where it warns."""
     if continue_final_message:
         if add_generation_prompt:
@@ -321,180 +300,3 @@ def _render(template: Template, chat: list[Any], options: dict[str, Any]) -> Any
         if "surrogate" in error.message:
             raise _NotCoveredError("a lone surrogate in a string") from error
         raise
-
-
-class _Call:
-    """One call's way from texts to a `BatchEncoding`."""
-
-    def __init__(
-        self,
-        tokenizer: Any,
-        vocabulary: _Vocabulary,
-        is_batched: bool,
-        padding: Any,
-        truncation: Any,
-        max_length: int | None,
-        return_tensors: Any,
-        more: dict[str, Any],
-    ) -> None:
-        self.tokenizer, self.encoder, self.is_batched = tokenizer, vocabulary.tokenizer, is_batched
-        self.return_tensors, self.more = return_tensors, more
-        self.verbose = more.get("verbose", True)
-        self.multiple = more.get("pad_to_multiple_of")
-        self.padding, self.truncation, self.max_length, _ = tokenizer._get_padding_truncation_strategies(
-            padding=padding,
-            truncation=truncation,
-            max_length=max_length,
-            pad_to_multiple_of=self.multiple,
-            verbose=self.verbose,
-        )
-        self.side = more.get("padding_side")
-        # Also leaves the backend as `transformers` leaves it, and raises what it raises.
-        tokenizer.set_truncation_and_padding(
-            self.padding, self.truncation, self.max_length, 0, self.multiple, self.side
-        )
-        if self.side is None:
-            self.side = tokenizer.padding_side
-        self.backend = vocabulary.backend
-        self.settings = self.backend.truncation, self.backend.padding
-
-    @property
-    def pads_left(self) -> bool:
-        return bool(self.side == "left")
-
-    def encode(self, texts: list[str]) -> Any:
-        """What `tokenizer(texts)` gives."""
-        rows = [self.cut(row) for row in self._ids(texts)]
-        length = self._padded_length(rows)
-        columns = self._columns(rows, length)
-        for ids in columns["input_ids"]:
-            self.tokenizer._eventual_warn_about_too_long_sequence(ids, self.max_length, self.verbose)
-        late = _LateEncodings(lambda: self._encodings(texts))
-        out = BatchEncoding(columns, late, tensor_type=self.return_tensors, n_sequences=1)
-        if self.is_batched or self.return_tensors is not None:
-            return out
-        first = {key: value[0] if value and isinstance(value[0], list) else value for key, value in out.items()}
-        return BatchEncoding(first, late, n_sequences=1)
-
-    def mask(self, text: str, spans: list[tuple[int, int]]) -> list[int]:
-        """1 for each token, of those that truncation leaves, that reaches into a span of characters."""
-        if not spans:
-            return self.cut([0] * self.encoder.count(text))
-        starts, ends = self.encoder.offsets(text).T
-        mask = np.zeros(len(starts), np.uint8)
-        for start, end in spans:
-            inside = np.flatnonzero((ends > start) & (starts < end))
-            if start < end and len(inside):
-                mask[inside[0] : inside[-1] + 1] = 1
-        return self.cut(mask.tolist())
-
-    def cut(self, row: list[int]) -> list[int]:
-        """What truncation leaves of a row."""
-        if self.truncation == TruncationStrategy.DO_NOT_TRUNCATE or len(row) <= self.max_length:
-            return row
-        at_start = self.tokenizer.truncation_side == "left"
-        return row[len(row) - self.max_length :] if at_start else row[: self.max_length]
-
-    def _ids(self, texts: list[str]) -> list[list[int]]:
-        if len(texts) == 1:
-            return [self.encoder.encode(texts[0]).tolist()]
-        batch = self.encoder.encode_batch(texts, threads=1 if _one_thread() else None)
-        ids, ends = batch.input_ids.tolist(), batch.offsets.tolist()
-        return [ids[start:end] for start, end in zip(ends, ends[1:], strict=False)]
-
-    def _padded_length(self, rows: list[list[int]]) -> int:
-        if self.padding == PaddingStrategy.DO_NOT_PAD:
-            return 0
-        length = self.max_length if self.padding == PaddingStrategy.MAX_LENGTH else max(map(len, rows))
-        return -(-length // self.multiple) * self.multiple if self.multiple else length
-
-    def _columns(self, rows: list[list[int]], length: int) -> dict[str, list[Any]]:
-        wanted, tokenizer = self.more, self.tokenizer
-        names = tokenizer.model_input_names
-        columns: dict[str, list[Any]] = {}
-
-        def column(name: str, values: Callable[[list[int]], list[int]], pad: int) -> None:
-            columns[name] = [_padded(values(row), length, pad, self.pads_left) for row in rows]
-
-        pad_id = tokenizer.pad_token_id if length else 0
-        column("input_ids", lambda row: row, pad_id)
-        if _wanted(wanted.get("return_token_type_ids"), "token_type_ids" in names):
-            column("token_type_ids", lambda row: [0] * len(row), tokenizer.pad_token_type_id)
-        if _wanted(wanted.get("return_attention_mask"), "attention_mask" in names):
-            column("attention_mask", lambda row: [1] * len(row), 0)
-        if wanted.get("return_special_tokens_mask"):
-            column("special_tokens_mask", lambda row: [0] * len(row), 1)
-        if wanted.get("return_length"):
-            columns["length"] = [len(ids) for ids in columns["input_ids"]]
-        return columns
-
-    def _encodings(self, texts: list[str]) -> list[Any]:
-        """What `tokenizers` makes of the texts with the settings of this call; the present ones are put back."""
-        before = self.backend.truncation, self.backend.padding
-        try:
-            _set(self.backend, *self.settings)
-            found: list[Any] = self.backend.encode_batch(texts, add_special_tokens=False)
-        finally:
-            _set(self.backend, *before)
-        return found
-
-
-def _set(backend: Any, truncation: dict[str, Any] | None, padding: dict[str, Any] | None) -> None:
-    backend.no_truncation() if truncation is None else backend.enable_truncation(**truncation)
-    backend.no_padding() if padding is None else backend.enable_padding(**padding)
-
-
-class _LateEncodings(list):  # type: ignore[type-arg]
-    """The `tokenizers.Encoding` objects of a result; `tokenizers` makes them when somebody asks for one."""
-
-    def __init__(self, make: Callable[[], list[Any]]) -> None:
-        super().__init__()
-        self._make: Callable[[], list[Any]] | None = make
-
-    def _made(self) -> list[Any]:
-        if self._make is not None:
-            make, self._make = self._make, None
-            self.extend(make())
-        return list(super().__iter__())
-
-    def __len__(self) -> int:
-        return len(self._made())
-
-    def __iter__(self) -> Any:
-        return iter(self._made())
-
-    def __getitem__(self, index: Any) -> Any:
-        return self._made()[index]
-
-    def __eq__(self, other: object) -> bool:
-        return self._made() == other
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def __repr__(self) -> str:
-        return repr(self._made())
-
-    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
-        return list, (self._made(),)
-
-
-def _wanted(asked: bool | None, default: bool) -> bool:
-    return default if asked is None else bool(asked)
-
-
-def _padded(row: list[int], length: int, pad: int, left: bool) -> list[int]:
-    missing = [pad] * (length - len(row))
-    if not missing:
-        return row
-    return missing + row if left else row + missing
-
-
-def _as_long_as(masks: list[list[int]], ids: Any, left: bool, single: bool) -> list[list[int]]:
-    """Masks with 0 for padding, as long as the rows of ids."""
-    lengths = [len(ids)] if single else [len(row) for row in ids]
-    return [_padded(mask, length, 0, left) for mask, length in zip(masks, lengths, strict=True)]
-
-
-def _one_thread() -> bool:
-    """Whether the user told `tokenizers` to keep to one thread, as the workers of a data loader are told."""
-    return os.environ.get("TOKENIZERS_PARALLELISM", "").lower() in ("off", "false", "f", "no", "n", "0")
