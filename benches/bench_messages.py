@@ -8,9 +8,9 @@
     accelerated       the same after `chattpl.integrations.transformers.accelerate`
 
 Ids are compared with those of `transformers` before a figure is shown. Every line runs in fresh processes of its own
-that take turns; figures are megabytes of rendered text (UTF-8) per CPU-second, medians over `--rounds` processes. cold: the
-first half of the conversations, first pass of the process, the generation prompts included; unseen: the second half
-after it; hot: the second half again. A line with 2 threads gives megabytes per second of wall time as well.
+that take turns; figures are megabytes of rendered text (UTF-8) per CPU-second, medians over `--rounds` processes.
+cold: the first half of the conversations, first pass of the process, the generation prompts included; unseen: the
+second half after it; hot: the second half again, by CPU time and by wall time.
 
     python benches/bench_messages.py --conversations FOLDER [--corpus FOLDER] --oracles FOLDER [--template FILE]
 

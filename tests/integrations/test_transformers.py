@@ -570,10 +570,15 @@ def test_added_tokens_count_from_the_next_call_on(pair: tuple[Any, Any]) -> None
     for each in (plain, fast):
         each.add_tokens(["<new>", AddedToken("<other>", lstrip=True)])
     assert same()
-    known = next(token for token in sorted(plain.get_vocab()) if token.isalpha() and len(token) > 1)
-    chat.append(u(f"x{known}y{known}"))
+    # A token of the model that becomes an added one: the vocabulary stays as large, and words around it fall apart.
+    chat.append(u("the fox jumps over the lazy dog, and the dog is asleep, encode tokens know"))
+    before, size = plain.apply_chat_template(chat)["input_ids"], len(plain)
+    assert same()
+    known = sorted(token for token in plain.get_vocab() if token.isalpha() and token.isascii() and len(token) > 1)
     for each in (plain, fast):
-        assert each.add_tokens([known]) in (0, 1)  # the vocabulary stays as large
+        each.add_tokens(known)
+    assert len(plain) == size
+    assert plain.apply_chat_template(chat)["input_ids"] != before
     assert same()
     for each in (plain, fast):
         each.add_special_tokens({"pad_token": "<pad>"})
