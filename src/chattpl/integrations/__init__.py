@@ -1,0 +1,1 @@
+"""chattpl inside other libraries: one module for each, imported by whoever has that library."""
