@@ -4,6 +4,7 @@
 //! token stays a boundary: the two sides can be encoded apart, with the same result. Sentences of Chinese fall into words
 //! this way, and SentencePiece text into words at its space marks, each short enough for the table of known pieces.
 
+use super::spaces::Spaces;
 use crate::vocabulary::TokenTable;
 
 /// Pairs of characters that some token holds side by side.
@@ -22,11 +23,15 @@ pub(crate) struct Cuts {
 const PAIR_BITS: u32 = 20;
 
 impl Cuts {
-    pub fn new(tokens: &TokenTable) -> Self {
+    /// Of the tokens as they stand, and as they stand in a text with spaces for their marks.
+    pub fn new(tokens: &TokenTable, spaces: Option<&Spaces>) -> Self {
         let mut cuts =
             Cuts { ascii: Box::new([0; 256]), pairs: vec![0; 1 << (PAIR_BITS - 6)], parts: vec![0; 1 << (16 - 6)] };
         for (_, token) in tokens.iter() {
             cuts.add(token);
+            if let Some(token) = spaces.and_then(|spaces| spaces.put_into(token)) {
+                cuts.add(&token);
+            }
         }
         cuts
     }
@@ -52,7 +57,7 @@ impl Cuts {
     #[inline]
     pub fn next(&self, text: &[u8], start: usize) -> usize {
         let Some((mut left, mut at)) = char_at(text, start) else { return text.len() };
-        while let Some((right, len)) = char_at(text, at) {
+        while let Some((right, after)) = char_at(text, at) {
             let joined = if left < 0x80 && right < 0x80 {
                 get(&*self.ascii, (left << 7 | right) as usize)
             } else {
@@ -61,30 +66,34 @@ impl Cuts {
             if !joined && !get(&self.parts, usize::from(text[at - 1]) << 8 | usize::from(text[at])) {
                 return at;
             }
-            (left, at) = (right, len);
+            (left, at) = (right, after);
         }
         text.len()
     }
 }
 
 /// The character at `at` and where it ends, as the bits of its encoding (not its code point: only sameness matters).
-#[inline]
+#[inline(always)]
 fn char_at(text: &[u8], at: usize) -> Option<(u32, usize)> {
-    let first = *text.get(at)?;
+    let first = u32::from(*text.get(at)?);
     if first < 0x80 {
-        return Some((u32::from(first), at + 1));
+        return Some((first, at + 1));
     }
-    let len = len_of(first);
-    let bytes = text.get(at..at + len)?;
-    Some((bits(bytes), at + len))
+    if first < 0xE0 {
+        let &[_, second] = text[at..].first_chunk()?;
+        return Some((first << 8 | u32::from(second), at + 2));
+    }
+    if first < 0xF0 {
+        let &[_, second, third] = text[at..].first_chunk()?;
+        return Some((first << 16 | u32::from(second) << 8 | u32::from(third), at + 3));
+    }
+    Some((u32::from_be_bytes(*text[at..].first_chunk()?), at + 4))
 }
 
-#[inline]
 fn bits(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte))
 }
 
-#[inline]
 fn len_of(first: u8) -> usize {
     match first {
         0..=0xBF => 1,

@@ -49,7 +49,7 @@ impl Key {
     }
 
     #[inline]
-    fn hash(self) -> u64 {
+    pub fn hash(self) -> u64 {
         let low = self.0 as u64 ^ 0x9E37_79B9_7F4A_7C15;
         let high = (self.0 >> 64) as u64 ^ 0xD6E8_FEB8_6659_FD93;
         let product = u128::from(low) * u128::from(high);
@@ -100,32 +100,46 @@ struct Slot {
 #[repr(C, align(64))]
 struct Line([Slot; 2]);
 
-/// Where a key may stand.
+/// Where a key may stand: the upper half of its hash, of which a table takes as many bits as it has lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Home(u32);
 
 impl Home {
     pub const FIRST: Home = Home(0);
+
+    #[inline]
+    pub fn of(key: Key) -> Home {
+        Home((key.hash() >> 32) as u32)
+    }
 }
 
-/// Short pieces, in lines of two.
+/// Short pieces, in lines of two, or the line beside theirs. Grows with what it holds, up to a bound.
 #[derive(Clone)]
 pub(crate) struct ShortPieces {
     lines: Vec<Line>,
+    shift: u32,
+    /// Slots that are taken.
+    taken: usize,
 }
 
 impl ShortPieces {
-    /// Lines: 2^17, 8 MiB.
-    const LINES_LOG2: u32 = 17;
+    /// Lines at first: 2^12, 256 KiB.
+    const FIRST_LOG2: u32 = 12;
+    /// Lines at most: 2^19, 32 MiB.
+    const LAST_LOG2: u32 = 19;
 
     pub fn new() -> Self {
+        Self::with_lines(Self::FIRST_LOG2)
+    }
+
+    fn with_lines(log2: u32) -> Self {
         let slot = Slot { key: Key::EMPTY, ids: Ids([0; MAX_INLINE]) };
-        ShortPieces { lines: vec![Line([slot; 2]); 1 << Self::LINES_LOG2] }
+        ShortPieces { lines: vec![Line([slot; 2]); 1 << log2], shift: 32 - log2, taken: 0 }
     }
 
     #[inline]
-    pub fn home(&self, key: Key) -> Home {
-        Home((key.hash() >> (64 - Self::LINES_LOG2)) as u32)
+    fn index(&self, home: Home) -> usize {
+        (home.0 >> self.shift) as usize
     }
 
     /// Asks for the line to be on its way.
@@ -134,9 +148,9 @@ impl ShortPieces {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-            let line = &self.lines[home.0 as usize];
-            // SAFETY: a prefetch reads nothing the program can see, and the address is that of a live reference.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast()) };
+            let line = self.lines.as_ptr().wrapping_add(self.index(home));
+            // SAFETY: a prefetch reads nothing the program can see, wherever its address points.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = home;
@@ -144,29 +158,54 @@ impl ShortPieces {
 
     #[inline]
     pub fn get(&self, home: Home, key: Key) -> Option<Ids> {
-        let Line([first, second]) = &self.lines[home.0 as usize];
+        let index = self.index(home);
+        let Line([first, second]) = &self.lines[index];
         if first.key == key {
             Some(first.ids)
         } else if second.key == key {
             Some(second.ids)
         } else {
-            None
+            self.get_beside(index ^ 1, key)
         }
+    }
+
+    /// What stands in the other line of a pair, for want of room.
+    #[inline(never)]
+    fn get_beside(&self, index: usize, key: Key) -> Option<Ids> {
+        let Line(slots) = &self.lines[index];
+        slots.iter().find(|slot| slot.key == key).map(|slot| slot.ids)
     }
 
     /// Keeps the tokens of a piece, in the place of another if there is no room.
-    pub fn insert(&mut self, home: Home, key: Key, ids: Ids) {
-        let Line([first, second]) = &mut self.lines[home.0 as usize];
-        let slot = if first.key == Key::EMPTY { first } else { second };
-        *slot = Slot { key, ids };
+    pub fn insert(&mut self, key: Key, ids: Ids) {
+        // Half full, and still short of the bound.
+        if self.taken > self.lines.len() && self.shift > 32 - Self::LAST_LOG2 {
+            self.grow();
+        }
+        let index = self.index(Home::of(key));
+        for line in [index, index ^ 1] {
+            if let Some(slot) = self.lines[line].0.iter_mut().find(|slot| slot.key == Key::EMPTY) {
+                *slot = Slot { key, ids };
+                self.taken += 1;
+                return;
+            }
+        }
+        // What came long ago and did not come again goes.
+        let Line([first, second]) = &mut self.lines[index];
+        *second = std::mem::replace(first, Slot { key, ids });
     }
 
-    /// Keeps the token of a piece only if there is room.
-    pub fn offer(&mut self, home: Home, key: Key, ids: Ids) {
-        let Line(slots) = &mut self.lines[home.0 as usize];
-        if let Some(slot) = slots.iter_mut().find(|slot| slot.key == Key::EMPTY) {
-            *slot = Slot { key, ids };
+    #[cold]
+    fn grow(&mut self) {
+        let mut larger = Self::with_lines((32 - self.shift + 2).min(Self::LAST_LOG2));
+        for Line([first, second]) in &self.lines {
+            for slot in [second, first] {
+                if slot.key != Key::EMPTY {
+                    larger.insert(slot.key, slot.ids);
+                }
+            }
         }
+        *self = larger;
     }
 }
 

@@ -3,6 +3,7 @@
 mod added;
 mod aligned;
 mod bpe;
+mod by_bytes;
 mod compose;
 mod cuts;
 mod encoder;
@@ -10,6 +11,8 @@ mod known;
 mod normalize;
 mod offsets;
 mod pairs;
+mod pieces;
+mod spaces;
 mod walk;
 
 pub use added::Found;
