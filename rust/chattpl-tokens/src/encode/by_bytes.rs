@@ -3,15 +3,17 @@
 use super::known::hash;
 use crate::vocabulary::{TokenId, TokenTable, Vocabulary};
 
-/// Finds the token with given bytes: an open-addressed table of hashes and ids; the bytes stay where they are.
+/// Finds the token with given bytes: an open-addressed table of ids; the bytes stay where they are.
 pub(crate) struct ByBytes {
-    /// The upper half of the hash, and one more than the id; 0 where there is none.
-    slots: Vec<u64>,
+    /// Seven bits of the hash above the 24 of an id.
+    slots: Vec<u32>,
     shift: u32,
     /// A bit for each hash that a token has, so that most of what is no token is told without a look at the slots.
     some: Vec<u64>,
 }
 
+const EMPTY: u32 = u32::MAX;
+const ID_BITS: u32 = 24;
 /// Bits of a hash that tell which bit of `some` is its own: 2^21, 256 KiB.
 const SOME_BITS: u32 = 21;
 
@@ -20,17 +22,17 @@ impl ByBytes {
     pub fn new(vocabulary: &Vocabulary) -> Self {
         let tokens = vocabulary.tokens.len();
         let slots = (tokens + tokens / 3 + 1).next_power_of_two().max(2);
-        let mut table =
-            ByBytes { slots: vec![0; slots], shift: 64 - slots.trailing_zeros(), some: vec![0; 1 << (SOME_BITS - 6)] };
+        let shift = 64 - slots.trailing_zeros();
+        let mut table = ByBytes { slots: vec![EMPTY; slots], shift, some: vec![0; 1 << (SOME_BITS - 6)] };
         for (id, bytes) in vocabulary.model_tokens() {
             let hash = hash(bytes);
-            let mut slot = (hash >> table.shift) as usize;
-            while table.slots[slot] != 0 {
-                slot = (slot + 1) & (table.slots.len() - 1);
+            let mut slot = (hash >> shift) as usize;
+            while table.slots[slot] != EMPTY {
+                slot = (slot + 1) & (slots - 1);
             }
-            table.slots[slot] = hash >> 32 << 32 | u64::from(id + 1);
-            let bit = hash & ((1 << SOME_BITS) - 1);
-            table.some[bit as usize / 64] |= 1 << (bit % 64);
+            table.slots[slot] = tag(hash) | id;
+            let (word, bit) = some(hash);
+            table.some[word] |= bit;
         }
         table
     }
@@ -38,21 +40,27 @@ impl ByBytes {
     /// The token with these bytes; the lowest id where there are several.
     pub fn find(&self, tokens: &TokenTable, bytes: &[u8]) -> Option<TokenId> {
         let hash = hash(bytes);
-        let bit = hash & ((1 << SOME_BITS) - 1);
-        if self.some[bit as usize / 64] >> (bit % 64) & 1 == 0 {
+        let (word, bit) = some(hash);
+        if self.some[word] & bit == 0 {
             return None;
         }
         let mut slot = (hash >> self.shift) as usize;
-        loop {
-            let found = self.slots[slot];
-            if found == 0 {
-                return None;
-            }
-            let id = (found as TokenId).wrapping_sub(1);
-            if found >> 32 == hash >> 32 && tokens.get(id) == bytes {
+        while self.slots[slot] != EMPTY {
+            let id = self.slots[slot] & ((1 << ID_BITS) - 1);
+            if self.slots[slot] == tag(hash) | id && tokens.get(id) == bytes {
                 return Some(id);
             }
             slot = (slot + 1) & (self.slots.len() - 1);
         }
+        None
     }
+}
+
+fn tag(hash: u64) -> u32 {
+    (hash >> 24) as u32 & 0x7F << ID_BITS
+}
+
+fn some(hash: u64) -> (usize, u64) {
+    let bit = hash & ((1 << SOME_BITS) - 1);
+    (bit as usize / 64, 1 << (bit % 64))
 }
