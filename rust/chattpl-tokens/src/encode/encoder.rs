@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::added::{Finder, Found, Refused};
 use super::bpe::Workspace;
 use super::by_bytes::ByBytes;
+use super::chars::{merges_ascend, Chars};
 use super::cuts::Cuts;
 use super::known::{LongPieces, ShortPieces};
 use super::normalize::{normalize, Normalized};
@@ -34,6 +35,8 @@ pub struct Encoder {
     vocabulary: Arc<Vocabulary>,
     pub(super) pretokenizer: Pretokenizer,
     pub(super) pairs: PairTable,
+    /// Whether every merge comes later than those that make its halves.
+    pub(super) merges_ascend: bool,
     pub(super) cuts: Cuts,
     pub(super) units: UnitTable,
     /// Tokens by their bytes; only where a whole piece may be a token against the merges.
@@ -60,6 +63,7 @@ pub struct Scratch {
     pub(super) short: ShortPieces,
     pub(super) long: LongPieces,
     pub(super) work: Workspace,
+    pub(super) chars: Chars,
     pub(super) units: Vec<TokenId>,
     /// Away while a text is encoded.
     pub(super) batch: Option<Box<Batch>>,
@@ -164,6 +168,7 @@ impl Encoder {
         let spaces =
             Spaces::of(&vocabulary).filter(|spaces| normalized.is_empty() && units.mark_spaces(spaces.mark_char));
         Ok(Encoder {
+            merges_ascend: merges_ascend(&vocabulary.merges, vocabulary.tokens.len()),
             pretokenizer: Pretokenizer::new(&vocabulary.splits)?,
             pairs,
             cuts: Cuts::new(&vocabulary.tokens, spaces.as_ref()),
@@ -192,6 +197,7 @@ impl Encoder {
             short: ShortPieces::new(),
             long: LongPieces::default(),
             work: Workspace::default(),
+            chars: Chars::default(),
             units: Vec::new(),
             batch: None,
             front: Vec::new(),

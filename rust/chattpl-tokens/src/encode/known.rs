@@ -164,6 +164,9 @@ impl ShortPieces {
             Some(first.ids)
         } else if second.key == key {
             Some(second.ids)
+        } else if second.key == Key::EMPTY {
+            // A slot that is taken stays so, and only what found none free went to the line beside.
+            None
         } else {
             self.get_beside(index ^ 1, key)
         }

@@ -4,6 +4,7 @@ mod added;
 mod aligned;
 mod bpe;
 mod by_bytes;
+mod chars;
 mod compose;
 mod cuts;
 mod encoder;

@@ -1,6 +1,6 @@
 //! Pieces to ids: what is known of them is looked up many at a time, the rest is joined.
 
-use super::encoder::{Encoder, Scratch};
+use super::encoder::{Encoder, Scratch, UnitTable};
 use super::known::{Home, Ids, Key, MAX_INLINE, MAX_SHORT};
 use crate::vocabulary::TokenId;
 
@@ -180,7 +180,16 @@ impl Encoder {
 
     /// Appends the tokens that the units of a text join into.
     fn joined(&self, scratch: &mut Scratch, text: &[u8], ids: &mut Vec<TokenId>) {
-        self.units.split(text, &mut scratch.units);
+        let by_chars = match &self.units {
+            UnitTable::Bytes(bytes) if self.merges_ascend => {
+                let joining = (&mut scratch.work, &self.pairs);
+                scratch.chars.split(text, bytes, &self.cuts, joining, &mut scratch.units)
+            }
+            _ => false,
+        };
+        if !by_chars {
+            self.units.split(text, &mut scratch.units);
+        }
         scratch.work.merge(&self.pairs, &mut scratch.units);
         ids.extend_from_slice(&scratch.units);
     }
