@@ -48,7 +48,8 @@ impl Chars {
             }
             let low = |shift: u32| right as usize >> shift & 0x3F;
             let code = match end - at {
-                2 => (right as usize >> 8 & 0x1F) << 6 | low(0),
+                // Two tokens side by side may begin or end inside a character.
+                2 if right >= 0xC200 => (right as usize >> 8 & 0x1F) << 6 | low(0),
                 3 => (right as usize >> 16 & 0x0F) << 12 | low(8) << 6 | low(0),
                 _ => return false,
             };

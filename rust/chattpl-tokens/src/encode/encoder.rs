@@ -58,7 +58,7 @@ pub(super) enum UnitTable {
 /// What one thread works with: known pieces and room for the piece at hand.
 ///
 /// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, where new ones take the
-/// place of old ones; long ones take up to about 24 MiB, whereupon all of them are dropped. Ids never depend on what is kept.
+/// place of old ones; long ones take up to 30 MiB, whereupon all of them are dropped; characters 256 KiB. Ids never depend on what is kept.
 pub struct Scratch {
     pub(super) short: ShortPieces,
     pub(super) long: LongPieces,

@@ -7,6 +7,9 @@ use crate::vocabulary::TokenId;
 /// Pieces that are looked up in one go, so that the memory has time to answer.
 const BATCH: usize = 256;
 
+/// Bytes of a long piece that are joined at a time.
+const WINDOW: usize = 4096;
+
 /// How a text falls into pieces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Splits {
@@ -180,6 +183,70 @@ impl Encoder {
 
     /// Appends the tokens that the units of a text join into.
     fn joined(&self, scratch: &mut Scratch, text: &[u8], ids: &mut Vec<TokenId>) {
+        if text.len() <= 2 * WINDOW || !self.joined_in_windows(scratch, text, ids) {
+            self.join(scratch, text);
+            ids.extend_from_slice(&scratch.units);
+        }
+    }
+
+    /// As [`Encoder::joined`], in linear time and little memory; false, with nothing added, where that does not work out.
+    ///
+    /// Tokens of which any two neighbours stay apart when joined by themselves are those of the whole text: what first joined
+    /// across one of their borders would do so with these two alone. So windows are joined, the last tokens of each are
+    /// given up, and the next window begins there, if its first token and the one before it stay apart.
+    fn joined_in_windows(&self, scratch: &mut Scratch, text: &[u8], ids: &mut Vec<TokenId>) -> bool {
+        let mark = ids.len();
+        let mut start = 0;
+        loop {
+            let mut end = (start + WINDOW).min(text.len());
+            while end < text.len() && text[end] & 0xC0 == 0x80 {
+                end -= 1;
+            }
+            self.join(scratch, &text[start..end]);
+            let first = scratch.units[0];
+            let keeps_up_to = if end == text.len() { end } else { start + WINDOW / 4 * 3 };
+            let (mut at, mut kept, mut kept_end) = (start, 0, start);
+            for (index, &id) in scratch.units.iter().enumerate() {
+                at += self.len_in(&text[at..], id);
+                if at > keeps_up_to {
+                    break;
+                }
+                if text.get(at).is_none_or(|byte| byte & 0xC0 != 0x80) {
+                    (kept, kept_end) = (index + 1, at);
+                }
+            }
+            let before = ids[mark..].last().copied();
+            ids.extend_from_slice(&scratch.units[..kept]);
+            if kept == 0 || before.is_some_and(|before| !self.stay_apart(scratch, before, first)) {
+                ids.truncate(mark);
+                return false;
+            }
+            start = kept_end;
+            if start == text.len() {
+                return true;
+            }
+        }
+    }
+
+    /// How many bytes of a text a token takes that it begins with.
+    fn len_in(&self, text: &[u8], id: TokenId) -> usize {
+        let bytes = self.vocabulary().tokens.get(id);
+        match &self.spaces {
+            Some(spaces) if !text.starts_with(bytes) => spaces.put_into(bytes).map_or(bytes.len(), |text| text.len()),
+            _ => bytes.len(),
+        }
+    }
+
+    /// Whether two tokens side by side are what their bytes join into.
+    fn stay_apart(&self, scratch: &mut Scratch, left: TokenId, right: TokenId) -> bool {
+        let tokens = &self.vocabulary().tokens;
+        let both = [tokens.get(left), tokens.get(right)].concat();
+        self.join(scratch, &both);
+        scratch.units == [left, right]
+    }
+
+    /// Leaves the tokens of a text in `scratch.units`.
+    fn join(&self, scratch: &mut Scratch, text: &[u8]) {
         let by_chars = match &self.units {
             UnitTable::Bytes(bytes) if self.merges_ascend => {
                 let joining = (&mut scratch.work, &self.pairs);
@@ -191,7 +258,6 @@ impl Encoder {
             self.units.split(text, &mut scratch.units);
         }
         scratch.work.merge(&self.pairs, &mut scratch.units);
-        ids.extend_from_slice(&scratch.units);
     }
 
     fn remember(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &[TokenId]) {
@@ -199,5 +265,97 @@ impl Encoder {
             Some(inline) => scratch.short.insert(Key::of(text, start, end), inline),
             None => scratch.long.insert(&text[start..end], ids),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::encode::bpe::Workspace;
+    use crate::vocabulary::{Decoder, Merge, TokenTable, TrimOffsets, Units};
+    use crate::Vocabulary;
+
+    const CHARACTERS: [&str; 7] = ["a", "b", " ", "\u{e9}", "\u{e8}", "\u{4e2d}", "\u{4e00}"];
+
+    /// Every byte, and tokens joined at random of those before, so that many hold parts of characters.
+    fn vocabulary(random: &mut fastrand::Rng) -> Vocabulary {
+        let mut tokens: Vec<Vec<u8>> = (0..=255).map(|byte| vec![byte]).collect();
+        let mut seen: HashSet<Vec<u8>> = tokens.iter().cloned().collect();
+        let text: String = (0..400).map(|_| CHARACTERS[random.usize(..CHARACTERS.len())]).collect();
+        let mut merges = Vec::new();
+        while tokens.len() < 256 + 90 {
+            let at = random.usize(..text.len() - 16);
+            let of = |from: usize| {
+                (1..9).rev().find_map(|len| {
+                    let id = tokens.iter().position(|token| token == &text.as_bytes()[from..from + len])?;
+                    random_skip(from, len).then_some((id as TokenId, len))
+                })
+            };
+            let Some((left, len)) = of(at) else { continue };
+            let Some((right, _)) = of(at + len) else { continue };
+            let both = [&tokens[left as usize][..], &tokens[right as usize]].concat();
+            if seen.insert(both.clone()) {
+                merges.push(Merge { left, right, merged: tokens.len() as TokenId });
+                tokens.push(both);
+            }
+        }
+        let mut ids = Box::new([0; 256]);
+        ids.iter_mut().zip(0..).for_each(|(id, byte)| *id = byte);
+        Vocabulary {
+            name: String::new(),
+            tokens: TokenTable::from_pairs((0..).zip(tokens.iter().map(Vec::as_slice))).expect("ids are distinct"),
+            merges,
+            units: Units::Bytes { ids },
+            ignore_merges: false,
+            added: Vec::new(),
+            normalizers: Vec::new(),
+            splits: Vec::new(),
+            prefix: Vec::new(),
+            suffix: Vec::new(),
+            decoder: Decoder::Bytes,
+            trim_offsets: TrimOffsets::Never,
+        }
+    }
+
+    /// Not always the longest, so that halves are of all kinds.
+    fn random_skip(from: usize, len: usize) -> bool {
+        (from * 7 + len * 3) % 5 != 0 || len == 1
+    }
+
+    /// What the definition says: all bytes, the lowest rank first.
+    fn by_definition(encoder: &Encoder, text: &[u8]) -> Vec<TokenId> {
+        let mut units: Vec<TokenId> = text.iter().map(|&byte| TokenId::from(byte)).collect();
+        Workspace::default().merge(&encoder.pairs, &mut units);
+        units
+    }
+
+    #[test]
+    fn windows_characters_and_cuts_change_nothing() {
+        let mut random = fastrand::Rng::with_seed(5);
+        let mut in_windows = 0;
+        for round in 0..60 {
+            let encoder = Encoder::new(Arc::new(vocabulary(&mut random))).expect("covered");
+            assert!(encoder.merges_ascend);
+            let mut scratch = encoder.scratch();
+            for len in [3, 9, 30, 200, 9000] {
+                let few = 1 + random.usize(..CHARACTERS.len());
+                let text: String = (0..len).map(|_| CHARACTERS[(round + random.usize(..few)) % 7]).collect();
+                let expected = by_definition(&encoder, text.as_bytes());
+                let mut ids = vec![7];
+                encoder.join(&mut scratch, text.as_bytes());
+                assert_eq!(scratch.units, expected);
+                if encoder.joined_in_windows(&mut scratch, text.as_bytes(), &mut ids) {
+                    in_windows += usize::from(len == 9000);
+                    assert_eq!(ids[1..], expected);
+                }
+                ids.clear();
+                encoder.pieces(&mut scratch, &text, (0, text.len()), Splits::OfVocabulary, &mut ids);
+                assert_eq!(ids, expected);
+            }
+        }
+        assert!(in_windows > 50, "{in_windows} of 60");
     }
 }
