@@ -1,7 +1,7 @@
 //! Pieces to ids: what is known of them is looked up many at a time, the rest is joined.
 
 use super::encoder::{Encoder, Scratch, UnitTable};
-use super::known::{Home, Ids, Key, MAX_INLINE, MAX_SHORT};
+use super::known::{Home, Ids, Key, ShortPieces, MAX_INLINE, MAX_SHORT};
 use crate::vocabulary::TokenId;
 
 /// Pieces that are looked up in one go, so that the memory has time to answer.
@@ -96,26 +96,14 @@ impl Encoder {
     /// Appends the tokens of parts that follow one another, the first of which begins at `start`.
     #[inline]
     fn emit(&self, scratch: &mut Scratch, text: &[u8], start: usize, parts: &[Part], ids: &mut Vec<TokenId>) {
-        let mut at = start;
-        ids.reserve(parts.len() * MAX_INLINE);
-        for (index, part) in parts.iter().enumerate() {
-            match scratch.short.get(part.home, part.key) {
-                Some(known) => {
-                    debug_assert!(known.len() <= MAX_INLINE && ids.capacity() - ids.len() >= MAX_INLINE);
-                    let len = ids.len();
-                    // SAFETY: there is room for `MAX_INLINE` more of each part that is left, which is written here, and no
-                    // more than that, `known.len()`, become part of the vector.
-                    unsafe {
-                        ids.as_mut_ptr().add(len).cast::<[TokenId; MAX_INLINE]>().write_unaligned(known.all());
-                        ids.set_len(len + known.len());
-                    }
-                }
-                None => {
-                    self.unknown(scratch, text, (at, part.end as usize), part.is_piece, ids);
-                    ids.reserve((parts.len() - index) * MAX_INLINE);
-                }
+        let mut index = 0;
+        while index < parts.len() {
+            index += known_parts(&scratch.short, &parts[index..], ids);
+            if let Some(part) = parts.get(index) {
+                let start = index.checked_sub(1).map_or(start, |before| parts[before].end as usize);
+                self.unknown(scratch, text, (start, part.end as usize), part.is_piece, ids);
+                index += 1;
             }
-            at = part.end as usize;
         }
     }
 
@@ -266,6 +254,26 @@ impl Encoder {
             None => scratch.long.insert(&text[start..end], ids),
         }
     }
+}
+
+/// Appends the tokens of the first parts, as far as they are known; returns how many.
+#[inline(always)]
+fn known_parts(short: &ShortPieces, parts: &[Part], ids: &mut Vec<TokenId>) -> usize {
+    ids.reserve(parts.len() * MAX_INLINE);
+    let mut len = ids.len();
+    let mut count = 0;
+    for part in parts {
+        let Some(known) = short.get(part.home, part.key) else { break };
+        debug_assert!(known.len() <= MAX_INLINE && ids.capacity() - len >= MAX_INLINE);
+        // SAFETY: there is room for `MAX_INLINE` ids of each part that is left. So many are written here, and `len` grows by
+        // no more than that.
+        unsafe { ids.as_mut_ptr().add(len).cast::<[TokenId; MAX_INLINE]>().write_unaligned(known.all()) };
+        len += known.len();
+        count += 1;
+    }
+    // SAFETY: all up to `len` has been written, within the capacity.
+    unsafe { ids.set_len(len) };
+    count
 }
 
 #[cfg(test)]
