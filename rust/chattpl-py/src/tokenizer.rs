@@ -146,7 +146,9 @@ impl Tokenizer {
         let done = py.detach(|| {
             crate::workers::in_chunks(&texts, threads, |chunk, first| {
                 self.with_room(|Room { scratch, tokens }| {
-                    let (mut ids, mut ends) = (Vec::new(), Vec::with_capacity(chunk.len()));
+                    // Four bytes a token and more are common; room that is not used is never touched.
+                    let bytes: usize = chunk.iter().map(|text| text.len()).sum();
+                    let (mut ids, mut ends) = (Vec::with_capacity(bytes / 3), Vec::with_capacity(chunk.len()));
                     for (at, text) in chunk.iter().enumerate() {
                         tokens.clear();
                         let done = self.encoder.encode(scratch, text, special, tokens);

@@ -15,12 +15,13 @@ pub fn in_chunks<T: Sync, R: Send>(
     work: impl Fn(&[T], usize) -> R + Sync,
 ) -> Vec<R> {
     let available = || std::thread::available_parallelism().map_or(1, usize::from);
-    let size = rows.len().div_ceil(threads.unwrap_or_else(available).max(1) * 8).clamp(1, CHUNK.max(1));
-    let chunks: Vec<&[T]> = rows.chunks(size).collect();
-    let threads = threads.unwrap_or_else(available).clamp(1, chunks.len().max(1));
+    let threads = threads.unwrap_or_else(available).clamp(1, rows.len().max(1));
     if threads == 1 {
-        return chunks.iter().enumerate().map(|(at, chunk)| work(chunk, at * size)).collect();
+        // All at once: one result that goes on growing costs less than many small ones.
+        return vec![work(rows, 0)];
     }
+    let size = rows.len().div_ceil(threads * 8).clamp(1, CHUNK);
+    let chunks: Vec<&[T]> = rows.chunks(size).collect();
     let next = AtomicUsize::new(0);
     let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(chunks.len()));
     std::thread::scope(|scope| {

@@ -4,6 +4,7 @@
 //! token stays a boundary: the two sides can be encoded apart, with the same result. Sentences of Chinese fall into words
 //! this way, and SentencePiece text into words at its space marks, each short enough for the table of known pieces.
 
+use super::spaces::Spaces;
 use crate::vocabulary::TokenTable;
 
 /// Pairs of characters that some token holds side by side.
@@ -15,35 +16,77 @@ pub(crate) struct Cuts {
     ascii: Box<[u64; 256]>,
     /// One bit for each value of [`hash`].
     pairs: Vec<u64>,
-    /// One bit for each pair of a last byte and a first byte, for tokens that hold but a part of one of the two.
+    /// One bit for each pair of a last byte and a first byte, for tokens that hold but a part of one of the two characters.
+    /// Which parts they are stands in `pairs`, as those of the bits of a character that the token has.
     parts: Vec<u64>,
+    /// The same for tokens that are not UTF-8 even but for their ends.
+    odd: Vec<u64>,
 }
 
 const PAIR_BITS: u32 = 20;
 
 impl Cuts {
-    pub fn new(tokens: &TokenTable) -> Self {
-        let mut cuts =
-            Cuts { ascii: Box::new([0; 256]), pairs: vec![0; 1 << (PAIR_BITS - 6)], parts: vec![0; 1 << (16 - 6)] };
+    /// Of the tokens as they stand, and as they stand in a text with spaces for their marks.
+    pub fn new(tokens: &TokenTable, spaces: Option<&Spaces>) -> Self {
+        let of_bytes = || vec![0; 1 << (16 - 6)];
+        let mut cuts = Cuts {
+            ascii: Box::new([0; 256]),
+            pairs: vec![0; 1 << (PAIR_BITS - 6)],
+            parts: of_bytes(),
+            odd: of_bytes(),
+        };
         for (_, token) in tokens.iter() {
             cuts.add(token);
+            if let Some(token) = spaces.and_then(|spaces| spaces.put_into(token)) {
+                cuts.add(&token);
+            }
         }
         cuts
     }
 
     fn add(&mut self, token: &[u8]) {
-        for at in 1..token.len() {
-            if is_continuation(token[at]) {
-                continue;
-            }
-            match (last_char(&token[..at]), first_char(&token[at..])) {
-                (Some(left), Some(right)) if left < 0x80 && right < 0x80 => {
-                    set(&mut *self.ascii, (left << 7 | right) as usize)
+        let mut left = None;
+        let mut at = 0;
+        while at < token.len() {
+            let right =
+                char_at(token, at).filter(|&(_, end)| token[at + 1..end].iter().all(|&byte| is_continuation(byte)));
+            let right = right.filter(|_| !is_continuation(token[at]));
+            if at > 0 && !is_continuation(token[at]) {
+                match (left, right) {
+                    (Some(left), Some((right, _))) if left < 0x80 && right < 0x80 => {
+                        set(&mut *self.ascii, (left << 7 | right) as usize)
+                    }
+                    (Some(left), Some((right, _))) => set(&mut self.pairs, hash(left, right)),
+                    (left, right) => {
+                        let index = usize::from(token[at - 1]) << 8 | usize::from(token[at]);
+                        set(&mut self.parts, index);
+                        let left = left.or_else(|| end_of_char(&token[..at]));
+                        match left.zip(right.map(|(right, _)| right).or_else(|| begin_of_char(&token[at..]))) {
+                            Some((left, right)) => set(&mut self.pairs, hash(left, right)),
+                            None => set(&mut self.odd, index),
+                        }
+                    }
                 }
-                (Some(left), Some(right)) => set(&mut self.pairs, hash(left, right)),
-                _ => set(&mut self.parts, usize::from(token[at - 1]) << 8 | usize::from(token[at])),
             }
+            // What is left of a character that is not whole is gone through byte by byte.
+            (left, at) = right.map_or((None, at + 1), |(bits, end)| (Some(bits), end));
         }
+    }
+
+    /// Whether a token may hold but a part of the one or the other of two characters, and bytes of both.
+    #[inline]
+    pub fn parted(&self, left: u32, right: u32) -> bool {
+        let first = right >> (24 - right.leading_zeros() / 8 * 8);
+        let index = (left as usize & 0xFF) << 8 | first as usize;
+        get(&self.parts, index) && self.parted_finely(left, right, index)
+    }
+
+    #[inline(never)]
+    fn parted_finely(&self, left: u32, right: u32, index: usize) -> bool {
+        let lefts = [left, left & 0xFF_FFFF, left & 0xFFFF, left & 0xFF].into_iter();
+        let rights = [right, right >> 8, right >> 16, right >> 24].into_iter().filter(|&right| right != 0);
+        let mut pairs = lefts.flat_map(|left| rights.clone().map(move |right| (left, right)));
+        get(&self.odd, index) || pairs.any(|pair| pair != (left, right) && get(&self.pairs, hash(pair.0, pair.1)))
     }
 
     /// The first place after `start` where `text` can be cut, or its end.
@@ -52,39 +95,58 @@ impl Cuts {
     #[inline]
     pub fn next(&self, text: &[u8], start: usize) -> usize {
         let Some((mut left, mut at)) = char_at(text, start) else { return text.len() };
-        while let Some((right, len)) = char_at(text, at) {
+        while let Some((right, after)) = char_at(text, at) {
             let joined = if left < 0x80 && right < 0x80 {
                 get(&*self.ascii, (left << 7 | right) as usize)
             } else {
                 get(&self.pairs, hash(left, right))
             };
-            if !joined && !get(&self.parts, usize::from(text[at - 1]) << 8 | usize::from(text[at])) {
+            if !joined && !self.parted(left, right) {
                 return at;
             }
-            (left, at) = (right, len);
+            (left, at) = (right, after);
         }
         text.len()
     }
 }
 
 /// The character at `at` and where it ends, as the bits of its encoding (not its code point: only sameness matters).
-#[inline]
-fn char_at(text: &[u8], at: usize) -> Option<(u32, usize)> {
-    let first = *text.get(at)?;
+#[inline(always)]
+pub(super) fn char_at(text: &[u8], at: usize) -> Option<(u32, usize)> {
+    let first = u32::from(*text.get(at)?);
     if first < 0x80 {
-        return Some((u32::from(first), at + 1));
+        return Some((first, at + 1));
     }
-    let len = len_of(first);
-    let bytes = text.get(at..at + len)?;
-    Some((bits(bytes), at + len))
+    if first < 0xE0 {
+        let &[_, second] = text[at..].first_chunk()?;
+        return Some((first << 8 | u32::from(second), at + 2));
+    }
+    if first < 0xF0 {
+        let &[_, second, third] = text[at..].first_chunk()?;
+        return Some((first << 16 | u32::from(second) << 8 | u32::from(third), at + 3));
+    }
+    Some((u32::from_be_bytes(*text[at..].first_chunk()?), at + 4))
 }
 
-#[inline]
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xC0 == 0x80
+}
+
+/// The bits of the end of a character with which a token begins; `None` if that is not all of it.
+fn end_of_char(token: &[u8]) -> Option<u32> {
+    (token.len() < 4 && token.iter().all(|&byte| is_continuation(byte))).then(|| bits(token))
+}
+
+/// The bits of the beginning of a character with which a token ends; `None` if that is not all of it.
+fn begin_of_char(token: &[u8]) -> Option<u32> {
+    let is_part = token.len() < len_of(token[0]) && token[1..].iter().all(|&byte| is_continuation(byte));
+    is_part.then(|| bits(token))
+}
+
 fn bits(bytes: &[u8]) -> u32 {
     bytes.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte))
 }
 
-#[inline]
 fn len_of(first: u8) -> usize {
     match first {
         0..=0xBF => 1,
@@ -92,23 +154,6 @@ fn len_of(first: u8) -> usize {
         0xE0..=0xEF => 3,
         _ => 4,
     }
-}
-
-fn is_continuation(byte: u8) -> bool {
-    byte & 0xC0 == 0x80
-}
-
-/// The last character of part of a token; `None` if part of it is missing.
-fn last_char(token: &[u8]) -> Option<u32> {
-    let start = token.iter().rposition(|&byte| !is_continuation(byte))?;
-    (token.len() - start == len_of(token[start])).then(|| bits(&token[start..]))
-}
-
-/// The first character of the rest of a token; `None` if part of it is missing.
-fn first_char(token: &[u8]) -> Option<u32> {
-    let len = len_of(token[0]);
-    let complete = token.len() >= len && token[1..len].iter().all(|&byte| is_continuation(byte));
-    complete.then(|| bits(&token[..len]))
 }
 
 #[inline]

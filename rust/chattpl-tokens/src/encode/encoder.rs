@@ -6,17 +6,18 @@ use std::sync::Arc;
 
 use super::added::{Finder, Found, Refused};
 use super::bpe::Workspace;
+use super::by_bytes::ByBytes;
+use super::chars::{merges_ascend, Chars};
 use super::cuts::Cuts;
-use super::known::{Home, Ids, Key, LongPieces, ShortPieces, MAX_INLINE, MAX_SHORT};
+use super::known::{LongPieces, ShortPieces};
 use super::normalize::{normalize, Normalized};
 use super::pairs::PairTable;
+use super::pieces::{Batch, Splits};
+use super::spaces::Spaces;
 use super::walk::{Coordinates, Region, Tokens};
 use crate::error::TokenError;
 use crate::pretokenize::Pretokenizer;
 use crate::vocabulary::{AddedToken, Normalizer, TokenId, Units, Vocabulary};
-
-/// Pieces that are looked up in one go, so that the memory has time to answer.
-const BATCH: usize = 256;
 
 /// What is done about control tokens that stand in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,15 +33,16 @@ pub enum SpecialTokens {
 /// Turns text into the ids of one vocabulary. Shared by all threads; each brings its own [`Scratch`].
 pub struct Encoder {
     vocabulary: Arc<Vocabulary>,
-    pretokenizer: Pretokenizer,
-    pairs: PairTable,
-    cuts: Cuts,
-    units: UnitTable,
-    /// Tokens that merging does not reach, by their bytes; only where a whole piece may be a token against the merges.
-    /// They are kept apart from the known pieces: a part of a piece is never one of them.
-    whole: Option<HashMap<Box<[u8]>, TokenId>>,
-    /// Tokens that a piece with their bytes does not become, ascending.
-    unreached: Vec<TokenId>,
+    pub(super) pretokenizer: Pretokenizer,
+    pub(super) pairs: PairTable,
+    /// Whether every merge comes later than those that make its halves.
+    pub(super) merges_ascend: bool,
+    pub(super) cuts: Cuts,
+    pub(super) units: UnitTable,
+    /// Tokens by their bytes; only where a whole piece may be a token against the merges.
+    pub(super) whole: Option<ByBytes>,
+    /// Where a text is encoded as it is, and its spaces stand for their marks.
+    pub(super) spaces: Option<Spaces>,
     /// Added tokens to look for in the text as it is.
     pub(super) raw: Finder,
     /// Added tokens to look for in normalized text.
@@ -48,37 +50,27 @@ pub struct Encoder {
 }
 
 /// The tokens of what a piece is made of.
-enum UnitTable {
+pub(super) enum UnitTable {
     Bytes(Box<[TokenId; 256]>),
     Chars { by_char: HashMap<char, TokenId>, bytes: Box<[TokenId; 256]> },
 }
 
 /// What one thread works with: known pieces and room for the piece at hand.
 ///
-/// It belongs to the encoder that made it. At most 8 MiB of short pieces and about 24 MiB of long ones are kept; ids never
-/// depend on what is.
+/// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, where new ones take the
+/// place of old ones; long ones take up to 30 MiB, whereupon all of them are dropped; characters 256 KiB. Ids never depend on what is kept.
 pub struct Scratch {
-    short: ShortPieces,
-    long: LongPieces,
-    work: Workspace,
-    units: Vec<TokenId>,
+    pub(super) short: ShortPieces,
+    pub(super) long: LongPieces,
+    pub(super) work: Workspace,
+    pub(super) chars: Chars,
+    pub(super) units: Vec<TokenId>,
     /// Away while a text is encoded.
-    batch: Option<Box<Batch>>,
+    pub(super) batch: Option<Box<Batch>>,
+    /// The beginning of a text with the space that is put in front of it.
+    front: Vec<u8>,
     found: Vec<Found>,
     found_inside: Vec<Found>,
-}
-
-struct Batch {
-    ends: [u32; BATCH],
-    keys: [Key; BATCH],
-    homes: [Home; BATCH],
-    ids: [TokenId; BATCH * MAX_INLINE],
-}
-
-impl Default for Batch {
-    fn default() -> Self {
-        Batch { ends: [0; BATCH], keys: [Key::EMPTY; BATCH], homes: [Home::FIRST; BATCH], ids: [0; BATCH * MAX_INLINE] }
-    }
 }
 
 impl UnitTable {
@@ -109,8 +101,22 @@ impl UnitTable {
         }
     }
 
+    /// Has a space be the same as its mark; false where the mark is no unit.
+    fn mark_spaces(&mut self, mark: char) -> bool {
+        match self {
+            UnitTable::Bytes(_) => false,
+            UnitTable::Chars { by_char, .. } => match by_char.get(&mark).copied() {
+                Some(id) => {
+                    by_char.insert(' ', id);
+                    true
+                }
+                None => false,
+            },
+        }
+    }
+
     /// The units of a piece.
-    fn split(&self, piece: &[u8], units: &mut Vec<TokenId>) {
+    pub(super) fn split(&self, piece: &[u8], units: &mut Vec<TokenId>) {
         units.clear();
         match self {
             UnitTable::Bytes(ids) => units.extend(piece.iter().map(|&byte| ids[usize::from(byte)])),
@@ -149,7 +155,7 @@ impl Encoder {
                 return Err(TokenError::new(TokenError::UNSUPPORTED, message).hint(hint));
             }
         }
-        let units = UnitTable::new(&vocabulary)?;
+        let mut units = UnitTable::new(&vocabulary)?;
         let added = &vocabulary.added;
         let steps = vocabulary.normalizers().0;
         let raw = Finder::new(added, |token| (!token.normalized).then(|| token.content.clone()));
@@ -158,17 +164,17 @@ impl Encoder {
             token.normalized.then(|| composed(&token.content))
         });
         let pairs = PairTable::new(&vocabulary.merges);
-        let unreached = unreached(&vocabulary, &units, &pairs);
-        let whole = vocabulary
-            .ignore_merges
-            .then(|| unreached.iter().map(|&id| (Box::from(vocabulary.tokens.get(id)), id)).collect());
+        let whole = vocabulary.ignore_merges.then(|| ByBytes::new(&vocabulary));
+        let spaces =
+            Spaces::of(&vocabulary).filter(|spaces| normalized.is_empty() && units.mark_spaces(spaces.mark_char));
         Ok(Encoder {
+            merges_ascend: merges_ascend(&vocabulary.merges, vocabulary.tokens.len()),
             pretokenizer: Pretokenizer::new(&vocabulary.splits)?,
             pairs,
-            unreached,
-            cuts: Cuts::new(&vocabulary.tokens),
+            cuts: Cuts::new(&vocabulary.tokens, spaces.as_ref()),
             units,
             whole,
+            spaces,
             raw,
             normalized,
             vocabulary,
@@ -185,25 +191,19 @@ impl Encoder {
         &self.vocabulary
     }
 
-    /// Makes room for one thread, with every token of the vocabulary known that fits.
+    /// Makes room for one thread.
     pub fn scratch(&self) -> Scratch {
-        let mut scratch = Scratch {
+        Scratch {
             short: ShortPieces::new(),
             long: LongPieces::default(),
             work: Workspace::default(),
+            chars: Chars::default(),
             units: Vec::new(),
             batch: None,
+            front: Vec::new(),
             found: Vec::new(),
             found_inside: Vec::new(),
-        };
-        for (id, bytes) in self.vocabulary.model_tokens() {
-            if bytes.len() <= MAX_SHORT && self.unreached.binary_search(&id).is_err() {
-                let key = Key::of(bytes, 0, bytes.len());
-                let ids = Ids::new(&[id]).expect("one id fits");
-                scratch.short.offer(scratch.short.home(key), key, ids);
-            }
         }
-        scratch
     }
 
     /// Appends the ids of a text and says which stretch of it each of them stands for.
@@ -321,6 +321,9 @@ impl Encoder {
         if start >= end {
             return;
         }
+        if let Some(spaces) = self.spaces.as_ref().filter(|spaces| !spaces.is_marked(&text[start..end])) {
+            return self.spaced(scratch, spaces, text, (start, end), tokens);
+        }
         let before =
             if self.normalized.is_empty() { &self.vocabulary.normalizers } else { self.vocabulary.normalizers().0 };
         match normalize(before, &text[start..end], start == 0) {
@@ -331,7 +334,7 @@ impl Encoder {
                     coordinates: Coordinates::Same,
                     first_token: 0,
                 });
-                self.pieces(scratch, text, (start, end), &mut tokens.ids);
+                self.pieces(scratch, text, (start, end), Splits::OfVocabulary, &mut tokens.ids);
             }
             None => self.normalized_stretch(scratch, text, (start, end), None, (admit, refused), tokens),
             Some(done) => {
@@ -369,7 +372,7 @@ impl Encoder {
                 let coordinates = tokens.keep(&table, 0);
                 let (start_byte, end_byte) = (original(at), original(hit.start));
                 tokens.begin(Region { start_byte, end_byte, coordinates, first_token: 0 });
-                self.pieces(scratch, &marked.text, (0, marked.text.len()), &mut tokens.ids);
+                self.pieces(scratch, &marked.text, (0, marked.text.len()), Splits::OfVocabulary, &mut tokens.ids);
             } else if at < hit.start {
                 let coordinates = match changed {
                     None => Coordinates::Same,
@@ -377,7 +380,7 @@ impl Encoder {
                 };
                 let (start_byte, end_byte) = (original(at), original(hit.start));
                 tokens.begin(Region { start_byte, end_byte, coordinates, first_token: 0 });
-                self.pieces(scratch, text, (at, hit.start), &mut tokens.ids);
+                self.pieces(scratch, text, (at, hit.start), Splits::OfVocabulary, &mut tokens.ids);
             }
             if let Some(token) = added.get(hit.token) {
                 tokens.push_added(token.id, original(hit.start), original(hit.end));
@@ -387,125 +390,28 @@ impl Encoder {
         scratch.found_inside = found;
     }
 
-    /// Appends the tokens of `text[from..to]`, in which there is nothing left to cut out.
-    pub(super) fn pieces(&self, scratch: &mut Scratch, text: &str, (from, to): (usize, usize), ids: &mut Vec<TokenId>) {
-        let bytes = text.as_bytes();
-        let region = &text[from..to];
-        let mut start = 0;
-        // Taken out so that the rest of the room stays free for the pieces that are not known.
-        let mut batch = scratch.batch.take().unwrap_or_default();
-        while start < region.len() {
-            let count = self.pretokenizer.pieces(region, start, &mut batch.ends);
-            let mut piece_start = from + start;
-            for (index, &end) in batch.ends[..count].iter().enumerate() {
-                let piece_end = from + end as usize;
-                let key = if piece_end - piece_start <= MAX_SHORT {
-                    Key::of(bytes, piece_start, piece_end)
-                } else {
-                    Key::LONG
-                };
-                batch.keys[index] = key;
-                let home = scratch.short.home(key);
-                batch.homes[index] = home;
-                scratch.short.prefetch(home);
-                piece_start = piece_end;
-            }
-            let mut filled = 0;
-            let mut piece_start = from + start;
-            for index in 0..count {
-                let piece_end = from + batch.ends[index] as usize;
-                let (home, key) = (batch.homes[index], batch.keys[index]);
-                match scratch.short.get(home, key) {
-                    Some(known) => {
-                        batch.ids[filled..filled + MAX_INLINE].copy_from_slice(&known.all());
-                        filled += known.len();
-                    }
-                    None => {
-                        ids.extend_from_slice(&batch.ids[..filled]);
-                        filled = 0;
-                        self.unknown_piece(scratch, bytes, (piece_start, piece_end), ids);
-                    }
-                }
-                piece_start = piece_end;
-            }
-            ids.extend_from_slice(&batch.ids[..filled]);
-            start = batch.ends[count - 1] as usize;
+    /// Encodes a text as it is, its spaces for their marks.
+    fn spaced(
+        &self,
+        scratch: &mut Scratch,
+        spaces: &Spaces,
+        text: &str,
+        (start, end): (usize, usize),
+        tokens: &mut Tokens,
+    ) {
+        let prefixed = spaces.in_front(&text[start..end], start == 0);
+        let coordinates = Coordinates::Spaces { mark: spaces.mark_char, prefixed };
+        tokens.begin(Region { start_byte: start, end_byte: end, coordinates, first_token: 0 });
+        let mut at = start;
+        if prefixed {
+            at = self.cuts.next(&text.as_bytes()[..end], start);
+            let mut front = std::mem::take(&mut scratch.front);
+            front.clear();
+            front.push(b' ');
+            front.extend_from_slice(&text.as_bytes()[start..at]);
+            self.part(scratch, &front, (0, front.len()), &mut tokens.ids);
+            scratch.front = front;
         }
-        scratch.batch = Some(batch);
+        self.pieces(scratch, text, (at, end), Splits::None, &mut tokens.ids);
     }
-
-    /// Appends the tokens of a piece that is not among the known short ones.
-    #[inline(never)]
-    fn unknown_piece(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) {
-        if let Some(&id) = self.whole.as_ref().and_then(|whole| whole.get(&text[start..end])) {
-            ids.push(id);
-            return;
-        }
-        let text_to_end = &text[..end];
-        let first_cut = self.cuts.next(text_to_end, start);
-        if first_cut == end {
-            return self.uncut(scratch, text, (start, end), ids);
-        }
-        let mark = ids.len();
-        let (mut at, mut cut) = (start, first_cut);
-        loop {
-            self.part(scratch, text, (at, cut), ids);
-            if cut == end {
-                break;
-            }
-            at = cut;
-            cut = self.cuts.next(text_to_end, at);
-        }
-        if end - start <= MAX_SHORT {
-            self.remember(scratch, text, (start, end), &ids[mark..]);
-        }
-    }
-
-    /// Appends the tokens of a part of a piece.
-    #[inline]
-    fn part(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) {
-        if end - start <= MAX_SHORT {
-            let key = Key::of(text, start, end);
-            if let Some(known) = scratch.short.get(scratch.short.home(key), key) {
-                ids.extend_from_slice(&known.all()[..known.len()]);
-                return;
-            }
-        }
-        self.uncut(scratch, text, (start, end), ids);
-    }
-
-    /// Appends the tokens of text that cannot be cut and is not among the known short pieces.
-    fn uncut(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) {
-        let piece = &text[start..end];
-        if let Some(known) = scratch.long.get(piece) {
-            ids.extend_from_slice(known);
-            return;
-        }
-        let mark = ids.len();
-        self.units.split(piece, &mut scratch.units);
-        scratch.work.merge(&self.pairs, &mut scratch.units);
-        ids.extend_from_slice(&scratch.units);
-        self.remember(scratch, text, (start, end), &ids[mark..]);
-    }
-
-    fn remember(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &[TokenId]) {
-        match Ids::new(ids).filter(|_| end - start <= MAX_SHORT) {
-            Some(inline) => {
-                let key = Key::of(text, start, end);
-                scratch.short.insert(scratch.short.home(key), key, inline);
-            }
-            None => scratch.long.insert(&text[start..end], ids),
-        }
-    }
-}
-
-/// The tokens that a piece with their bytes does not become.
-fn unreached(vocabulary: &Vocabulary, units: &UnitTable, pairs: &PairTable) -> Vec<TokenId> {
-    let (mut work, mut parts) = (Workspace::default(), Vec::new());
-    let mut becomes_itself = |id: TokenId, bytes: &[u8]| {
-        units.split(bytes, &mut parts);
-        work.merge(pairs, &mut parts);
-        parts == [id]
-    };
-    vocabulary.model_tokens().filter(|&(id, bytes)| !becomes_itself(id, bytes)).map(|(id, _)| id).collect()
 }

@@ -2,9 +2,6 @@
 //!
 //! Both tables are bounded, and what they hold is only ever what encoding gives: a piece that fell out is encoded again.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
-
 use crate::vocabulary::TokenId;
 
 /// The longest piece that a slot holds, in bytes.
@@ -49,7 +46,7 @@ impl Key {
     }
 
     #[inline]
-    fn hash(self) -> u64 {
+    pub fn hash(self) -> u64 {
         let low = self.0 as u64 ^ 0x9E37_79B9_7F4A_7C15;
         let high = (self.0 >> 64) as u64 ^ 0xD6E8_FEB8_6659_FD93;
         let product = u128::from(low) * u128::from(high);
@@ -100,32 +97,46 @@ struct Slot {
 #[repr(C, align(64))]
 struct Line([Slot; 2]);
 
-/// Where a key may stand.
+/// Where a key may stand: the upper half of its hash, of which a table takes as many bits as it has lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Home(u32);
 
 impl Home {
     pub const FIRST: Home = Home(0);
+
+    #[inline]
+    pub fn of(key: Key) -> Home {
+        Home((key.hash() >> 32) as u32)
+    }
 }
 
-/// Short pieces, in lines of two.
+/// Short pieces, in lines of two, or the line beside theirs. Grows with what it holds, up to a bound.
 #[derive(Clone)]
 pub(crate) struct ShortPieces {
     lines: Vec<Line>,
+    shift: u32,
+    /// Slots that are taken.
+    taken: usize,
 }
 
 impl ShortPieces {
-    /// Lines: 2^17, 8 MiB.
-    const LINES_LOG2: u32 = 17;
+    /// Lines at first: 2^12, 256 KiB.
+    const FIRST_LOG2: u32 = 12;
+    /// Lines at most: 2^19, 32 MiB.
+    const LAST_LOG2: u32 = 19;
 
     pub fn new() -> Self {
+        Self::with_lines(Self::FIRST_LOG2)
+    }
+
+    fn with_lines(log2: u32) -> Self {
         let slot = Slot { key: Key::EMPTY, ids: Ids([0; MAX_INLINE]) };
-        ShortPieces { lines: vec![Line([slot; 2]); 1 << Self::LINES_LOG2] }
+        ShortPieces { lines: vec![Line([slot; 2]); 1 << log2], shift: 32 - log2, taken: 0 }
     }
 
     #[inline]
-    pub fn home(&self, key: Key) -> Home {
-        Home((key.hash() >> (64 - Self::LINES_LOG2)) as u32)
+    fn index(&self, home: Home) -> usize {
+        (home.0 >> self.shift) as usize
     }
 
     /// Asks for the line to be on its way.
@@ -134,9 +145,9 @@ impl ShortPieces {
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
-            let line = &self.lines[home.0 as usize];
-            // SAFETY: a prefetch reads nothing the program can see, and the address is that of a live reference.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(line).cast()) };
+            let line = self.lines.as_ptr().wrapping_add(self.index(home));
+            // SAFETY: a prefetch reads nothing the program can see, wherever its address points.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
         }
         #[cfg(not(target_arch = "x86_64"))]
         let _ = home;
@@ -144,46 +155,79 @@ impl ShortPieces {
 
     #[inline]
     pub fn get(&self, home: Home, key: Key) -> Option<Ids> {
-        let Line([first, second]) = &self.lines[home.0 as usize];
+        let index = self.index(home);
+        let Line([first, second]) = &self.lines[index];
         if first.key == key {
             Some(first.ids)
         } else if second.key == key {
             Some(second.ids)
-        } else {
+        } else if second.key == Key::EMPTY {
+            // A slot that is taken stays so, and only what found none free went to the line beside.
             None
+        } else {
+            self.get_beside(index ^ 1, key)
         }
+    }
+
+    /// What stands in the other line of a pair, for want of room.
+    #[inline(never)]
+    fn get_beside(&self, index: usize, key: Key) -> Option<Ids> {
+        let Line(slots) = &self.lines[index];
+        slots.iter().find(|slot| slot.key == key).map(|slot| slot.ids)
     }
 
     /// Keeps the tokens of a piece, in the place of another if there is no room.
-    pub fn insert(&mut self, home: Home, key: Key, ids: Ids) {
-        let Line([first, second]) = &mut self.lines[home.0 as usize];
-        let slot = if first.key == Key::EMPTY { first } else { second };
-        *slot = Slot { key, ids };
+    pub fn insert(&mut self, key: Key, ids: Ids) {
+        // Half full, and still short of the bound.
+        if self.taken > self.lines.len() && self.shift > 32 - Self::LAST_LOG2 {
+            self.grow();
+        }
+        let index = self.index(Home::of(key));
+        for line in [index, index ^ 1] {
+            if let Some(slot) = self.lines[line].0.iter_mut().find(|slot| slot.key == Key::EMPTY) {
+                *slot = Slot { key, ids };
+                self.taken += 1;
+                return;
+            }
+        }
+        // What came long ago and did not come again goes.
+        let Line([first, second]) = &mut self.lines[index];
+        *second = std::mem::replace(first, Slot { key, ids });
     }
 
-    /// Keeps the token of a piece only if there is room.
-    pub fn offer(&mut self, home: Home, key: Key, ids: Ids) {
-        let Line(slots) = &mut self.lines[home.0 as usize];
-        if let Some(slot) = slots.iter_mut().find(|slot| slot.key == Key::EMPTY) {
-            *slot = Slot { key, ids };
+    #[cold]
+    fn grow(&mut self) {
+        let mut larger = Self::with_lines((32 - self.shift + 2).min(Self::LAST_LOG2));
+        for Line([first, second]) in &self.lines {
+            for slot in [second, first] {
+                if slot.key != Key::EMPTY {
+                    larger.insert(slot.key, slot.ids);
+                }
+            }
         }
+        *self = larger;
     }
 }
 
 /// Pieces that are too long for a slot, or have too many tokens.
 #[derive(Default)]
 pub(crate) struct LongPieces {
-    by_hash: HashMap<u64, Entry, BuildHasherDefault<Identity>>,
+    /// Open addressing, at most half full, or no slot at all.
+    slots: Vec<Entry>,
+    taken: usize,
     bytes: Vec<u8>,
     ids: Vec<TokenId>,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Default)]
 struct Entry {
+    /// The lower half of the hash.
+    hash: u32,
     start_byte: u32,
-    len_bytes: u32,
     first_id: u32,
-    len_ids: u32,
+    /// 0 for no entry.
+    len_bytes: u16,
+    len_ids: u16,
 }
 
 impl LongPieces {
@@ -191,34 +235,70 @@ impl LongPieces {
     const MAX_LEN: usize = 512;
     /// When the kept pieces have more bytes, all are dropped.
     const MAX_BYTES: usize = 4 << 20;
+    /// The same for their number.
+    const MAX_PIECES: usize = 1 << 18;
+    /// Slots at first.
+    const FIRST_SLOTS: usize = 1 << 10;
 
-    pub fn get(&self, piece: &[u8]) -> Option<&[TokenId]> {
-        if piece.len() > Self::MAX_LEN {
-            return None;
+    #[inline]
+    fn slot(&self, hash: u64, piece: &[u8]) -> usize {
+        let mask = self.slots.len() - 1;
+        let mut slot = (hash >> 32) as usize & mask;
+        loop {
+            let entry = &self.slots[slot];
+            let known = || &self.bytes[entry.start_byte as usize..][..usize::from(entry.len_bytes)];
+            if entry.len_bytes == 0 || entry.hash == hash as u32 && known() == piece {
+                return slot;
+            }
+            slot = (slot + 1) & mask;
         }
-        let entry = self.by_hash.get(&hash(piece))?;
-        let known = &self.bytes[entry.start_byte as usize..][..entry.len_bytes as usize];
-        (known == piece).then(|| &self.ids[entry.first_id as usize..][..entry.len_ids as usize])
     }
 
+    pub fn get(&self, piece: &[u8]) -> Option<&[TokenId]> {
+        if piece.len() > Self::MAX_LEN || self.slots.is_empty() {
+            return None;
+        }
+        let entry = &self.slots[self.slot(hash(piece), piece)];
+        (entry.len_bytes != 0).then(|| &self.ids[entry.first_id as usize..][..usize::from(entry.len_ids)])
+    }
+
+    /// Keeps the tokens of a piece, which are no more than it has bytes.
     pub fn insert(&mut self, piece: &[u8], ids: &[TokenId]) {
-        if piece.len() > Self::MAX_LEN {
+        if piece.len() > Self::MAX_LEN || piece.is_empty() {
             return;
         }
-        if self.bytes.len() + piece.len() > Self::MAX_BYTES {
-            self.by_hash.clear();
-            self.bytes.clear();
-            self.ids.clear();
+        if self.bytes.len() + piece.len() > Self::MAX_BYTES || self.taken == Self::MAX_PIECES {
+            *self = LongPieces::default();
         }
-        let entry = Entry {
+        if self.taken * 2 >= self.slots.len() {
+            self.grow();
+        }
+        let hash = hash(piece);
+        let slot = self.slot(hash, piece);
+        if self.slots[slot].len_bytes != 0 {
+            return;
+        }
+        self.slots[slot] = Entry {
+            hash: hash as u32,
             start_byte: self.bytes.len() as u32,
-            len_bytes: piece.len() as u32,
             first_id: self.ids.len() as u32,
-            len_ids: ids.len() as u32,
+            len_bytes: piece.len() as u16,
+            len_ids: ids.len() as u16,
         };
+        self.taken += 1;
         self.bytes.extend_from_slice(piece);
         self.ids.extend_from_slice(ids);
-        self.by_hash.insert(hash(piece), entry);
+    }
+
+    #[cold]
+    fn grow(&mut self) {
+        let slots = (self.slots.len() * 2).max(Self::FIRST_SLOTS);
+        let old = std::mem::replace(&mut self.slots, vec![Entry::default(); slots]);
+        for entry in old.into_iter().filter(|entry| entry.len_bytes != 0) {
+            let piece = &self.bytes[entry.start_byte as usize..][..usize::from(entry.len_bytes)];
+            let slot = self.slot(hash(piece), piece);
+            self.slots[slot] = entry;
+        }
     }
 }
 
@@ -236,22 +316,4 @@ pub(crate) fn hash(bytes: &[u8]) -> u64 {
     let mut last = [0; 8];
     last[..words.remainder().len()].copy_from_slice(words.remainder());
     fold(fold(state, u64::from_le_bytes(last)), 0xD6E8_FEB8_6659_FD93)
-}
-
-/// A hasher for keys that are hashes.
-#[derive(Default)]
-pub(crate) struct Identity(u64);
-
-impl Hasher for Identity {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("only whole words are hashed");
-    }
-
-    fn write_u64(&mut self, word: u64) {
-        self.0 = word;
-    }
 }

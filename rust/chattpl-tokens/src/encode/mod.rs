@@ -3,6 +3,8 @@
 mod added;
 mod aligned;
 mod bpe;
+mod by_bytes;
+mod chars;
 mod compose;
 mod cuts;
 mod encoder;
@@ -10,6 +12,8 @@ mod known;
 mod normalize;
 mod offsets;
 mod pairs;
+mod pieces;
+mod spaces;
 mod walk;
 
 pub use added::Found;

@@ -3,6 +3,7 @@
 use super::added::{Found, Refused};
 use super::aligned::Aligned;
 use super::encoder::{Encoder, Scratch, SpecialTokens};
+use super::pieces::Splits;
 use super::walk::Tokens;
 use crate::error::TokenError;
 use crate::vocabulary::{TokenId, TrimOffsets, Units};
@@ -75,7 +76,7 @@ impl Encoder {
 
     fn region_places(&self, scratch: &mut Scratch, region: &Aligned, places: &mut Places) {
         let first = places.ids.len();
-        self.pieces(scratch, &region.text, (0, region.text.len()), &mut places.ids);
+        self.pieces(scratch, &region.text, (0, region.text.len()), Splits::OfVocabulary, &mut places.ids);
         let mut at = 0;
         for index in first..places.ids.len() {
             let id = places.ids[index];

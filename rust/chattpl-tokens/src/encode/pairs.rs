@@ -39,6 +39,9 @@ impl PairTable {
         let shift = 64 - capacity.trailing_zeros();
         let mut table = PairTable { slots: vec![Slot { key: EMPTY, join: Join::NONE }; capacity], shift };
         for (rank, merge) in merges.iter().enumerate() {
+            if let Some(later) = merges.get(rank + 16) {
+                table.prefetch(key(later.left, later.right));
+            }
             table.insert(key(merge.left, merge.right), Join { rank: rank as u32, merged: merge.merged });
         }
         table
@@ -59,6 +62,20 @@ impl PairTable {
     #[inline]
     fn home(&self, key: u64) -> usize {
         (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> self.shift) as usize
+    }
+
+    /// Asks for the slot to be on its way.
+    #[inline]
+    fn prefetch(&self, key: u64) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
+            let slot = self.slots.as_ptr().wrapping_add(self.home(key));
+            // SAFETY: a prefetch reads nothing the program can see, wherever its address points.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(slot.cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = key;
     }
 
     /// What the pair becomes.

@@ -34,6 +34,8 @@ pub(crate) enum Coordinates {
     Added,
     /// Byte by byte.
     Same,
+    /// Byte by byte, but each mark stands for a space; the first of a `prefixed` region for nothing.
+    Spaces { mark: char, prefixed: bool },
     /// As the table says that begins at this index.
     Table(usize),
 }
@@ -94,6 +96,21 @@ impl Tokens {
                 let mut at = about.start_byte;
                 for token in range {
                     let end = at + len(token);
+                    if !each(token, at..end) {
+                        return;
+                    }
+                    at = end;
+                }
+            }
+            Coordinates::Spaces { mark, prefixed } => {
+                let mark = mark.encode_utf8(&mut [0; 4]).to_owned();
+                let finder = memchr::memmem::Finder::new(mark.as_bytes());
+                let mut at = about.start_byte;
+                for token in range.clone() {
+                    let bytes = tokens.get(self.ids[token]);
+                    let marks = finder.find_iter(bytes).count();
+                    let in_front = usize::from(prefixed && token == range.start && marks != 0);
+                    let end = at + bytes.len() - marks * (mark.len() - 1) - in_front;
                     if !each(token, at..end) {
                         return;
                     }
