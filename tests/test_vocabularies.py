@@ -32,7 +32,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_names_are_the_shipped_ones_and_llamas() -> None:
     assert vocabularies.names() == [
         *("o200k", "o200k_harmony", "cl100k", "qwen", "qwen3.5", "mistral-v1", "mistral-v2", "mistral-v3"),
-        *("mistral-v7", "tekken-240718", "tekken-240911", "llama3", "llama4"),
+        *("mistral-v7", "tekken-240718", "tekken-240911", "tekken-v11", "llama3", "llama4"),
     ]
 
 
