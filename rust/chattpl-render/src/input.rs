@@ -32,10 +32,6 @@ impl Place {
     /// The template arguments.
     pub const ARGUMENTS: Place = Place::root(ARGUMENTS_ROOT);
 
-    pub(crate) fn of(tag: Tag) -> Self {
-        Place { source: tag.source, message: tag.message }
-    }
-
     fn tag(self) -> Tag {
         Tag { source: self.source, message: self.message }
     }

@@ -211,7 +211,8 @@ fn parse_json<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> Result<V
     vm.charge(str.len() as u64 / 8)?;
     vm.reserve(str.len() * 2)?;
     let text = str.flat(vm.arena);
-    let place = Place::of(vm.nodes.tag(str.data_source(vm.arena)));
+    let source = str.data_source(vm.arena);
+    let place = Place { source, message: vm.nodes.message(source) };
     let mut input = Input::with_nodes(vm.arena, vm.nodes);
     let read = if text.starts_with('\u{feff}') { None } else { json::read_value(&mut input, place, text).ok() };
     Ok(read.map_or(value, |data| data.0))
