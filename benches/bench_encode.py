@@ -60,7 +60,7 @@ def throughput(library: str, path: Path, documents: list[str], threads: int, sav
     hot = statistics.median(cpu(lambda: encoder.batch(second))[0] for _ in range(HOT_PASSES))
     halves = {"first": ids_of_first, "second": ids_of_second}
     for name, half in halves.items():
-        np.savez(save_to / f"{name}.npz", ids=half.input_ids.astype(np.int64), offsets=half.offsets_B1.astype(np.int64))
+        np.savez(save_to / f"{name}.npz", ids=half.input_ids.astype(np.int64), offsets=half.offsets.astype(np.int64))
     return {
         "cold": megabytes(first) / cold,
         "unseen": megabytes(second) / unseen,

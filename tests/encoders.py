@@ -20,6 +20,7 @@ from tokenizers import Tokenizer as Reference
 from tokenizers.decoders import DecodeStream
 
 from chattpl import ChatTemplateError
+from chattpl.foreign import ForeignTokenizer
 from chattpl.tokenizer import Tokenizer
 from paths import CONFORMANCE
 from tiny_tokenizers import FRAGMENTS
@@ -41,7 +42,7 @@ long_run = settings(
 class Pair:
     """One tokenizer.json in both libraries."""
 
-    def __init__(self, ours: Tokenizer, theirs: Reference, plain: Reference) -> None:
+    def __init__(self, ours: Tokenizer | ForeignTokenizer, theirs: Reference, plain: Reference) -> None:
         self.ours = ours
         self.theirs = theirs
         self.plain = plain
@@ -65,7 +66,13 @@ class Pair:
 
     def check(self, text: str, *, stream: bool = True) -> None:
         """Asserts every law for one text; streamed decoding takes the reference quadratic time on some."""
-        expected = self.theirs.encode(text, add_special_tokens=False)
+        try:
+            expected = self.theirs.encode(text, add_special_tokens=False)
+        except BaseException as error:
+            # The reference itself gives up where white space that one added token takes belongs to another.
+            if "AddedVocabulary bad split" not in str(error):
+                raise
+            return
         self.check_ids(text, expected)
         self.check_offsets(text, expected)
         self.check_special_tokens(text, expected)

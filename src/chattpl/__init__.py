@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from chattpl.encoded import Encoded as Encoded
     from chattpl.encoded import EncodedBatch as EncodedBatch
     from chattpl.encoded import LeftOutRow as LeftOutRow
+    from chattpl.encoded import TokenBatch as TokenBatch
     from chattpl.errors import ChatTemplateError as ChatTemplateError
     from chattpl.errors import DocstringParsingException as DocstringParsingException
     from chattpl.errors import EncodeError as EncodeError
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
     from chattpl.registry import models as models
     from chattpl.schema import tool_schema as tool_schema
     from chattpl.template import Template as Template
-    from chattpl.tokenizer import TokenBatch as TokenBatch
     from chattpl.tokenizer import Tokenizer as Tokenizer
     from chattpl.train import Train as Train
 
@@ -72,7 +72,7 @@ __all__ = [
 
 _HOME = {
     "_core": ("Rendered", "Segment", "__version__"),
-    "encoded": ("Encoded", "EncodedBatch", "LeftOutRow"),
+    "encoded": ("Encoded", "EncodedBatch", "LeftOutRow", "TokenBatch"),
     "errors": (
         "ChatTemplateError",
         "DocstringParsingException",
@@ -92,7 +92,7 @@ _HOME = {
     "registry": ("ModelInfo", "models"),
     "schema": ("tool_schema",),
     "template": ("Template",),
-    "tokenizer": ("TokenBatch", "Tokenizer"),
+    "tokenizer": ("Tokenizer",),
     "train": ("Train",),
 }
 _MODULE_OF = {name: module for module, names in _HOME.items() for name in names}

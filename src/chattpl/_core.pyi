@@ -9,9 +9,13 @@ from typing_extensions import disjoint_base
 from chattpl.origin import Origin
 
 __all__ = [
+    "Buffer",
+    "ChatEncoder",
+    "DecodeStream",
     "Rendered",
     "Segment",
     "Template",
+    "Tokenizer",
     "__version__",
     "emit_bytecode",
     "emit_tree",
@@ -90,6 +94,98 @@ class Segment:
     def message(self) -> int | None: ...
     @property
     def template_span(self) -> tuple[int, int] | None: ...
+
+@final
+class Buffer:
+    """An array: int32, int64, uint8 or float32, behind the buffer protocol."""
+
+    def __len__(self) -> int: ...
+
+@disjoint_base
+class Tokenizer:
+    """Turns text into the ids of one vocabulary."""
+
+    def __new__(cls, data: Any, kind: str, name: str = "", description: str | None = None) -> Self: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def scheme(self) -> str: ...
+    @property
+    def added_tokens(self) -> list[tuple[int, str, bool]]: ...
+    def encode(self, text: str, special_tokens: str = "parity", add_special_tokens: bool = False) -> Buffer: ...
+    def encode_batch(
+        self,
+        texts: list[str],
+        special_tokens: str = "parity",
+        add_special_tokens: bool = False,
+        threads: int | None = None,
+    ) -> tuple[Buffer, Buffer]: ...
+    def count(self, text: str, special_tokens: str = "parity") -> int: ...
+    def offsets(self, text: str, special_tokens: str = "parity") -> Buffer: ...
+    def decode(self, ids: list[int], skip_special_tokens: bool = False) -> str: ...
+    def decode_stream(self) -> DecodeStream: ...
+    def id_to_bytes(self, token_id: int) -> bytes: ...
+    def token_to_id(self, token: str) -> int | None: ...
+    def pack(self) -> bytes: ...
+
+@final
+class DecodeStream:
+    """Decodes ids as they come, never half a character."""
+
+    def push(self, token_id: int) -> str: ...
+    def finish(self) -> str: ...
+
+_Arrays = tuple[Buffer, Buffer, Buffer, Buffer, Buffer | None, Buffer]
+_LeftOut = list[tuple[int, str, str, str | None]]
+
+@final
+class ChatEncoder:
+    """A template and a vocabulary at work together."""
+
+    def __new__(cls, template: Template, tokenizer: Tokenizer, stop_tokens: list[int], declared: list[str]) -> Self: ...
+    def encode(
+        self,
+        messages: Any,
+        train: tuple[Any, ...],
+        special_tokens: str,
+        *,
+        tools: Any = None,
+        documents: Any = None,
+        add_generation_prompt: Any = None,
+        continue_final_message: Any = None,
+        now: datetime | None = None,
+        arguments: dict[str, Any] | None = None,
+    ) -> tuple[_Arrays, str]: ...
+    def encode_rows(
+        self,
+        rows: list[Any],
+        train: tuple[Any, ...],
+        special_tokens: str,
+        *,
+        tools: Any = None,
+        documents: Any = None,
+        add_generation_prompt: Any = None,
+        continue_final_message: Any = None,
+        now: datetime | None = None,
+        arguments: dict[str, Any] | None = None,
+        threads: int | None = None,
+        quarantine: bool = False,
+    ) -> tuple[_Arrays, _LeftOut]: ...
+    def encode_lines(
+        self,
+        lines: Any,
+        train: tuple[Any, ...],
+        special_tokens: str,
+        *,
+        continue_final_message: Any = None,
+        now: datetime | None = None,
+        arguments: str = "null",
+        threads: int | None = None,
+        quarantine: bool = False,
+        first_row: int = 0,
+    ) -> tuple[_Arrays, _LeftOut]: ...
 
 def emit_tree(source: str, name: str | None = None) -> str: ...
 def emit_bytecode(source: str, name: str | None = None) -> str: ...

@@ -113,6 +113,30 @@ class EncodedBatch:
         return pa.table(columns, names=names)
 
 
+class TokenBatch:
+    """Ids of many texts, one after the other."""
+
+    __slots__ = ("input_ids", "offsets")
+
+    input_ids: NDArray[np.int32]
+    """int32[N]."""
+    offsets: NDArray[np.int64]
+    """int64[B + 1]: where each text's ids begin, and where the last text's end."""
+
+    def __init__(self, input_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
+        self.input_ids = input_ids
+        self.offsets = offsets
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, index: int) -> NDArray[np.int32]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(index)
+        index %= len(self)
+        return self.input_ids[self.offsets[index] : self.offsets[index + 1]]
+
+
 def save_quarantine(rows: tuple[LeftOutRow, ...], path: str | os.PathLike[str]) -> None:
     """Writes rows that were left out, one JSON object a line."""
     with open(path, "w", encoding="utf-8") as file:
@@ -123,16 +147,17 @@ def save_quarantine(rows: tuple[LeftOutRow, ...], path: str | os.PathLike[str]) 
 _DTYPES = ("int32", "uint8", "int32", "uint8", "float32", "int64")
 
 
-def arrays(buffers: tuple[_core.Buffer | None, ...]) -> list[Any]:
-    """What the extension gave, as NumPy arrays over the same memory."""
+def array(buffer: _core.Buffer, dtype: str) -> NDArray[Any]:
+    """An array over the memory of a buffer of that type."""
     import numpy as np
 
-    def array(buffer: _core.Buffer | None, dtype: str) -> Any:
-        if buffer is None:
-            return None
-        return np.frombuffer(buffer, dtype=dtype) if len(buffer) else np.empty(0, dtype=dtype)
+    memory: Any = buffer
+    return np.frombuffer(memory, dtype=dtype) if len(buffer) else np.empty(0, dtype=dtype)
 
-    return [array(buffer, dtype) for buffer, dtype in zip(buffers, _DTYPES, strict=True)]
+
+def arrays(buffers: tuple[_core.Buffer | None, ...]) -> list[Any]:
+    """What the extension gave, as NumPy arrays over the same memory."""
+    return [None if buffer is None else array(buffer, dtype) for buffer, dtype in zip(buffers, _DTYPES, strict=True)]
 
 
 def batch_of(

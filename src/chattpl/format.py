@@ -8,20 +8,22 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
-from chattpl import _core, jsonl
+from chattpl import _core
 from chattpl._core import Rendered
-from chattpl.encoded import Encoded, EncodedBatch, arrays, batch_of
 from chattpl.errors import FormatNotFoundError, InputError, VocabularyError
 from chattpl.registry import ModelInfo, find
 from chattpl.source import ChatSource
 from chattpl.template import Template
-from chattpl.tokenizer import Tokenizer
 from chattpl.train import Train
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from chattpl.encoded import Encoded, EncodedBatch
+    from chattpl.foreign import ForeignTokenizer
+    from chattpl.tokenizer import Tokenizer
 
 SpecialTokens = Literal["template", "strict", "parity", "error"]
 
@@ -64,7 +66,7 @@ class ChatFormat:
         info: ModelInfo,
         source: ChatSource,
         template: str | None = None,
-        tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
+        tokenizer: Tokenizer | ForeignTokenizer | str | os.PathLike[str] | None = None,
     ) -> None:
         self.info = info
         self.special_tokens = source.special_tokens
@@ -163,13 +165,13 @@ class ChatFormat:
         )
 
     @property
-    def tokenizer(self) -> Tokenizer:
+    def tokenizer(self) -> Tokenizer | ForeignTokenizer:
         """The vocabulary of the format: the one that was given, that of the model's folder, or the registry's.
 
         Raises:
             VocabularyError: There is none here; the hint says how to get it.
         """
-        if not isinstance(self._tokenizer, Tokenizer):
+        if self._tokenizer is None or isinstance(self._tokenizer, str | os.PathLike):
             self._tokenizer = self._find_tokenizer()
         return self._tokenizer
 
@@ -216,6 +218,8 @@ class ChatFormat:
             VocabularyError: The format's vocabulary is not here.
             EncodeError: A control token in data, with `special_tokens="error"`.
         """
+        from chattpl.encoded import Encoded, arrays
+
         buffers, text = self._encoder_for(tools, arguments).encode(
             messages,
             train.as_tuple(),
@@ -267,22 +271,28 @@ class ChatFormat:
         Raises:
             ChatTemplateError: A row cannot be encoded; `location` begins with its number, from 0.
         """
+        from chattpl import jsonl
+        from chattpl.encoded import batch_of
+
         if errors not in ("raise", "quarantine"):
             raise ValueError(f'errors={errors!r}: it is "raise" or "quarantine"')
         if threads is not None and threads < 1:
             raise ValueError(f"threads={threads}: at least 1")
         if isinstance(source, str | os.PathLike | bytes):
             lines = jsonl.whole(source)
-            options = {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
             parts = self._encode_lines(
-                [lines] if lines is not None else jsonl.blocks(source),  # type: ignore[arg-type]
+                jsonl.blocks(source) if lines is None else [lines],  # type: ignore[arg-type]
                 train=train,
                 special_tokens=special_tokens,
                 continue_final_message=continue_final_message,
                 now=now,
                 threads=threads,
                 quarantine=errors == "quarantine",
-                options=options,
+                options={
+                    "tools": tools,
+                    "documents": documents,
+                    "add_generation_prompt": add_generation_prompt,
+                },
                 arguments=arguments,
             )
             return batch_of(list(parts))
@@ -301,6 +311,58 @@ class ChatFormat:
             quarantine=errors == "quarantine",
         )
         return batch_of([part])
+
+    def encode_blocks(
+        self,
+        source: str | os.PathLike[str] | IO[bytes],
+        *,
+        tools: Sequence[Any] | None = None,
+        documents: Sequence[Mapping[str, Any]] | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool | str = False,
+        now: datetime | None = None,
+        train: Train = _EVERYTHING,
+        special_tokens: SpecialTokens = "template",
+        threads: int | None = None,
+        errors: Literal["raise", "quarantine"] = "raise",
+        block_bytes: int | None = None,
+        **arguments: Any,
+    ) -> Iterator[EncodedBatch]:
+        """Encodes lines of JSON block by block, in bounded memory.
+
+        Args:
+            source: A path, or a file that is open for reading bytes.
+            tools: See `encode_batch`, as all that is not listed here.
+            documents: See `encode_batch`.
+            add_generation_prompt: See `encode_batch`.
+            continue_final_message: See `encode_batch`.
+            now: See `encode_batch`.
+            train: See `encode_batch`.
+            special_tokens: See `encode_batch`.
+            threads: See `encode_batch`.
+            errors: See `encode_batch`.
+            block_bytes: How much is read at a time; 16 MiB by default.
+            **arguments: See `encode_batch`.
+
+        Yields:
+            A batch for each block; numbers of rows count on through the whole source.
+        """
+        from chattpl import jsonl
+        from chattpl.encoded import batch_of
+
+        parts = self._encode_lines(
+            jsonl.blocks(source, block_bytes or jsonl.BLOCK_BYTES),
+            train=train,
+            special_tokens=special_tokens,
+            continue_final_message=continue_final_message,
+            now=now,
+            threads=threads,
+            quarantine=errors == "quarantine",
+            options={"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt},
+            arguments=arguments,
+        )
+        for part in parts:
+            yield batch_of([part])
 
     def _encode_lines(
         self,
@@ -339,13 +401,21 @@ class ChatFormat:
         key = (template.name or "", replaced)
         if key not in self._encoders:
             declared = [name for name in self._arguments if name not in replaced]
-            self._encoders[key] = _core.ChatEncoder(template, self.tokenizer, list(self.stop_token_ids), declared)
+            tokenizer = self.tokenizer
+            if not isinstance(tokenizer, _core.Tokenizer):
+                raise VocabularyError(
+                    f"conversations cannot be encoded with this tokenizer: {tokenizer.reason}",
+                    code="CT052",
+                    hint="render them, and encode the text with `.tokenizer.encode`",
+                )
+            self._encoders[key] = _core.ChatEncoder(template, tokenizer, list(self.stop_token_ids), declared)
         return self._encoders[key]
 
-    def _find_tokenizer(self) -> Tokenizer:
+    def _find_tokenizer(self) -> Tokenizer | ForeignTokenizer:
+        from chattpl.tokenizer import Tokenizer
+
         given = self._tokenizer
-        if given is not None:
-            assert not isinstance(given, Tokenizer)
+        if isinstance(given, str | os.PathLike):
             return Tokenizer.from_file(given) if os.path.exists(given) else _shipped(os.fspath(given))
         place = Path(self.info.source)
         for folder in (place, place.parent) if place.exists() else ():
@@ -372,6 +442,8 @@ class ChatFormat:
 
 @cache
 def _shipped(name: str) -> Tokenizer:
+    from chattpl.tokenizer import Tokenizer
+
     return Tokenizer.load(name)
 
 
@@ -395,7 +467,7 @@ def load(
     ref: str | os.PathLike[str],
     *,
     template: str | None = None,
-    tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
+    tokenizer: Tokenizer | ForeignTokenizer | str | os.PathLike[str] | None = None,
 ) -> ChatFormat:
     """Loads a chat format.
 

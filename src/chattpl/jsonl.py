@@ -8,12 +8,13 @@ import lzma
 import mmap
 import os
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import IO, Any
 
 from chattpl.errors import SourceError
 
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 16 << 20
 
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
@@ -38,29 +39,29 @@ def whole(source: str | os.PathLike[str] | bytes) -> Any:
         raise _unreadable(path, error) from error
 
 
-def blocks(source: str | os.PathLike[str], block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+def blocks(source: str | os.PathLike[str] | IO[bytes], block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
     """Reads a file, compressed (`.gz`, `.bz2`, `.xz`, `.zst`) or not, in blocks of whole lines.
 
     Args:
-        source: The file.
+        source: The file: its path, or open for reading bytes; an open file is taken as it is and left open.
         block_bytes: How much is read at a time; a block is longer where a line is.
 
     Raises:
         SourceError: The file cannot be read, or is damaged.
     """
-    path = Path(source)
+    path = Path(source) if isinstance(source, str | os.PathLike) else Path("<stdin>")
     try:
-        with _open(path) as file:
-            rest = b""
+        with _open(path) if isinstance(source, str | os.PathLike) else nullcontext(source) as file:
+            rest: list[bytes] = []
             while piece := file.read(block_bytes):
                 end = piece.rfind(b"\n") + 1
                 if end:
-                    yield rest + piece[:end]
-                    rest = piece[end:]
-                else:
-                    rest += piece
+                    yield b"".join((*rest, piece[:end]))
+                    rest = []
+                if end < len(piece):
+                    rest.append(piece[end:])
             if rest:
-                yield rest
+                yield b"".join(rest)
     except (OSError, EOFError, lzma.LZMAError) as error:
         raise _unreadable(path, error) from error
 

@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from chattpl import _core
+from chattpl.encoded import TokenBatch as TokenBatch
+from chattpl.encoded import array
 from chattpl.errors import VocabularyError
+from chattpl.foreign import ForeignTokenizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -58,12 +61,15 @@ class Tokenizer(_core.Tokenizer):
         return cls._make(data, "pack", name, ("load", name))
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Self:
+    def from_file(cls, path: str | os.PathLike[str]) -> Self | ForeignTokenizer:
         """Reads a tokenizer file.
 
         Args:
             path: A `tokenizer.json`, a `tekken.json`, a SentencePiece `.model`, a pack of ours (`.pack`), or a folder
                 that holds one of them.
+
+        Returns:
+            The tokenizer; one that the package `tokenizers` runs where the file asks for what ours does not cover.
 
         Raises:
             VocabularyError: The file is missing, damaged, or of a kind that is not read.
@@ -72,10 +78,10 @@ class Tokenizer(_core.Tokenizer):
         if file.is_dir():
             file = _in_folder(file)
         data = _map(file)
-        return cls._make(data, _kind(file, data), file.stem, ("from_file", str(path)))
+        return cls._ours_or_foreign(data, _kind(file, data), file.stem, ("from_file", str(path)))
 
     @classmethod
-    def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self:
+    def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self | ForeignTokenizer:
         """Reads a tokenizer file that is already in memory.
 
         Args:
@@ -83,7 +89,16 @@ class Tokenizer(_core.Tokenizer):
             kind: `pack`, `tokenizer.json`, `tekken.json` or `sentencepiece`.
             name: What to call it in messages.
         """
-        return cls._make(data, kind, name, ("from_bytes", data, kind, name))
+        return cls._ours_or_foreign(data, kind, name, ("from_bytes", data, kind, name))
+
+    @classmethod
+    def _ours_or_foreign(cls, data: Any, kind: str, name: str, origin: tuple[Any, ...]) -> Self | ForeignTokenizer:
+        try:
+            return cls._make(data, kind, name, origin)
+        except VocabularyError as error:
+            if error.code != "CT052" or kind != "tokenizer.json":
+                raise
+            return ForeignTokenizer(bytes(data), name, error.message)
 
     def encode(  # type: ignore[override]
         self, text: str, special_tokens: SpecialTokens = "parity", add_special_tokens: bool = False
@@ -103,7 +118,7 @@ class Tokenizer(_core.Tokenizer):
             VocabularyError: A control token, with `"error"`.
             UnicodeEncodeError: The text holds a lone surrogate.
         """
-        return _array(super().encode(text, special_tokens, add_special_tokens), "int32")
+        return array(super().encode(text, special_tokens, add_special_tokens), "int32")
 
     def encode_batch(  # type: ignore[override]
         self,
@@ -124,7 +139,7 @@ class Tokenizer(_core.Tokenizer):
             The ids of all texts, in order.
         """
         ids, offsets = super().encode_batch(list(texts), special_tokens, add_special_tokens, threads)
-        return TokenBatch(_array(ids, "int32"), _array(offsets, "int64"))
+        return TokenBatch(array(ids, "int32"), array(offsets, "int64"))
 
     def offsets(self, text: str, special_tokens: SpecialTokens = "parity") -> NDArray[np.int32]:  # type: ignore[override]
         """Where each token of `encode(text)` stands.
@@ -132,7 +147,7 @@ class Tokenizer(_core.Tokenizer):
         Returns:
             int32[T, 2]: first character, and one past the last. Part of a character has the whole of it.
         """
-        return _array(super().offsets(text, special_tokens), "int32").reshape(-1, 2)
+        return array(super().offsets(text, special_tokens), "int32").reshape(-1, 2)
 
     def decode(self, ids: Iterable[int], skip_special_tokens: bool = False) -> str:
         """The text of ids; what is not UTF-8 becomes U+FFFD.
@@ -154,39 +169,9 @@ class Tokenizer(_core.Tokenizer):
         return _again, (type(self), *self._origin)
 
 
-class TokenBatch:
-    """Ids of many texts, one after the other."""
-
-    __slots__ = ("input_ids", "offsets")
-
-    input_ids: NDArray[np.int32]
-    """int32[N]."""
-    offsets: NDArray[np.int64]
-    """int64[B + 1]: where each text's ids begin, and where the last text's end."""
-
-    def __init__(self, input_ids: NDArray[np.int32], offsets: NDArray[np.int64]) -> None:
-        self.input_ids = input_ids
-        self.offsets = offsets
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    def __getitem__(self, index: int) -> NDArray[np.int32]:
-        if not -len(self) <= index < len(self):
-            raise IndexError(index)
-        index %= len(self)
-        return self.input_ids[self.offsets[index] : self.offsets[index + 1]]
-
-
 def _again(cls: type[Tokenizer], how: str, *args: Any) -> Tokenizer:
     made: Tokenizer = getattr(cls, how)(*args)
     return made
-
-
-def _array(buffer: _core.Buffer, dtype: str) -> NDArray[Any]:
-    import numpy as np
-
-    return np.frombuffer(buffer, dtype=dtype) if len(buffer) else np.empty(0, dtype=dtype)
 
 
 def _map(file: Path) -> Any:

@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use chattpl_render::{
-    read_arguments, read_conversation, Buffers, Bump, Clock, Input, Limits, Options, RenderError,
-};
+use chattpl_render::{read_arguments, read_conversation, Buffers, Bump, Clock, Input, Limits, Options, RenderError};
 use chattpl_tokens::{
     Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, KnownHeaders, Parts, TokenError, Train, Turns,
 };

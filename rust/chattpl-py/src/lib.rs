@@ -11,8 +11,8 @@ mod registry;
 mod rendered;
 mod template;
 mod tokenizer;
-mod workers;
 mod vocabulary;
+mod workers;
 
 use pyo3::prelude::*;
 

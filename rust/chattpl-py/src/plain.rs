@@ -8,13 +8,17 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use chattpl_render::{Data, Input, Place, Step, LARGE_RUN, MAX_INPUT_DEPTH};
+use chattpl_render::{Data, DictRoom, Input, ListRoom, Place, Slot, Step, LARGE_RUN, MAX_INPUT_DEPTH};
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::{PyList, PyString};
 
 /// The object is not plain data, or not readable in this way; the careful reader says what is wrong with it.
 pub struct NotPlain;
+
+/// Elements of lists and entries of mappings beyond which the careful reader takes over: room for them is made before
+/// they are read, and a list that holds itself would get it once a level.
+const MAX_ELEMENTS: usize = 1 << 20;
 
 /// Reads plain data whose owner outlives the render.
 pub struct PlainReader<'r, 'a, 'py> {
@@ -23,14 +27,13 @@ pub struct PlainReader<'r, 'a, 'py> {
     /// Strings so long that the text is better joined from them than copied through a buffer.
     pub large: Vec<Bound<'py, PyString>>,
     depth: u32,
-    /// Elements and entries of the containers that are open.
-    items: Vec<Data<'r>>,
-    entries: Vec<(Data<'r>, Data<'r>)>,
+    /// Elements and entries that room may still be made for.
+    room: usize,
 }
 
 impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
     pub fn new(py: Python<'py>, input: &'a Input<'r>) -> Self {
-        PlainReader { py, input, large: Vec::new(), depth: 0, items: Vec::new(), entries: Vec::new() }
+        PlainReader { py, input, large: Vec::new(), depth: 0, room: MAX_ELEMENTS }
     }
 
     /// Reads a list that belongs at `place`.
@@ -43,7 +46,7 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
             return Err(NotPlain);
         }
         // SAFETY: a bound object is valid while the lock is held; the rest is the caller's promise.
-        unsafe { self.read(object.as_ptr(), place) }
+        unsafe { self.one(object.as_ptr(), place) }
     }
 
     /// Reads a flag among the template arguments; absent is false.
@@ -54,7 +57,7 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
         let place = self.input.place(Place::ARGUMENTS, Step::Name(name));
         match object {
             // SAFETY: as above.
-            Some(object) => unsafe { self.read(object.as_ptr(), place) },
+            Some(object) => unsafe { self.one(object.as_ptr(), place) },
             None => Ok(self.input.bool(place, false)),
         }
     }
@@ -71,8 +74,9 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
         if let Some(object) = object {
             // SAFETY: keyword arguments are a `dict` with `str` keys; the rest is the caller's promise.
             unsafe {
-                self.entries_of(object.as_ptr(), Place::ARGUMENTS, |_, name, _, value| {
-                    arguments.push((name, value));
+                self.entries_of(object.as_ptr(), Place::ARGUMENTS, |reader, name, value, place| {
+                    arguments.push((name, reader.one(value, place)?));
+                    Ok(())
                 })?;
             }
         }
@@ -81,41 +85,51 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
 
     /// # Safety
     /// As [`PlainReader::list`]; `object` is a valid pointer.
-    unsafe fn read(&mut self, object: *mut ffi::PyObject, place: Place) -> Result<Data<'r>, NotPlain> {
+    unsafe fn one(&mut self, object: *mut ffi::PyObject, place: Place) -> Result<Data<'r>, NotPlain> {
+        let mut data = self.input.none(place);
+        // SAFETY: the caller's promise.
+        unsafe { self.read(object, place, data.slot())? };
+        Ok(data)
+    }
+
+    /// Reads a value to `slot`, rather than returning it: copied before it has settled in memory, it would stall.
+    ///
+    /// # Safety
+    /// As [`PlainReader::list`]; `object` is a valid pointer.
+    unsafe fn read(&mut self, object: *mut ffi::PyObject, place: Place, slot: Slot<'_, 'r>) -> Result<(), NotPlain> {
         // SAFETY: `object` is valid; type objects of built-in types live as long as the interpreter.
         unsafe {
             let kind = ffi::Py_TYPE(object);
             if kind == &raw mut ffi::PyUnicode_Type {
                 let text = self.text(object)?;
-                return Ok(self.input.str(place, text));
-            }
-            if kind == &raw mut ffi::PyDict_Type {
-                return self.dict(object, place);
-            }
-            if kind == &raw mut ffi::PyList_Type {
-                let size = ffi::PyList_Size(object);
-                return self.sequence(object, size, ffi::PyList_GetItem, place, Input::list);
-            }
-            if object == ffi::Py_None() {
-                return Ok(self.input.none(place));
-            }
-            if kind == &raw mut ffi::PyBool_Type {
-                return Ok(self.input.bool(place, object == ffi::Py_True()));
-            }
-            if kind == &raw mut ffi::PyLong_Type {
+                slot.fill(self.input.str(place, text));
+            } else if kind == &raw mut ffi::PyDict_Type {
+                let room = self.dict(object, place)?;
+                slot.fill(self.input.dict_in(place, room));
+            } else if kind == &raw mut ffi::PyList_Type {
+                let room = self.sequence(object, ffi::PyList_Size(object), ffi::PyList_GetItem, place)?;
+                slot.fill(self.input.list_in(place, room));
+            } else if object == ffi::Py_None() {
+                slot.fill(self.input.none(place));
+            } else if kind == &raw mut ffi::PyBool_Type {
+                slot.fill(self.input.bool(place, object == ffi::Py_True()));
+            } else if kind == &raw mut ffi::PyLong_Type {
                 let mut overflow = 0;
                 let value = ffi::PyLong_AsLongLongAndOverflow(object, &mut overflow);
-                return if overflow == 0 { Ok(self.input.int(place, value)) } else { Err(NotPlain) };
-            }
-            if kind == &raw mut ffi::PyFloat_Type {
-                return Ok(self.input.float(place, ffi::PyFloat_AsDouble(object)));
-            }
-            if kind == &raw mut ffi::PyTuple_Type {
-                let size = ffi::PyTuple_Size(object);
-                return self.sequence(object, size, ffi::PyTuple_GetItem, place, Input::tuple);
+                if overflow != 0 {
+                    return Err(NotPlain);
+                }
+                slot.fill(self.input.int(place, value));
+            } else if kind == &raw mut ffi::PyFloat_Type {
+                slot.fill(self.input.float(place, ffi::PyFloat_AsDouble(object)));
+            } else if kind == &raw mut ffi::PyTuple_Type {
+                let room = self.sequence(object, ffi::PyTuple_Size(object), ffi::PyTuple_GetItem, place)?;
+                slot.fill(self.input.tuple_in(place, room));
+            } else {
+                return Err(NotPlain);
             }
         }
-        Err(NotPlain)
+        Ok(())
     }
 
     /// # Safety
@@ -137,12 +151,15 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
         }
     }
 
-    fn enter(&mut self) -> Result<(), NotPlain> {
+    /// Steps into a container; returns how many elements or entries it has.
+    fn enter(&mut self, size: ffi::Py_ssize_t) -> Result<usize, NotPlain> {
+        let size = usize::try_from(size).map_err(|_| NotPlain)?;
+        self.room = self.room.checked_sub(size).ok_or(NotPlain)?;
         self.depth += 1;
         if self.depth > MAX_INPUT_DEPTH {
             return Err(NotPlain);
         }
-        Ok(())
+        Ok(size)
     }
 
     /// # Safety
@@ -153,40 +170,44 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
         size: ffi::Py_ssize_t,
         get: unsafe extern "C" fn(*mut ffi::PyObject, ffi::Py_ssize_t) -> *mut ffi::PyObject,
         place: Place,
-        finish: fn(&Input<'r>, Place, &[Data<'r>]) -> Data<'r>,
-    ) -> Result<Data<'r>, NotPlain> {
-        self.enter()?;
-        let base = self.items.len();
+    ) -> Result<ListRoom<'r>, NotPlain> {
+        let size = self.enter(size)?;
+        let mut room = self.input.room_for_list(size);
         for index in 0..size {
             let item_place = self.input.place(place, Step::Index(index as u32));
+            let slot = room.slot(index).ok_or(NotPlain)?;
             // SAFETY: the index is below the size, and nothing can shrink the container meanwhile.
-            let item = unsafe { self.read(get(object, index), item_place)? };
-            self.items.push(item);
+            unsafe { self.read(get(object, index as ffi::Py_ssize_t), item_place, slot)? };
         }
         self.depth -= 1;
-        let data = finish(self.input, place, &self.items[base..]);
-        self.items.truncate(base);
-        Ok(data)
+        Ok(room)
     }
 
     /// # Safety
     /// As [`PlainReader::read`]; `object` is a `dict`.
-    unsafe fn dict(&mut self, object: *mut ffi::PyObject, place: Place) -> Result<Data<'r>, NotPlain> {
-        self.enter()?;
-        let base = self.entries.len();
+    unsafe fn dict(&mut self, object: *mut ffi::PyObject, place: Place) -> Result<DictRoom<'r>, NotPlain> {
+        // SAFETY: `object` is a dict.
+        let size = self.enter(unsafe { ffi::PyDict_Size(object) })?;
+        let mut room = self.input.room_for_dict(size);
+        let mut index = 0;
         // SAFETY: the caller's promise.
         unsafe {
-            self.entries_of(object, place, |reader, name, place, value| {
-                reader.entries.push((reader.input.str(place, name), value));
+            self.entries_of(object, place, |reader, name, value, place| {
+                let (key_slot, value_slot) = room.slots(index).ok_or(NotPlain)?;
+                index += 1;
+                key_slot.fill(reader.input.str(place, name));
+                reader.read(value, place, value_slot)
             })?;
         }
         self.depth -= 1;
-        let data = self.input.dict(place, &self.entries[base..]);
-        self.entries.truncate(base);
-        Ok(data)
+        if index == size {
+            Ok(room)
+        } else {
+            Err(NotPlain)
+        }
     }
 
-    /// Calls `entry` with each name, place and value of a mapping.
+    /// Calls `entry` with each name, value and place of a mapping.
     ///
     /// # Safety
     /// As [`PlainReader::read`]; `object` is a `dict`.
@@ -194,7 +215,7 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
         &mut self,
         object: *mut ffi::PyObject,
         place: Place,
-        mut entry: impl FnMut(&mut Self, &'r str, Place, Data<'r>),
+        mut entry: impl FnMut(&mut Self, &'r str, *mut ffi::PyObject, Place) -> Result<(), NotPlain>,
     ) -> Result<(), NotPlain> {
         let (mut position, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
         // SAFETY: `object` is a dict that nothing changes while its entries are read; they are borrowed from it.
@@ -205,8 +226,7 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
                 }
                 let name = self.text(key)?;
                 let value_place = self.input.place(place, Step::Name(name));
-                let value = self.read(value, value_place)?;
-                entry(self, name, value_place, value);
+                entry(self, name, value, value_place)?;
             }
         }
         Ok(())

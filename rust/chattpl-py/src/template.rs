@@ -171,9 +171,7 @@ pub fn clock(py: Python<'_>, program: &Program, now: Option<&Bound<'_, PyAny>>) 
     let unread = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 };
     let now = match now {
         Some(now) if !now.is_none() => date_time(now)?,
-        _ if program.uses_clock() => {
-            date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?
-        }
+        _ if program.uses_clock() => date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?,
         _ => unread,
     };
     Ok(Clock { now })
@@ -218,14 +216,15 @@ unsafe fn read_in_place<'r, 'py>(
         let messages = reader.list(messages, Place::MESSAGES)?;
         let tools = call.tools.map(|tools| reader.list(tools, Place::TOOLS)).transpose()?;
         let documents = call.documents.map(|documents| reader.list(documents, Place::DOCUMENTS)).transpose()?;
-        let mut arguments = reader.arguments(call.arguments.map(|arguments| arguments.as_any()))?;
+        let arguments = reader.arguments(call.arguments.map(|arguments| arguments.as_any()))?;
         let name = "add_generation_prompt";
-        arguments.push((name, reader.flag(name, call.add_generation_prompt)?));
+        let flag = reader.flag(name, call.add_generation_prompt)?;
         large.append(&mut reader.large);
         input.set_messages(messages);
         tools.into_iter().for_each(|tools| input.set_tools(tools));
         documents.into_iter().for_each(|documents| input.set_documents(documents));
         arguments.into_iter().for_each(|(name, value)| input.set_argument(name, value));
+        input.set_argument(name, flag);
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use chattpl_tokens::decode::{decode, to_text, Stream};
+use chattpl_tokens::decode::{decode, Stream};
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
 use chattpl_tokens::{pack, Encoder, Scratch, SpecialTokens, TokenError, TokenId, Tokens, Vocabulary};
 use pyo3::exceptions::PyValueError;
@@ -190,18 +190,13 @@ impl Tokenizer {
     fn offsets(&self, py: Python<'_>, text: &Bound<'_, PyString>, special_tokens: &str) -> PyResult<Buffer> {
         let special = self::special_tokens(special_tokens)?;
         let text = text.to_str()?;
-        let places = self.with_room(|Room { scratch, tokens }| {
-            self.encoder.encode(scratch, text, special, tokens)?;
-            Ok(tokens.char_offsets(&self.encoder.vocabulary().tokens, text))
-        });
-        places.map(Buffer::from).map_err(|error: TokenError| token_error(py, &error))
+        let places = py.detach(|| self.with_room(|Room { scratch, .. }| self.encoder.offsets(scratch, text, special)));
+        places.map(Buffer::from).map_err(|error| token_error(py, &error))
     }
 
     #[pyo3(signature = (ids, skip_special_tokens=false))]
     fn decode(&self, ids: Vec<TokenId>, skip_special_tokens: bool) -> String {
-        let vocabulary = self.encoder.vocabulary();
-        let skip = |id| skip_special_tokens && vocabulary.is_special(id);
-        to_text(vocabulary, decode(vocabulary, ids, skip))
+        decode(self.encoder.vocabulary(), ids, skip_special_tokens)
     }
 
     fn decode_stream(slf: &Bound<'_, Self>) -> DecodeStream {
@@ -209,12 +204,12 @@ impl Tokenizer {
         DecodeStream { encoder: Arc::clone(&slf.get().encoder), stream: Mutex::new(stream) }
     }
 
-    fn id_to_bytes<'py>(&self, py: Python<'py>, id: TokenId) -> PyResult<Bound<'py, PyBytes>> {
+    fn id_to_bytes<'py>(&self, py: Python<'py>, token_id: TokenId) -> PyResult<Bound<'py, PyBytes>> {
         let vocabulary = self.encoder.vocabulary();
-        let known = (id as usize) < vocabulary.tokens.len();
-        let message = || format!("id {id}; the vocabulary has {} ids", vocabulary.tokens.len());
+        let known = (token_id as usize) < vocabulary.tokens.len();
+        let message = || format!("id {token_id}; the vocabulary has {} ids", vocabulary.tokens.len());
         let error = || token_error(py, &TokenError::new(TokenError::OUT_OF_RANGE, message()));
-        known.then(|| PyBytes::new(py, vocabulary.tokens.get(id))).ok_or_else(error)
+        known.then(|| PyBytes::new(py, vocabulary.tokens.get(token_id))).ok_or_else(error)
     }
 
     fn token_to_id(&self, token: &str) -> Option<TokenId> {
@@ -248,9 +243,9 @@ pub struct DecodeStream {
 #[pymethods]
 impl DecodeStream {
     /// The text that is complete with this id.
-    fn push(&self, id: TokenId) -> String {
+    fn push(&self, token_id: TokenId) -> String {
         let mut stream = self.stream.lock().expect("no holder panics");
-        stream.push(self.encoder.vocabulary(), id)
+        stream.push(self.encoder.vocabulary(), token_id)
     }
 
     /// What is left, complete or not; the stream begins anew.

@@ -1,5 +1,6 @@
 //! The caller's messages, tools, documents and arguments as values, each with its place.
 
+use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
 use num_bigint::BigInt;
 
@@ -54,6 +55,44 @@ pub enum Step<'r> {
 #[derive(Debug, Clone, Copy)]
 pub struct Data<'r>(pub(crate) Value<'r>);
 
+impl<'r> Data<'r> {
+    /// Where another value may take this one's place.
+    pub fn slot(&mut self) -> Slot<'_, 'r> {
+        Slot(&mut self.0)
+    }
+}
+
+/// Where a value goes: values made in their place need not be copied there.
+pub struct Slot<'a, 'r>(&'a mut Value<'r>);
+
+impl<'r> Slot<'_, 'r> {
+    /// Puts a value there.
+    #[inline(always)]
+    pub fn fill(self, data: Data<'r>) {
+        *self.0 = data.0;
+    }
+}
+
+/// The elements of a list that is being read.
+pub struct ListRoom<'r>(&'r mut [Value<'r>]);
+
+impl<'r> ListRoom<'r> {
+    /// Where the element at `index` goes; `None` beyond the length that was asked for.
+    pub fn slot(&mut self, index: usize) -> Option<Slot<'_, 'r>> {
+        self.0.get_mut(index).map(Slot)
+    }
+}
+
+/// The entries of a mapping that is being read.
+pub struct DictRoom<'r>(&'r mut [(Value<'r>, Value<'r>)]);
+
+impl<'r> DictRoom<'r> {
+    /// Where key and value of the entry at `index` go; `None` beyond the length that was asked for.
+    pub fn slots(&mut self, index: usize) -> Option<(Slot<'_, 'r>, Slot<'_, 'r>)> {
+        self.0.get_mut(index).map(|(key, value)| (Slot(key), Slot(value)))
+    }
+}
+
 /// Builds the input of one render in an arena.
 ///
 /// Text is borrowed for `'r`: nothing is copied before it is printed.
@@ -63,7 +102,7 @@ pub struct Input<'r> {
     pub(crate) messages: Value<'r>,
     pub(crate) tools: Value<'r>,
     pub(crate) documents: Value<'r>,
-    pub(crate) arguments: Vec<(&'r str, Value<'r>)>,
+    pub(crate) arguments: BumpVec<'r, (&'r str, Value<'r>)>,
 }
 
 impl<'r> Input<'r> {
@@ -80,7 +119,7 @@ impl<'r> Input<'r> {
             messages: Value::List(arena.alloc(Seq::new(&[], MESSAGES_ROOT))),
             tools: Value::None(TOOLS_ROOT),
             documents: Value::None(DOCUMENTS_ROOT),
-            arguments: Vec::new(),
+            arguments: BumpVec::new_in(arena),
         }
     }
 
@@ -156,6 +195,31 @@ impl<'r> Input<'r> {
     pub fn dict(&self, place: Place, entries: &[(Data<'r>, Data<'r>)]) -> Data<'r> {
         let entries = self.arena.alloc_slice_fill_iter(entries.iter().map(|(key, value)| (key.0, value.0)));
         Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(entries, place.source))))
+    }
+
+    /// Room for the elements of a list or tuple.
+    pub fn room_for_list(&self, len: usize) -> ListRoom<'r> {
+        ListRoom(self.arena.alloc_slice_fill_copy(len, Value::Missing))
+    }
+
+    /// Room for the entries of a mapping.
+    pub fn room_for_dict(&self, len: usize) -> DictRoom<'r> {
+        DictRoom(self.arena.alloc_slice_fill_copy(len, (Value::Missing, Value::Missing)))
+    }
+
+    /// The list whose elements were read to `room`.
+    pub fn list_in(&self, place: Place, room: ListRoom<'r>) -> Data<'r> {
+        Data(Value::List(self.arena.alloc(Seq::new(room.0, place.source))))
+    }
+
+    /// The tuple whose elements were read to `room`.
+    pub fn tuple_in(&self, place: Place, room: ListRoom<'r>) -> Data<'r> {
+        Data(Value::Tuple(self.arena.alloc(Seq::new(room.0, place.source))))
+    }
+
+    /// The mapping whose entries were read to `room`; its keys are known to differ.
+    pub fn dict_in(&self, place: Place, room: DictRoom<'r>) -> Data<'r> {
+        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(room.0, place.source))))
     }
 
     /// A mapping from an iterator; with `repeats`, a later entry replaces an earlier one with the same key.

@@ -21,7 +21,7 @@ pub use bumpalo::Bump;
 pub use compile::dump::dump_bytecode;
 pub use compile::program::Program;
 pub use error::{ErrorClass, RenderError};
-pub use input::{Data, Input, Place, Step, MAX_INPUT_DEPTH};
+pub use input::{Data, DictRoom, Input, ListRoom, Place, Slot, Step, MAX_INPUT_DEPTH};
 pub use json::{read_arguments, read_conversation, too_deep};
 pub use options::{Clock, DateTime, Limits};
 pub use origin::Origin;

@@ -73,7 +73,7 @@ impl Segments {
         let mut paths = PathTable { items: Vec::with_capacity(marks.len() + 8), names, known };
         let records = marks.iter().map(|mark| {
             let source = match mark.tag.source {
-                source if is_data(source) => paths.add(nodes, source),
+                source if is_data(source) => paths.of(nodes, source),
                 source => source,
             };
             Record { end: mark.end, source, message: mark.tag.message }
@@ -218,13 +218,18 @@ struct PathTable {
 }
 
 impl PathTable {
-    fn add(&mut self, nodes: &Nodes<'_>, source: u32) -> u32 {
-        let known = self.known[source as usize];
-        if known != u32::MAX {
-            return known;
+    /// The path of a source.
+    #[inline]
+    fn of(&mut self, nodes: &Nodes<'_>, source: u32) -> u32 {
+        match self.known[source as usize] {
+            u32::MAX => self.add(nodes, source),
+            known => known,
         }
+    }
+
+    fn add(&mut self, nodes: &Nodes<'_>, source: u32) -> u32 {
         let node = nodes.get(source);
-        let parent = if node.parent == u32::MAX { u32::MAX } else { self.add(nodes, node.parent) };
+        let parent = if node.parent == u32::MAX { u32::MAX } else { self.of(nodes, node.parent) };
         let (start, len) = match node.key {
             Key::Index(index) => (index, u32::MAX),
             Key::Root(name) | Key::Name(name) => {

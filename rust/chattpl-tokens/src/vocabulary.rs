@@ -30,6 +30,8 @@ pub struct Vocabulary {
     pub suffix: Vec<TokenId>,
     /// How ids become text again.
     pub decoder: Decoder,
+    /// Which white space offsets leave out.
+    pub trim_offsets: TrimOffsets,
 }
 
 /// The bytes of every id from 0 on; ids that stand for nothing have none.
@@ -87,6 +89,8 @@ pub struct AddedToken {
     pub single_word: bool,
     /// Whether it is looked for in the normalized text.
     pub normalized: bool,
+    /// Whether pieces of text can become it, too: the model has it.
+    pub in_model: bool,
 }
 
 /// One step of what is done to text before it is split.
@@ -165,16 +169,44 @@ pub enum SplitBehavior {
 pub enum Decoder {
     /// The bytes of the tokens, one after the other.
     Bytes,
-    /// The same with a space for each space mark; the mark at the very beginning goes away where `strip_first`.
+    /// The same with a space for each space mark.
     Metaspace {
         /// The mark, as a rule U+2581.
         replacement: char,
-        /// Whether the first one stands for nothing.
-        strip_first: bool,
+        /// What goes away where a text begins.
+        leading: Leading,
     },
 }
 
+/// What goes away where a decoded text begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leading {
+    /// Nothing.
+    Nothing,
+    /// One space.
+    OneSpace,
+    /// Every mark of the first token.
+    Marks,
+}
+
+/// Which white space the offsets of a token leave out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TrimOffsets {
+    /// None.
+    Never,
+    /// All at its ends.
+    Spaces,
+    /// All at its ends but one space in front of a first token, which was put there.
+    SpacesButFirst,
+}
+
 impl Vocabulary {
+    /// What is done to text before added tokens are looked for in it, and what only after.
+    pub fn normalizers(&self) -> (&[Normalizer], &[Normalizer]) {
+        let after = self.normalizers.iter().position(|step| matches!(step, Normalizer::Metaspace { .. }));
+        self.normalizers.split_at(after.unwrap_or(self.normalizers.len()))
+    }
+
     /// Whether an id is an added token flagged special.
     pub fn is_special(&self, id: TokenId) -> bool {
         self.added.iter().any(|token| token.id == id && token.special)
@@ -186,14 +218,16 @@ impl Vocabulary {
         added.or_else(|| self.tokens.iter().find(|(_, bytes)| *bytes == token.as_bytes()).map(|(id, _)| id))
     }
 
-    /// The tokens that pieces can become: all but added ones and those of single bytes beside characters.
+    /// The tokens that pieces can become: all but those of single bytes beside characters and added ones that the model
+    /// does not have.
     pub fn model_tokens(&self) -> impl Iterator<Item = (TokenId, &[u8])> {
         let mut set_apart = vec![false; self.tokens.len()];
         let bytes = match &self.units {
             Units::Chars { bytes: Some(bytes), .. } => bytes.as_slice(),
             _ => &[],
         };
-        for &id in self.added.iter().map(|token| &token.id).chain(bytes) {
+        let only_added = self.added.iter().filter(|token| !token.in_model);
+        for &id in only_added.map(|token| &token.id).chain(bytes) {
             if let Some(flag) = set_apart.get_mut(id as usize) {
                 *flag = true;
             }

@@ -1,7 +1,9 @@
 //! What the readers make of small files, what they refuse, and that no damage makes them panic.
 
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
-use chattpl_tokens::vocabulary::{Decoder, Merge, Normalizer, Pattern, Prepend, SplitBehavior, TokenId, Units};
+use chattpl_tokens::vocabulary::{
+    Decoder, Leading, Merge, Normalizer, Pattern, Prepend, SplitBehavior, TokenId, Units,
+};
 use chattpl_tokens::{pack, TokenError, Vocabulary};
 use serde_json::{json, Value};
 
@@ -81,7 +83,7 @@ fn byte_level_file_says_what_it_says() {
 fn sentencepiece_kind_of_file_says_what_it_says() {
     let vocabulary = read_json(&sentencepiece_kind()).expect("the file is sound");
     assert_eq!(vocabulary.tokens.get(3 + 0x41), b"A");
-    assert_eq!(vocabulary.decoder, Decoder::Metaspace { replacement: '▁', strip_first: true });
+    assert_eq!(vocabulary.decoder, Decoder::Metaspace { replacement: '▁', leading: Leading::OneSpace });
     let Units::Chars { bytes: Some(bytes), unknown, fuse_unknown } = vocabulary.units else { panic!("characters") };
     assert_eq!((bytes[0x41], unknown, fuse_unknown), (3 + 0x41, Some(0), true));
 }

@@ -13,6 +13,7 @@ from chattpl.errors import ChatTemplateError, LimitError, RenderError
 
 COMMANDS = {
     "render": "print a conversation in a model's format, and where each piece of it came from",
+    "encode": "turn conversations into token ids with masks and origins",
     "models": "list the known formats",
     "inspect": "show a template's syntax tree or bytecode",
 }

@@ -25,7 +25,7 @@ from chattpl.cli.conversations import Row, read_json_file, read_rows
 from chattpl.errors import ChatTemplateError, InputError, RenderError
 from chattpl.format import ChatFormat, load
 from chattpl.messages import Conversation, oddities
-from chattpl.origin import Origin
+from chattpl.origin import BY_CODE, Origin
 
 _MOST_WARNINGS = 20
 _RESERVED = {
@@ -54,6 +54,17 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "conversation", nargs="?", metavar="CONVERSATION", help="a .json or .jsonl file; - for standard input"
     )
+    add_conversation_arguments(parser)
+    parser.add_argument("--tokenizer", metavar="T", help="a tokenizer file or folder, or a shipped vocabulary's name")
+    parser.add_argument("--ids", action="store_true", help="print the tokens: id, text, origin, message")
+    parser.add_argument("--mask", action="store_true", help="as --ids, and which tokens are learnt")
+    parser.add_argument("--segments", action="store_true", help="print where each piece came from")
+    parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
+    parser.add_argument("--row", type=int, metavar="N", help="only the Nth row of a file with several, from 1")
+
+
+def add_conversation_arguments(parser: ArgumentParser) -> None:
+    """Declares what a conversation is rendered with."""
     parser.add_argument("--tools", metavar="FILE", help="a JSON file of tools; replaces those of the conversation")
     parser.add_argument("--documents", metavar="FILE", help="a JSON file of documents")
     parser.add_argument(
@@ -80,14 +91,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="leave the last message open, or one field of it",
     )
     parser.add_argument("--now", metavar="ISO", type=_time, help="the time that the template is told")
-    parser.add_argument("--segments", action="store_true", help="print where each piece came from")
-    parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
-    parser.add_argument("--row", type=int, metavar="N", help="only the Nth row of a file with several, from 1")
 
 
-def run(options: Namespace) -> int:
-    """Renders each conversation; goes on past those that fail."""
-    chat = load(Path(options.template)) if options.template is not None else load(options.model)
+def conversation_keywords(options: Namespace) -> dict[str, Any]:
+    """What `add_conversation_arguments` declared, as keywords of `ChatFormat.render`."""
     keywords: dict[str, Any] = dict(options.arguments)
     keywords["add_generation_prompt"] = options.generation_prompt
     keywords["continue_final_message"] = options.continue_final_message
@@ -95,6 +102,13 @@ def run(options: Namespace) -> int:
     for key in ("tools", "documents"):
         if (path := getattr(options, key)) is not None:
             keywords[key] = read_json_file(path, key)
+    return keywords
+
+
+def run(options: Namespace) -> int:
+    """Renders each conversation; goes on past those that fail."""
+    chat = load(Path(options.template) if options.template is not None else options.model, tokenizer=options.tokenizer)
+    keywords = conversation_keywords(options)
     rows = read_rows(options.conversation)
     if rows is None:
         console.talk(f"chattpl: no conversation given, so this is a built-in sample in the format `{chat.name}`")
@@ -115,6 +129,8 @@ def _render_row(chat: ChatFormat, row: Row, keywords: dict[str, Any], options: N
         if row.conversation is None:
             raise row.error or InputError("unreadable row")
         _warn(row.conversation, chat, row.place if several else None)
+        if options.ids or options.mask:
+            return _print_tokens(chat, row, keywords, options)
         rendered = _render(chat, row.conversation, keywords)
     except ChatTemplateError as error:
         if several:
@@ -134,6 +150,43 @@ def _render_row(chat: ChatFormat, row: Row, keywords: dict[str, Any], options: N
         text += "\n"
     console.write_data(text + "\n" if several else text)
     return 0
+
+
+def _print_tokens(chat: ChatFormat, row: Row, keywords: dict[str, Any], options: Namespace) -> int:
+    """Prints the tokens of one row: a line each, or one JSON object."""
+    conversation = row.conversation
+    assert conversation is not None
+    own = {"tools": conversation.tools, "documents": conversation.documents}
+    encoded = chat.encode(conversation.messages, **{**own, **keywords})
+    ids, mask = encoded.input_ids.tolist(), encoded.loss_mask.tolist()
+    messages, origins = encoded.message_index.tolist(), [BY_CODE[code] for code in encoded.origin.tolist()]
+    if options.format == "json":
+        record: dict[str, Any] = {"row": row.number} if row.number is not None else {}
+        record |= {"format": chat.name, "text": encoded.text, "input_ids": ids}
+        record |= {"loss_mask": mask, "message_index": messages, "origin": origins}
+        console.write_data(json.dumps(record, ensure_ascii=False) + "\n")
+        return 0
+    colours = console.wants_colour(sys.stdout)
+    special = {token_id for token_id, _, is_special in chat.tokenizer.added_tokens if is_special}
+    lines = []
+    for token_id, learnt, message, origin in zip(ids, mask, messages, origins, strict=True):
+        text = _token_text(chat.tokenizer.id_to_bytes(token_id))
+        if colours and (learnt if options.mask else token_id in special):
+            text = f"{_CONTROL if token_id in special else _ROLE_COLOURS['assistant']}{text}{console.RESET}"
+        flag = f"{'x' if learnt else '.'} " if options.mask else ""
+        lines.append(f"{flag}{token_id:>7}  {origin:<9} {'-' if message < 0 else message:>3}  {text}\n")
+    if options.mask:
+        lines.append(f"{sum(mask)} of {len(ids)} tokens are learnt\n")
+    console.write_data("".join(lines))
+    return 0
+
+
+def _token_text(token: bytes) -> str:
+    """A token as a JSON string; bytes that are no text by their numbers."""
+    try:
+        return json.dumps(token.decode(), ensure_ascii=False)
+    except UnicodeDecodeError:
+        return f"<{token.hex(' ')}>"
 
 
 def _render(chat: ChatFormat, conversation: Conversation, keywords: dict[str, Any]) -> Rendered:

@@ -222,6 +222,15 @@ fn from_keys<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
 }
 
 fn namespace<'r>(vm: &mut Vm<'r>, args: Args<'r>) -> Result<Value<'r>> {
+    if args.positional.is_empty() {
+        // The names of keyword arguments differ, so no mapping need sort them out.
+        let mut attrs = bumpalo::collections::Vec::with_capacity_in(args.names.len(), vm.arena);
+        for (name, value) in args.keywords() {
+            check_namespace_name(name)?;
+            attrs.push((Value::str(name), value));
+        }
+        return Ok(Value::Namespace(vm.arena.alloc(Namespace { attrs: attrs.into() })));
+    }
     let entries = dict_entries(vm, args)?.finish(COMPUTED).entries;
     let mut attrs = bumpalo::collections::Vec::with_capacity_in(entries.len(), vm.arena);
     for (key, value) in entries {

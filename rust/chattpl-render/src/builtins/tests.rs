@@ -115,6 +115,11 @@ pub(crate) fn function_name(test: Test) -> String {
     }
 }
 
+/// Whether the test only looks at the kind of value.
+pub(crate) fn is_by_kind(test: Test) -> bool {
+    by_kind(test, &Value::NONE).is_some()
+}
+
 /// The tests that only look at the kind of value; `None` for any other test.
 #[inline]
 pub(crate) fn by_kind(test: Test, input: &Value<'_>) -> Option<bool> {

@@ -33,6 +33,8 @@ pub(crate) fn tojson<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> R
 pub(crate) trait Sink<'r> {
     /// Adds text.
     fn push(&mut self, text: &str, tag: Tag);
+    /// Adds text that belongs to no value.
+    fn push_punctuation(&mut self, text: &str);
     /// Adds a run.
     fn push_run(&mut self, run: Run<'r>);
     /// Adds a run with its characters escaped; the first `clean` bytes need no escape.
@@ -43,6 +45,7 @@ pub(crate) trait Sink<'r> {
     /// Adds a string.
     fn push_str(&mut self, str: Str<'r>) {
         match str {
+            Str::Run(run) if run.tag == PUNCTUATION => self.push_punctuation(run.text),
             Str::Run(run) => self.push_run(run),
             Str::Rope(_) => str.for_each_run(|run| self.push_run(run)),
         }
@@ -52,6 +55,10 @@ pub(crate) trait Sink<'r> {
 impl<'r> Sink<'r> for StrBuilder<'r> {
     fn push(&mut self, text: &str, tag: Tag) {
         StrBuilder::push(self, text, tag);
+    }
+
+    fn push_punctuation(&mut self, text: &str) {
+        StrBuilder::push(self, text, PUNCTUATION);
     }
 
     fn push_run(&mut self, run: Run<'r>) {
@@ -73,7 +80,7 @@ impl<'r> Sink<'r> for StrBuilder<'r> {
 }
 
 /// Writes what `tojson` gives.
-pub(crate) fn write<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>, out: &mut dyn Sink<'r>) -> Result<()> {
+pub(crate) fn write<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>, out: &mut impl Sink<'r>) -> Result<()> {
     let params = ["ensure_ascii", "indent", "separators", "sort_keys"];
     let [ensure_ascii, indent, separators, sort_keys] =
         if args.is_empty() { [None; 4] } else { args.bind(&local("tojson"), params, 0, 1)? };
@@ -104,7 +111,7 @@ pub(crate) fn write<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>, out: 
         (layout.item_separator, layout.key_separator) =
             separator_pair(vm, pair, value.as_str().is_some(), indent.is_some())?;
     }
-    Writer { vm, layout: &layout, depth: 0 }.value(value, out)
+    Writer { vm, layout: &layout, depth: 0 }.value(&value, out)
 }
 
 fn spaces<'r>(vm: &mut Vm<'r>, width: i64) -> Result<&'r str> {
@@ -148,6 +155,7 @@ struct Writer<'a, 'r> {
 /// Most bytes that one byte becomes when it is escaped.
 const ESCAPED: usize = 6;
 
+/// Punctuation is the template's.
 const PUNCTUATION: Tag = Tag::COMPUTED;
 
 fn leaf(source: u32) -> Tag {
@@ -159,9 +167,9 @@ fn leaf(source: u32) -> Tag {
 }
 
 impl<'r> Writer<'_, 'r> {
-    fn value(&mut self, value: Value<'r>, out: &mut dyn Sink<'r>) -> Result<()> {
+    fn value(&mut self, value: &Value<'r>, out: &mut impl Sink<'r>) -> Result<()> {
         self.vm.charge(2)?;
-        match value {
+        match *value {
             Value::Str(str) | Value::Markup(str) => self.string(str, out),
             Value::None(source) => out.push("null", leaf(source)),
             Value::Bool(true, source) => out.push("true", leaf(source)),
@@ -180,38 +188,45 @@ impl<'r> Writer<'_, 'r> {
     }
 
     /// A quoted string; the quotes are punctuation.
-    fn string(&mut self, str: Str<'r>, out: &mut dyn Sink<'r>) {
-        out.push("\"", PUNCTUATION);
-        str.for_each_run(|run: Run<'r>| match pytext::json_clean_prefix(run.text, self.layout.charset) {
+    fn string(&mut self, str: Str<'r>, out: &mut impl Sink<'r>) {
+        out.push_punctuation("\"");
+        match str {
+            Str::Run(run) => self.run(run, out),
+            Str::Rope(_) => str.for_each_run(|run| self.run(run, out)),
+        }
+        out.push_punctuation("\"");
+    }
+
+    fn run(&self, run: Run<'r>, out: &mut impl Sink<'r>) {
+        match pytext::json_clean_prefix(run.text, self.layout.charset) {
             clean if clean == run.text.len() => out.push_run(run),
             clean => out.push_escaped(run, clean, self.layout.charset),
-        });
-        out.push("\"", PUNCTUATION);
+        }
     }
 
-    fn open(&mut self, out: &mut dyn Sink<'r>, bracket: &str) -> Result<()> {
+    fn open(&mut self, out: &mut impl Sink<'r>, bracket: &str) -> Result<()> {
         self.depth = meter::deeper(self.depth);
-        out.push(bracket, PUNCTUATION);
+        out.push_punctuation(bracket);
         Ok(())
     }
 
-    fn close(&mut self, out: &mut dyn Sink<'r>, bracket: &str) -> Result<()> {
+    fn close(&mut self, out: &mut impl Sink<'r>, bracket: &str) -> Result<()> {
         self.depth -= 1;
         self.newline(out)?;
-        out.push(bracket, PUNCTUATION);
+        out.push_punctuation(bracket);
         Ok(())
     }
 
-    fn newline(&mut self, out: &mut dyn Sink<'r>) -> Result<()> {
+    fn newline(&mut self, out: &mut impl Sink<'r>) -> Result<()> {
         if let Some(indent) = self.layout.indent {
             out.push_newline(indent, self.depth);
         }
         Ok(())
     }
 
-    fn list(&mut self, items: &'r [Value<'r>], out: &mut dyn Sink<'r>) -> Result<()> {
+    fn list(&mut self, items: &'r [Value<'r>], out: &mut impl Sink<'r>) -> Result<()> {
         if items.is_empty() {
-            out.push("[]", PUNCTUATION);
+            out.push_punctuation("[]");
             return Ok(());
         }
         self.open(out, "[")?;
@@ -220,14 +235,14 @@ impl<'r> Writer<'_, 'r> {
                 out.push_str(self.layout.item_separator);
             }
             self.newline(out)?;
-            self.value(*item, out)?;
+            self.value(item, out)?;
         }
         self.close(out, "]")
     }
 
-    fn dict(&mut self, entries: &'r [(Value<'r>, Value<'r>)], out: &mut dyn Sink<'r>) -> Result<()> {
+    fn dict(&mut self, entries: &'r [(Value<'r>, Value<'r>)], out: &mut impl Sink<'r>) -> Result<()> {
         if entries.is_empty() {
-            out.push("{}", PUNCTUATION);
+            out.push_punctuation("{}");
             return Ok(());
         }
         let sorted = if self.layout.sort_keys { Some(self.sorted(entries)?) } else { None };
@@ -237,9 +252,9 @@ impl<'r> Writer<'_, 'r> {
                 out.push_str(self.layout.item_separator);
             }
             self.newline(out)?;
-            self.key(*key, out)?;
+            self.key(key, out)?;
             out.push_str(self.layout.key_separator);
-            self.value(*value, out)?;
+            self.value(value, out)?;
         }
         self.close(out, "}")
     }
@@ -250,13 +265,13 @@ impl<'r> Writer<'_, 'r> {
         Ok(sorted)
     }
 
-    fn key(&mut self, key: Value<'r>, out: &mut dyn Sink<'r>) -> Result<()> {
-        match key {
+    fn key(&mut self, key: &Value<'r>, out: &mut impl Sink<'r>) -> Result<()> {
+        match *key {
             Value::Str(str) | Value::Markup(str) => self.string(str, out),
             Value::None(_) | Value::Bool(..) | Value::Int(..) | Value::BigInt(..) | Value::Float(..) => {
-                out.push("\"", PUNCTUATION);
+                out.push_punctuation("\"");
                 self.value(key, out)?;
-                out.push("\"", PUNCTUATION);
+                out.push_punctuation("\"");
             }
             other => {
                 let name = other.type_name();
@@ -267,6 +282,6 @@ impl<'r> Writer<'_, 'r> {
     }
 }
 
-fn push_int(value: i64, tag: Tag, out: &mut dyn Sink<'_>) {
+fn push_int<'r>(value: i64, tag: Tag, out: &mut impl Sink<'r>) {
     out.push(&value.to_string(), tag);
 }

@@ -29,13 +29,18 @@ fn note(program: &Program, instr: Instr) -> String {
         | Instr::Const(id)
         | Instr::EqualsText(id)
         | Instr::JumpUnlessText { text: id, .. }
-        | Instr::JumpIfText { text: id, .. } => match &program.constants[id as usize] {
+        | Instr::JumpIfText { text: id, .. }
+        | Instr::JumpAttrText { text: id, .. } => match &program.constants[id as usize] {
             Constant::Str { text, .. } => format!("  ; {text:?}"),
             Constant::Int(value) => format!("  ; {value}"),
             Constant::BigInt(value) => format!("  ; {value}"),
             Constant::Float(value) => format!("  ; {value}"),
         },
         Instr::Slot { name, .. } | Instr::CallMethod { name, .. } => symbol(name),
+        Instr::EmitSlot { name, .. }
+        | Instr::EmitAttr { name, .. }
+        | Instr::JumpAttr { name, .. }
+        | Instr::JumpAttrTest { name, .. } => symbol(name),
         Instr::SlotAttr { name, .. }
         | Instr::SlotItem { name, .. }
         | Instr::Attr(name)

@@ -3,10 +3,10 @@
 use chattpl_syntax::ast::{Args, BinaryOp, CompareOp, Const, Expr, ExprKind, Name, UnaryOp};
 use chattpl_syntax::{ErrorClass as SyntaxClass, Span};
 
-use super::program::{Constant, Instr};
+use super::program::{Constant, Instr, Part};
 use super::{Compiled, Compiler, Frame};
 use crate::builtins::filters::Filter;
-use crate::builtins::tests::Test;
+use crate::builtins::tests::{self, Test};
 use crate::error::ErrorClass;
 
 /// Index of the empty list of keywords.
@@ -40,7 +40,7 @@ impl Compiler<'_> {
             ExprKind::Binary(op, left, right) => {
                 self.expr(left, frame)?;
                 self.expr(right, frame)?;
-                self.emit(binary(*op), span);
+                self.binary(*op, span);
             }
             // Jinja2 leaves out what a constant decides, unknown filters in it included.
             ExprKind::And(left, _) if constant_truth(left) == Some(false) => self.expr(left, frame)?,
@@ -72,18 +72,96 @@ impl Compiler<'_> {
         Ok(())
     }
 
-    /// Compiles an expression that is printed: the left operands of a sum can be printed as they come, since an error
-    /// further on discards all output.
+    /// Compiles an expression that is printed.
     pub(super) fn printed(&mut self, expr: &Expr, frame: Frame) -> Compiled {
-        match &expr.kind {
-            ExprKind::Binary(BinaryOp::Add, left, right) if !self.makes_markup => {
-                self.printed(left, frame)?;
-                self.expr(right, frame)?;
-                self.emit(Instr::AddPrinted, expr.span);
-                Ok(())
-            }
-            _ => self.expr(expr, frame),
+        if self.makes_markup {
+            self.expr(expr, frame)?;
+        } else if self.printed_sum(expr, expr.span, frame)? {
+            return Ok(());
         }
+        let place = self.place(expr.span);
+        self.print(Part::Whole, place, expr.span);
+        Ok(())
+    }
+
+    /// Compiles an expression, or the left part of a sum, inside the printed expression at `whole`.
+    ///
+    /// Operands of a sum of strings are printed as they come, since an error further on discards all output. Returns
+    /// whether the value is such a sum, and printed; otherwise it is left on the stack.
+    fn printed_sum(&mut self, expr: &Expr, whole: Span, frame: Frame) -> Compiled<bool> {
+        match &expr.kind {
+            ExprKind::Const(Const::Str(text)) => {
+                let text = self.string(text, expr.span);
+                self.emit(Instr::Text(text), expr.span);
+                Ok(true)
+            }
+            ExprKind::Binary(BinaryOp::Add, left, right) => {
+                let left_printed = self.printed_sum(left, whole, frame)?;
+                match &right.kind {
+                    ExprKind::Const(Const::Str(text)) => {
+                        if !left_printed {
+                            let place = self.place(whole);
+                            self.print(Part::First, place, expr.span);
+                        }
+                        let text = self.string(text, right.span);
+                        self.emit(Instr::Text(text), right.span);
+                        Ok(true)
+                    }
+                    _ if left_printed => {
+                        self.expr(right, frame)?;
+                        let place = self.place(whole);
+                        self.print(Part::Later, place, expr.span);
+                        Ok(true)
+                    }
+                    _ => {
+                        self.expr(right, frame)?;
+                        self.emit(Instr::AddPrinted, expr.span);
+                        Ok(false)
+                    }
+                }
+            }
+            _ => {
+                self.expr(expr, frame)?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// Prints the top value, in one step with what made it.
+    fn print(&mut self, part: Part, place: u32, span: Span) {
+        let function = self.function();
+        let last = function.code.len().wrapping_sub(1);
+        let made_by = function.code.get(last).copied().filter(|_| function.may_fuse());
+        match (made_by, part) {
+            (Some(Instr::Slot { depth: 0, slot, name }), _) => {
+                function.code[last] = Instr::EmitSlot { part, slot, name, place };
+            }
+            (Some(Instr::SlotAttr { slot, name }), _) => {
+                function.code[last] = Instr::EmitAttr { part, slot, name, place };
+            }
+            (Some(Instr::Filter { filter: Filter::ToJson, argc, keywords }), Part::Whole) => {
+                function.code[last] = Instr::EmitJson { argc, keywords };
+                function.places[last] = place;
+            }
+            (_, Part::Whole) => drop(self.emit(Instr::Emit(place), span)),
+            _ => drop(self.emit(Instr::EmitPart { part, place }, span)),
+        }
+    }
+
+    /// Applies an operator to the two top values, in one step with a small number.
+    fn binary(&mut self, op: BinaryOp, span: Span) {
+        let fused = match (op, self.last_to_fuse()) {
+            (BinaryOp::Add, Some(Instr::Int(value))) => Instr::AddInt(value),
+            (BinaryOp::Sub, Some(Instr::Int(value))) => Instr::SubInt(value),
+            _ => {
+                self.emit(binary(op), span);
+                return;
+            }
+        };
+        let place = self.place(span);
+        let function = self.function();
+        let last = function.code.len() - 1;
+        (function.code[last], function.places[last]) = (fused, place);
     }
 
     fn exprs(&mut self, items: &[Expr], frame: Frame) -> Compiled {
@@ -180,17 +258,52 @@ impl Compiler<'_> {
         }
     }
 
-    /// Adds a jump on the truth of the top value, in one step with the comparison that made it.
+    /// Adds a jump on the truth of the top value, in one step with what made it.
     fn jump(&mut self, when: bool, span: Span) -> usize {
+        let target = 0;
+        let made_by = self.last_to_fuse();
+        let fused = match made_by {
+            Some(Instr::EqualsText(text)) if when => Instr::JumpIfText { text, target },
+            Some(Instr::EqualsText(text)) => Instr::JumpUnlessText { text, target },
+            Some(Instr::Compare(op)) => Instr::JumpCompare { when, op, target },
+            Some(Instr::Test { test, argc: 0, keywords: NO_KEYWORDS }) if tests::is_by_kind(test) => {
+                Instr::JumpTest { when, test, target }
+            }
+            Some(Instr::Slot { depth: 0, slot, .. }) => Instr::JumpSlot { when, slot, target },
+            Some(Instr::SlotAttr { slot, name }) => Instr::JumpAttr { when, slot, name, target },
+            _ if when => return self.emit(Instr::JumpIfTrue(target), span),
+            _ => return self.emit(Instr::JumpIfFalse(target), span),
+        };
         let function = self.function();
-        if let (Some(Instr::EqualsText(text)), true) = (function.code.last().copied(), function.may_fuse()) {
-            let last = function.code.len() - 1;
-            let (text, target) = (text, 0);
-            function.code[last] =
-                if when { Instr::JumpIfText { text, target } } else { Instr::JumpUnlessText { text, target } };
+        let last = function.code.len() - 1;
+        function.code[last] = fused;
+        self.jump_on_attribute(last)
+    }
+
+    /// Puts the jump at `last` in one step with the attribute that it looks at; returns where it is then.
+    fn jump_on_attribute(&mut self, last: usize) -> usize {
+        let function = self.function();
+        if last == 0 || function.last_target == last {
             return last;
         }
-        self.emit(if when { Instr::JumpIfTrue(0) } else { Instr::JumpIfFalse(0) }, span)
+        let Instr::SlotAttr { slot, name } = function.code[last - 1] else {
+            return last;
+        };
+        function.code[last - 1] = match function.code[last] {
+            Instr::JumpIfText { text, target } => Instr::JumpAttrText { when: true, slot, name, text, target },
+            Instr::JumpUnlessText { text, target } => Instr::JumpAttrText { when: false, slot, name, text, target },
+            Instr::JumpTest { when, test, target } => Instr::JumpAttrTest { when, test, slot, name, target },
+            _ => return last,
+        };
+        function.code.pop();
+        function.places.pop();
+        last - 1
+    }
+
+    /// The last instruction, if it can become part of the next.
+    fn last_to_fuse(&mut self) -> Option<Instr> {
+        let function = self.function();
+        function.code.last().copied().filter(|_| function.may_fuse())
     }
 
     fn short_circuit(&mut self, left: &Expr, right: &Expr, jump: Instr, frame: Frame) -> Compiled {

@@ -7,6 +7,16 @@ use crate::builtins::filters::Filter;
 use crate::builtins::methods::Method;
 use crate::builtins::tests::Test;
 
+/// Which part of a printed expression a value is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Part {
+    Whole,
+    /// The left operand of a sum whose right operand is a string.
+    First,
+    /// The right operand of a sum whose left operand was a string, and is printed.
+    Later,
+}
+
 /// Index of a function of the program; 0 is the template itself.
 pub(crate) type FunctionId = u32;
 
@@ -17,6 +27,25 @@ pub(crate) enum Instr {
     Text(u32),
     /// Prints the top value; the place stands for what was computed.
     Emit(u32),
+    /// Prints the top value, an operand of a sum.
+    EmitPart {
+        part: Part,
+        place: u32,
+    },
+    /// Prints a variable of the running function.
+    EmitSlot {
+        part: Part,
+        slot: u16,
+        name: u32,
+        place: u32,
+    },
+    /// Prints an attribute of a variable of the running function.
+    EmitAttr {
+        part: Part,
+        slot: u16,
+        name: u32,
+        place: u32,
+    },
     /// Prints the top value as JSON.
     EmitJson {
         argc: u8,
@@ -86,6 +115,10 @@ pub(crate) enum Instr {
     Pos,
     Add,
     Sub,
+    /// Adds a small number of the template.
+    AddInt(i32),
+    /// Subtracts a small number of the template.
+    SubInt(i32),
     Mul,
     Div,
     FloorDiv,
@@ -112,6 +145,47 @@ pub(crate) enum Instr {
     },
     JumpIfText {
         text: u32,
+        target: u32,
+    },
+    /// Jumps if a comparison of the two top values comes out as `when`.
+    JumpCompare {
+        when: bool,
+        op: CompareOp,
+        target: u32,
+    },
+    /// Jumps if a test of the top value that looks at its kind alone comes out as `when`.
+    JumpTest {
+        when: bool,
+        test: Test,
+        target: u32,
+    },
+    /// Jumps if the truth of a variable of the running function is `when`.
+    JumpSlot {
+        when: bool,
+        slot: u16,
+        target: u32,
+    },
+    /// Jumps if the truth of an attribute of a variable is `when`.
+    JumpAttr {
+        when: bool,
+        slot: u16,
+        name: u32,
+        target: u32,
+    },
+    /// Jumps if it is `when` that an attribute of a variable is this string of the template.
+    JumpAttrText {
+        when: bool,
+        slot: u16,
+        name: u32,
+        text: u32,
+        target: u32,
+    },
+    /// Jumps if a test of the kind of an attribute of a variable comes out as `when`.
+    JumpAttrTest {
+        when: bool,
+        test: Test,
+        slot: u16,
+        name: u32,
         target: u32,
     },
     JumpIfFalseKeep(u32),
@@ -152,6 +226,11 @@ pub(crate) enum Instr {
         recursive: bool,
     },
     LoopNext(u32),
+    /// Stores the next element, or jumps where there is none.
+    LoopNextTo {
+        slot: u16,
+        target: u32,
+    },
     /// Stores the `loop` variable.
     LoopObject {
         slot: u16,
@@ -202,10 +281,17 @@ impl Instr {
             | Instr::JumpIfTrue(target)
             | Instr::JumpUnlessText { target, .. }
             | Instr::JumpIfText { target, .. }
+            | Instr::JumpCompare { target, .. }
+            | Instr::JumpTest { target, .. }
+            | Instr::JumpSlot { target, .. }
+            | Instr::JumpAttr { target, .. }
+            | Instr::JumpAttrText { target, .. }
+            | Instr::JumpAttrTest { target, .. }
             | Instr::JumpIfFalseKeep(target)
             | Instr::JumpIfTrueKeep(target)
             | Instr::JumpIfGiven { target, .. }
             | Instr::CompareChain { target, .. }
+            | Instr::LoopNextTo { target, .. }
             | Instr::LoopNext(target) => Some(target),
             _ => None,
         }

@@ -9,7 +9,6 @@ use chattpl_syntax::{ErrorClass as SyntaxClass, Span};
 use super::program::{FunctionId, Instr};
 use super::symbols::{names_of, ScopeId};
 use super::{Compiled, Compiler, Frame, LoopState, Open};
-use crate::builtins::filters::Filter;
 use crate::error::ErrorClass;
 
 impl Compiler<'_> {
@@ -26,7 +25,6 @@ impl Compiler<'_> {
             }
             StmtKind::Output(expr) => {
                 self.printed(expr, frame)?;
-                self.print(expr);
             }
             StmtKind::For(node) => self.for_loop(node, span, frame)?,
             StmtKind::If(node) => self.conditional_body(node, frame)?,
@@ -59,21 +57,6 @@ impl Compiler<'_> {
             StmtKind::Load(node) => self.load(node, span),
         }
         Ok(())
-    }
-
-    /// Prints the top value, in one step with the `tojson` that made it.
-    fn print(&mut self, expr: &Expr) {
-        let place = self.place(expr.span);
-        let function = self.function();
-        let last = function.code.len().wrapping_sub(1);
-        if let (Some(Instr::Filter { filter: Filter::ToJson, argc, keywords }), true) =
-            (function.code.get(last).copied(), function.may_fuse())
-        {
-            function.code[last] = Instr::EmitJson { argc, keywords };
-            function.places[last] = place;
-            return;
-        }
-        self.emit(Instr::Emit(place), expr.span);
     }
 
     fn conditional_body(&mut self, node: &If, frame: Frame) -> Compiled {
@@ -297,14 +280,13 @@ impl Compiler<'_> {
             self.emit(Instr::True, span);
             self.emit(Instr::Store { slot }, span);
         }
-        let top = self.here();
-        let next = self.emit(Instr::LoopNext(0), node.iter.span);
-        let inner = Frame::inner(scope);
-        self.bind(&node.target, span, inner);
         if extended {
             let slot = self.own_slot(&(level, "loop".into()));
             self.emit(Instr::LoopObject { slot }, span);
         }
+        let top = self.here();
+        let inner = Frame::inner(scope);
+        let next = self.next_element(node, span, inner);
         self.enter_scope(scope);
         let open = self.state().open.len();
         self.state().loops.push(LoopState { top, breaks: Vec::new(), open });
@@ -323,6 +305,18 @@ impl Compiler<'_> {
             Some(slot) => self.loop_else(node, slot, span, frame),
             None => Ok(()),
         }
+    }
+
+    /// Takes the next element to the loop's target; returns where the jump is that leaves the loop.
+    fn next_element(&mut self, node: &For, span: Span, frame: Frame) -> usize {
+        if let Target::Name(name) = &node.target {
+            let (ident, _) = self.scopes.find(frame.scope, &name.text).expect("targets were declared");
+            let slot = self.own_slot(&ident);
+            return self.emit(Instr::LoopNextTo { slot, target: 0 }, node.iter.span);
+        }
+        let next = self.emit(Instr::LoopNext(0), node.iter.span);
+        self.bind(&node.target, span, frame);
+        next
     }
 
     fn loop_else(&mut self, node: &For, slot: u16, span: Span, frame: Frame) -> Compiled {

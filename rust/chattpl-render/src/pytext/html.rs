@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::html_entities::{INVALID_CODE_POINTS, INVALID_REFERENCES, NAMED};
-use super::scan::next_match;
+use super::scan::{next_match, Word};
 use super::split::{split_whitespace, Direction};
 use super::Piece;
 
@@ -33,7 +33,7 @@ impl Iterator for EscapeHtml<'_> {
             self.at += 1;
             return Some(Piece::Replaced { text: Cow::Borrowed(entity), source: start..self.at });
         }
-        let is_escaped = |b| (b == b'&') | (b == b'<') | (b == b'>') | (b == b'\'') | (b == b'"');
+        let is_escaped = |word: Word| b"&<>'\"".iter().fold(0, |found, byte| found | word.bytes_equal(*byte));
         self.at = next_match(self.bytes, start, is_escaped).unwrap_or(self.bytes.len());
         Some(Piece::Source(start..self.at))
     }

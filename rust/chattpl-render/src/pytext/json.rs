@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::float_text::repr_float;
-use super::scan::next_match;
+use super::scan::{next_match, Word};
 use super::Piece;
 
 /// Which characters `json.dumps` leaves as they are.
@@ -92,9 +92,15 @@ pub fn json_float(value: f64) -> String {
 
 fn next_escape(bytes: &[u8], from: usize, charset: JsonCharset) -> Option<usize> {
     match charset {
-        JsonCharset::Ascii => next_match(bytes, from, |b| (b < 0x20) | (b == b'"') | (b == b'\\') | (b >= 0x7f)),
-        JsonCharset::Unicode => next_match(bytes, from, |b| (b < 0x20) | (b == b'"') | (b == b'\\')),
+        JsonCharset::Ascii => {
+            next_match(bytes, from, |word| any_escape(word) | word.bytes_equal(0x7f) | word.bytes_beyond_ascii())
+        }
+        JsonCharset::Unicode => next_match(bytes, from, any_escape),
     }
+}
+
+fn any_escape(word: Word) -> u64 {
+    word.bytes_below(0x20) | word.bytes_equal(b'"') | word.bytes_equal(b'\\')
 }
 
 fn short_escape(c: char) -> Option<&'static str> {

@@ -43,10 +43,10 @@ impl<'r> Dict<'r> {
     #[inline]
     pub fn entry(&self, arena: &'r Bump, name: &str) -> Option<&'r Value<'r>> {
         if self.entries.len() <= LINEAR {
-            return self.entries.iter().find(|(key, _)| is_key(arena, *key, name)).map(|(_, value)| value);
+            return self.entries.iter().find(|(key, _)| is_key(arena, key, name)).map(|(_, value)| value);
         }
         meter::read(name.len());
-        self.look_up(arena, HashKey::Str(name), |key| is_key(arena, key, name))
+        self.look_up(arena, HashKey::Str(name), |key| is_key(arena, &key, name))
     }
 
     /// Looks a hashed key up in the index.
@@ -109,14 +109,25 @@ impl<'r> Dict<'r> {
     }
 }
 
-fn is_key<'r>(arena: &'r Bump, key: Value<'r>, name: &str) -> bool {
+#[inline(always)]
+fn is_key<'r>(arena: &'r Bump, key: &Value<'r>, name: &str) -> bool {
     match key {
-        // Most keys differ in their length or first byte: looking at those saves a call.
-        Value::Str(Str::Run(run)) => {
-            let (text, first) = (run.text, name.as_bytes().first());
-            text.len() == name.len() && text.as_bytes().first() == first && text == name
-        }
+        Value::Str(Str::Run(run)) => same_text(run.text, name),
         _ => key.as_str().is_some_and(|str| str.flat(arena) == name),
+    }
+}
+
+/// Whether two texts are the same; names and roles are short, and compared without a call.
+#[inline]
+pub(crate) fn same_text(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    match a.len() {
+        4..=8 => a.first_chunk::<4>() == b.first_chunk() && a.last_chunk::<4>() == b.last_chunk(),
+        9..=16 => a.first_chunk::<8>() == b.first_chunk() && a.last_chunk::<8>() == b.last_chunk(),
+        _ => a == b,
     }
 }
 

@@ -236,15 +236,18 @@ impl<'r> Loop<'r> {
         }
     }
 
+    /// Advances to the next of the elements that are all there.
+    pub fn next_of(&self, items: &'r [Value<'r>]) -> Option<&'r Value<'r>> {
+        let index = self.index0.get() + 1;
+        let item = items.get(index as usize)?;
+        self.index0.set(index);
+        Some(item)
+    }
+
     /// Advances to the next element.
     pub fn next(&self, vm: &mut Vm<'r>) -> Result<Option<Value<'r>>> {
         if let Some(items) = self.items {
-            let index = self.index0.get() + 1;
-            let item = items.get(index as usize);
-            if item.is_some() {
-                self.index0.set(index);
-            }
-            return Ok(item.copied());
+            return Ok(self.next_of(items).copied());
         }
         let item = match self.after.replace(Value::Missing) {
             Value::Missing => {

@@ -32,6 +32,7 @@ pub(crate) use string::{Run, Str};
 /// A value. Numbers, booleans and `None` that came from the input carry their source.
 ///
 /// The tag is a whole word: a byte-sized one makes the compiler copy values in odd pieces that stall when read back.
+/// A value takes 32 bytes, which two registers hold.
 #[derive(Debug, Clone, Copy)]
 #[repr(u64)]
 pub(crate) enum Value<'r> {
@@ -41,7 +42,7 @@ pub(crate) enum Value<'r> {
     None(u32),
     Bool(bool, u32),
     Int(i64, u32),
-    BigInt(Big<'r>, u32),
+    BigInt(&'r Big<'r>, u32),
     Float(f64, u32),
     Str(Str<'r>),
     /// A string that `|safe` or `|escape` marked as markup.
@@ -62,7 +63,7 @@ pub(crate) enum Value<'r> {
 }
 
 /// An integer beyond 64 bits. Its digits lie in the arena, so that they are counted and freed with it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct Big<'r> {
     sign: Sign,
     digits: &'r [u32],
@@ -75,13 +76,13 @@ impl<'r> Big<'r> {
     }
 
     /// The integer itself.
-    pub fn get(self) -> BigInt {
+    pub fn get(&self) -> BigInt {
         meter::read(self.digits.len() * 4);
         BigInt::from_slice(self.sign, self.digits)
     }
 
     /// `str(value)`; ends the render, as in Python, where that has more than 4300 digits.
-    pub fn text(self) -> String {
+    pub fn text(&self) -> String {
         let value = self.get();
         pytext::format_int(&pytext::PyInt::from(value)).unwrap_or_else(|error| meter::fail(error.into()))
     }
@@ -317,7 +318,7 @@ impl<'r> Value<'r> {
     pub fn input_big(arena: &'r Bump, value: BigInt, source: u32) -> Self {
         match value.to_i64() {
             Some(small) => Value::Int(small, source),
-            None => Value::BigInt(Big::new(arena, &value), source),
+            None => Value::BigInt(arena.alloc(Big::new(arena, &value)), source),
         }
     }
 

@@ -3,28 +3,27 @@
 pub(crate) mod access;
 pub(crate) mod call;
 pub(crate) mod frame;
+mod fused;
+mod loops;
+mod operators;
 pub(crate) mod ops;
 pub(crate) mod output;
-
-use std::cmp::Ordering;
+mod printing;
+mod variables;
 
 use bumpalo::collections::Vec as BumpVec;
 use bumpalo::Bump;
-use chattpl_syntax::ast::CompareOp;
 
 use self::frame::Activation;
-use self::output::{JsonOutput, Output};
+use self::output::Output;
 use crate::builtins::filters::Filter;
-use crate::builtins::{filters, tests, tojson};
-use crate::compile::program::{Constant, Function, FunctionId, Instr, LoopAttr, Program};
-use crate::error::{type_error, ErrorClass, RenderError, Result};
+use crate::builtins::{filters, tests};
+use crate::compile::program::{Function, FunctionId, Instr, Program};
+use crate::error::{ErrorClass, RenderError, Result};
 use crate::meter;
 use crate::options::{Clock, Limits};
 use crate::origin::{Nodes, Tag, GENERATION_END, GENERATION_START, TEMPLATE_BIT, UNUSED};
-use crate::value::cmp::{compare, equal};
-use crate::value::dict::DictBuilder;
-use crate::value::iter::Generator;
-use crate::value::{IterObject, IterState, Loop, Macro, Run, Str, Undefined, Value};
+use crate::value::{Loop, Macro, Str, Value};
 
 /// Instructions between two looks at the memory in use.
 const FUEL_SLICE: u64 = 1024;
@@ -202,12 +201,17 @@ impl<'r> Vm<'r> {
         // The position lives in a register; it is written back for the error's place alone.
         let mut pc = *next;
         loop {
-            let instr = code[pc];
+            let instr = &code[pc];
             pc += 1;
             *next = pc;
-            match instr {
+            match *instr {
                 Instr::Text(id) => self.print_constant(id)?,
                 Instr::Emit(place) => self.print(place)?,
+                Instr::EmitPart { part, place } => self.print_part(part, place)?,
+                Instr::EmitSlot { part, slot, name, place } => self.print_slot(scope, slot, name, part, place)?,
+                Instr::EmitAttr { part, slot, name, place } => {
+                    self.print_attr(function, scope, slot, name, part, place)?;
+                }
                 Instr::EmitText(place) => self.print_text(place)?,
                 Instr::EmitJson { argc, keywords } => {
                     let args = self.arguments(argc, keywords);
@@ -219,12 +223,7 @@ impl<'r> Vm<'r> {
                 Instr::False => self.stack.push(Value::bool(false)),
                 Instr::None => self.stack.push(Value::NONE),
                 Instr::Slot { depth, slot, name } => self.push_slot(scope.get(depth, slot), name),
-                Instr::SlotAttr { slot, name } => {
-                    if !self.push_entry(scope, slot, name) {
-                        let value = self.slot_attr(function, scope, slot, name)?;
-                        self.stack.push(value);
-                    }
-                }
+                Instr::SlotAttr { slot, name } => self.push_attr(function, scope, slot, name)?,
                 Instr::SlotItem { slot, name } => {
                     let entry = match scope.get(0, slot) {
                         Value::Dict(dict) => dict.entry(self.arena, &self.program.symbols[name as usize].text),
@@ -261,6 +260,7 @@ impl<'r> Vm<'r> {
                     let value = self.get_attr(object, name)?;
                     self.stack.push(value);
                 }
+                Instr::Item if self.picks_item() => {}
                 Instr::Item => {
                     let key = self.pop();
                     let object = self.pop();
@@ -293,7 +293,7 @@ impl<'r> Vm<'r> {
                 }
                 Instr::Neg | Instr::Pos => {
                     let value = self.pop();
-                    let value = ops::sign(self, value, instr == Instr::Neg)?;
+                    let value = ops::sign(self, value, *instr == Instr::Neg)?;
                     self.stack.push(value);
                 }
                 Instr::Add => {
@@ -303,6 +303,18 @@ impl<'r> Vm<'r> {
                 }
                 Instr::Sub => {
                     if !self.small_ints(i64::checked_sub) {
+                        self.binary(ops::sub)?;
+                    }
+                }
+                Instr::AddInt(value) => {
+                    if !self.small_int(i64::checked_add, value) {
+                        self.stack.push(Value::int(value.into()));
+                        self.binary(ops::add)?;
+                    }
+                }
+                Instr::SubInt(value) => {
+                    if !self.small_int(i64::checked_sub, value) {
+                        self.stack.push(Value::int(value.into()));
                         self.binary(ops::sub)?;
                     }
                 }
@@ -352,6 +364,36 @@ impl<'r> Vm<'r> {
                 }
                 Instr::JumpIfText { text, target } => {
                     if self.pop_equals_text(text) {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpCompare { when, op, target } => {
+                    if self.pop_compares(op)? == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpTest { when, test, target } => {
+                    if self.pop_is(test) == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpSlot { when, slot, target } => {
+                    if scope.get(0, slot).truthy() == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpAttr { when, slot, name, target } => {
+                    if self.attr_truth(function, scope, slot, name)? == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpAttrText { when, slot, name, text, target } => {
+                    if self.attr_equals_text(function, scope, slot, name, text)? == when {
+                        pc = target as usize;
+                    }
+                }
+                Instr::JumpAttrTest { when, test, slot, name, target } => {
+                    if self.attr_is(function, scope, slot, name, test)? == when {
                         pc = target as usize;
                     }
                 }
@@ -425,8 +467,16 @@ impl<'r> Vm<'r> {
                 Instr::LoopNext(target) => {
                     // One pass of the body at most; what it calls is charged by itself.
                     self.charge(u64::from(target).saturating_sub(pc as u64) + 1)?;
-                    if !self.advance_loop()? {
-                        pc = target as usize;
+                    match self.advance_loop()? {
+                        Some(item) => self.stack.push(item),
+                        None => pc = target as usize,
+                    }
+                }
+                Instr::LoopNextTo { slot, target } => {
+                    self.charge(u64::from(target).saturating_sub(pc as u64) + 1)?;
+                    match self.advance_loop()? {
+                        Some(item) => scope.set(slot, item),
+                        None => pc = target as usize,
                     }
                 }
                 Instr::LoopObject { slot } => {
@@ -498,422 +548,10 @@ impl<'r> Vm<'r> {
         Value::Macro(self.arena.alloc(Macro { function, name, scope }))
     }
 
-    // Constants, variables, output
-
-    fn constant_run(&self, id: u32) -> Run<'r> {
-        match &self.program.constants[id as usize] {
-            Constant::Str { text, place } => Run { text, tag: Self::place_tag(*place) },
-            other => unreachable!("only strings are printed as they stand, not {other:?}"),
-        }
-    }
-
-    fn print_constant(&mut self, id: u32) -> Result<()> {
-        let run = self.constant_run(id);
-        self.output.push_run(run, self.message, run.tag.source)
-    }
-
-    fn push_constant(&mut self, id: u32) {
-        let value = match &self.program.constants[id as usize] {
-            Constant::Str { .. } => Value::Str(Str::Run(self.constant_run(id))),
-            Constant::Int(value) => Value::int(*value),
-            Constant::BigInt(value) => Value::big(self.arena, value.clone(), crate::origin::COMPUTED),
-            Constant::Float(value) => Value::Float(*value, crate::origin::COMPUTED),
-        };
-        self.stack.push(value);
-    }
-
-    fn push_hint(&mut self, id: u32) {
-        let hint = self.constant_run(id).text;
-        self.stack.push(Value::Undefined(self.arena.alloc(Undefined::Hint(hint))));
-    }
-
-    fn push_slot(&mut self, value: Value<'r>, name: u32) {
-        let value = match value {
-            Value::Missing => self.undefined_name(name),
-            value => value,
-        };
-        self.stack.push(value);
-    }
-
-    fn push_global(&mut self, global: u32) {
-        let value = match self.resolve(global) {
-            Value::Missing => self.undefined_name(self.program.globals[global as usize]),
-            value => value,
-        };
-        self.stack.push(value);
-    }
-
-    fn resolve(&self, global: u32) -> Value<'r> {
-        if self.program.has_blocks {
-            let symbol = self.program.globals[global as usize];
-            if let Some((_, value)) = self.exports.iter().rev().find(|(name, _)| *name == symbol) {
-                return *value;
-            }
-        }
-        self.globals[global as usize]
-    }
-
-    fn undefined_name(&self, symbol: u32) -> Value<'r> {
-        let name = &self.program.symbols[symbol as usize].text;
-        Value::Undefined(self.arena.alloc(Undefined::Name(name)))
-    }
-
-    /// Prints the top value; Jinja2 does not convert the result of a filter block.
-    fn print_text(&mut self, place: u32) -> Result<()> {
-        let value = self.stack.last().copied().unwrap_or(Value::Missing);
-        if value.as_str().is_none() {
-            return type_error(format!("sequence item 0: expected str instance, {} found", value.type_name()));
-        }
-        self.print(place)
-    }
-
-    /// Prints the top value.
-    fn print(&mut self, place: u32) -> Result<()> {
-        let value = self.pop();
-        self.settle(value)?;
-        let mut str = value.to_str(self.arena);
-        if self.escaping() && !matches!(value, Value::Markup(_)) {
-            str = filters::escape_str(self, str);
-        }
-        self.output.push(str, self.message, TEMPLATE_BIT | place)
-    }
-
-    /// Counts the elements of a loop that is about to be printed, which shows their number.
-    fn settle(&mut self, value: Value<'r>) -> Result<()> {
-        match value {
-            Value::Loop(this) => this.len(self).map(drop),
-            _ => Ok(()),
-        }
-    }
-
-    /// Prints the top value as JSON, straight into the text where that is where it goes.
-    fn print_json(&mut self, args: call::Args<'r>, place: u32) -> Result<()> {
-        let value = self.pop();
-        if self.output.is_capturing() || self.escaping() {
-            let json = filters::apply(self, Filter::ToJson, value, args)?;
-            self.stack.push(json);
-            return self.print(place);
-        }
-        self.charge(2)?;
-        let mut output = std::mem::replace(&mut self.output, Output::new(Default::default(), 0, self.nodes));
-        let mut sink =
-            JsonOutput { output: &mut output, message: self.message, place: TEMPLATE_BIT | place, failed: None };
-        let done = tojson::write(self, value, args, &mut sink);
-        let failed = sink.failed;
-        self.output = output;
-        failed.map_or(done, Err)
-    }
-
-    /// Keeps the top value if its truth is `wanted`, and takes it otherwise.
-    fn keeps(&mut self, wanted: bool) -> bool {
-        let keeps = self.top().truthy() == wanted;
-        if !keeps {
-            self.drop_top();
-        }
-        keeps
-    }
-
-    fn push_dict(&mut self, count: usize) -> Result<()> {
-        let parts = self.take(count * 2);
-        let mut dict = DictBuilder::new(self.arena, count);
-        for pair in parts.chunks_exact(2) {
-            self.check_hashable(pair[0])?;
-            dict.insert(pair[0], pair[1]);
-        }
-        self.stack.push(Value::Dict(dict.finish(crate::origin::COMPUTED)));
-        Ok(())
-    }
-
-    // Operators
-
-    /// Replaces two integers on the stack by the result of `op`, if both are small and so is the result.
-    #[inline]
-    fn small_ints(&mut self, op: fn(i64, i64) -> Option<i64>) -> bool {
-        let at = self.stack.len() - 2;
-        let (Value::Int(a, a_source), Value::Int(b, b_source)) = (&self.stack[at], &self.stack[at + 1]) else {
-            return false;
-        };
-        let Some(value) = op(*a, *b) else { return false };
-        let source = crate::origin::derived(*a_source, *b_source);
-        self.drop_top();
-        self.stack[at] = Value::Int(value, source);
-        true
-    }
-
-    /// Replaces two integers on the stack by how they compare, if both are small.
-    #[inline]
-    fn compares_ints(&mut self, op: CompareOp) -> bool {
-        let at = self.stack.len() - 2;
-        let (Value::Int(a, _), Value::Int(b, _)) = (&self.stack[at], &self.stack[at + 1]) else {
-            return false;
-        };
-        let holds = match op {
-            CompareOp::Eq => a == b,
-            CompareOp::Ne => a != b,
-            CompareOp::Lt => a < b,
-            CompareOp::Le => a <= b,
-            CompareOp::Gt => a > b,
-            CompareOp::Ge => a >= b,
-            CompareOp::In | CompareOp::NotIn => return false,
-        };
-        self.drop_top();
-        self.stack[at] = Value::bool(holds);
-        true
-    }
-
-    /// Replaces a list or mapping on the stack by its length.
-    #[inline]
-    fn counts_items(&mut self) -> bool {
-        let at = self.stack.len() - 1;
-        let (count, source) = match &self.stack[at] {
-            Value::List(seq) => (seq.items.len(), seq.source),
-            Value::Dict(dict) => (dict.entries.len(), dict.source),
-            _ => return false,
-        };
-        self.stack[at] = Value::Int(count as i64, source);
-        true
-    }
-
-    fn binary(&mut self, op: fn(&mut Vm<'r>, Value<'r>, Value<'r>) -> Result<Value<'r>>) -> Result<()> {
-        let right = self.pop();
-        let left = self.pop();
-        let value = op(self, left, right)?;
-        self.stack.push(value);
-        Ok(())
-    }
-
-    fn concat(&mut self, count: usize) -> Result<()> {
-        let items = self.take(count);
-        let escaping = self.escaping() && items.iter().any(|item| matches!(item, Value::Markup(_)));
-        let mut out = Str::computed("");
-        for item in items {
-            self.settle(*item)?;
-            let mut str = item.to_str(self.arena);
-            if escaping && !matches!(item, Value::Markup(_)) {
-                str = filters::escape_str(self, str);
-            }
-            out = out.concat(self.arena, self.used(str));
-        }
-        self.stack.push(if escaping { Value::Markup(out) } else { Value::Str(out) });
-        Ok(())
-    }
-
-    pub(crate) fn compare(&mut self, op: CompareOp, left: Value<'r>, right: Value<'r>) -> Result<bool> {
-        let arena = self.arena;
-        let order = |symbol| compare(arena, left, right, symbol);
-        Ok(match op {
-            CompareOp::Eq => equal(arena, left, right),
-            CompareOp::Ne => !equal(arena, left, right),
-            CompareOp::Lt => order("<")? == Some(Ordering::Less),
-            CompareOp::Gt => order(">")? == Some(Ordering::Greater),
-            CompareOp::Le => matches!(order("<=")?, Some(Ordering::Less | Ordering::Equal)),
-            CompareOp::Ge => matches!(order(">=")?, Some(Ordering::Greater | Ordering::Equal)),
-            CompareOp::In => ops::contains(self, right, left)?,
-            CompareOp::NotIn => !ops::contains(self, right, left)?,
-        })
-    }
-
-    /// Pushes an attribute of a mapping, loop or namespace in a variable, if it is one of the common ones.
-    #[inline]
-    fn push_entry(&mut self, scope: &'r Activation<'r>, slot: u16, name: u32) -> bool {
-        let symbol = &self.program.symbols[name as usize];
-        match scope.get(0, slot) {
-            Value::Dict(dict) if !symbol.of_dict => match dict.entry(self.arena, &symbol.text) {
-                Some(value) => self.stack.push(*value),
-                None => return false,
-            },
-            Value::Loop(this) => match symbol.loop_attr {
-                Some(LoopAttr::Index0) => self.stack.push(Value::int(this.index0.get())),
-                Some(LoopAttr::Index) => self.stack.push(Value::int(this.index0.get() + 1)),
-                Some(LoopAttr::First) => self.stack.push(Value::bool(this.index0.get() == 0)),
-                Some(LoopAttr::Last) => match this.is_last() {
-                    Some(last) => self.stack.push(Value::bool(last)),
-                    None => return false,
-                },
-                None => return false,
-            },
-            Value::Namespace(namespace) => match namespace.get(self.arena, &symbol.text) {
-                Some(value) => self.stack.push(value),
-                None => return false,
-            },
-            _ => return false,
-        }
-        true
-    }
-
-    fn slot_attr(
-        &mut self,
-        function: &'r Function,
-        scope: &'r Activation<'r>,
-        slot: u16,
-        name: u32,
-    ) -> Result<Value<'r>> {
-        let value = scope.get(0, slot);
-        if let Value::Missing = value {
-            let undefined = self.undefined_name(function.slot_names[slot as usize]);
-            return self.get_attr(undefined, name);
-        }
-        self.get_attr(value, name)
-    }
-
-    /// Takes the top value and compares it with a string of the template.
-    fn pop_equals_text(&mut self, id: u32) -> bool {
-        let text = self.constant_run(id).text;
-        let equal = match self.top() {
-            Value::Str(Str::Run(run)) => run.text == text,
-            value => value.as_str().is_some_and(|str| str.len() == text.len() && str.flat(self.arena) == text),
-        };
-        self.drop_top();
-        equal
-    }
-
-    /// Takes the top value for its truth alone.
-    fn pop_truth(&mut self) -> bool {
-        let truth = self.top().truthy();
-        self.drop_top();
-        truth
-    }
-
-    /// The top value, looked at in place: moving it just after it was written would stall.
-    fn top(&self) -> &Value<'r> {
-        self.stack.last().expect("the compiler balances the stack")
-    }
-
-    fn drop_top(&mut self) {
-        self.stack.truncate(self.stack.len() - 1);
-    }
-
-    /// Adds two values of a sum that is printed next.
-    fn add_printed(&mut self) -> Result<()> {
-        let right = self.pop();
-        let left = self.pop();
-        if let (Value::Str(left), Value::Str(_)) = (left, right) {
-            if !self.escaping() {
-                self.output.push(left, self.message, crate::origin::COMPUTED)?;
-                self.stack.push(right);
-                return Ok(());
-            }
-        }
-        let sum = ops::add(self, left, right)?;
-        self.stack.push(sum);
-        Ok(())
-    }
-
-    // Loops
-
-    fn start_loop(&mut self, recursive: bool, scope: &'r Activation<'r>) -> Result<()> {
-        let iterable = self.pop();
-        let iter = iterable.iterate()?;
-        let mut this = Loop::new(iterable, iter);
-        if recursive {
-            self.make_recursive(&mut this, scope);
-        }
-        self.push_loop(this);
-        Ok(())
-    }
-
-    fn start_filtered_loop(&mut self, function: FunctionId, recursive: bool, scope: &'r Activation<'r>) -> Result<()> {
-        let iterable = self.pop();
-        let input = iterable.iterate()?;
-        let around = if recursive { enclosing(scope) } else { scope };
-        let generator = Generator::LoopFilter { input, function, scope: around };
-        let source = iterable.source(self.arena);
-        let object = self.arena.alloc(IterObject::generator("", source, generator));
-        let mut this = Loop::new(Value::Iter(object), IterState::Object(object));
-        if recursive {
-            self.make_recursive(&mut this, scope);
-        }
-        self.push_loop(this);
-        Ok(())
-    }
-
-    /// Takes what `run_loop_body` pushed below the iterable.
-    fn make_recursive(&mut self, this: &mut Loop<'r>, scope: &'r Activation<'r>) {
-        let (depth0, function) = (self.pop(), self.pop());
-        let (Value::Int(depth0, _), Value::Int(function, _)) = (depth0, function) else {
-            unreachable!("pushed by `run_loop_body`")
-        };
-        this.recurse = Some((function as FunctionId, enclosing(scope)));
-        this.depth0 = depth0;
-    }
-
-    fn push_loop(&mut self, this: Loop<'r>) {
-        let this = self.arena.alloc(this);
-        self.loops.push(RunningLoop { this, outer_message: self.message });
-    }
-
-    /// Pushes the next element, or says that there is none.
-    fn advance_loop(&mut self) -> Result<bool> {
-        let RunningLoop { this, outer_message } = *self.loops.last().expect("inside a loop");
-        let Some(item) = this.next(self)? else {
-            return Ok(false);
-        };
-        self.message = match self.nodes.message(item.source(self.arena)) {
-            UNUSED => outer_message,
-            message => message,
-        };
-        self.stack.push(item);
-        Ok(true)
-    }
-
-    fn unpack(&mut self, count: usize) -> Result<()> {
-        let value = self.pop();
-        if let Value::List(seq) | Value::Tuple(seq) = value {
-            if seq.items.len() == count {
-                self.stack.extend(seq.items.iter().rev().copied());
-                return Ok(());
-            }
-        }
-        let Ok(mut iter) = value.iterate() else {
-            return type_error(format!("cannot unpack non-iterable {} object", value.type_name()));
-        };
-        let mut items = Vec::with_capacity(count);
-        while let Some(item) = iter.next(self)? {
-            if items.len() == count {
-                let message = format!("too many values to unpack (expected {count})");
-                return Err(RenderError::new(ErrorClass::ValueError, message));
-            }
-            items.push(item);
-        }
-        if items.len() < count {
-            let got = items.len();
-            let message = format!("not enough values to unpack (expected {count}, got {got})");
-            return Err(RenderError::new(ErrorClass::ValueError, message));
-        }
-        self.stack.extend(items.iter().rev().copied());
-        Ok(())
-    }
-
-    /// `key, value = pair`.
-    pub(crate) fn unpack_pair(&mut self, pair: Value<'r>) -> Result<(Value<'r>, Value<'r>)> {
-        self.stack.push(pair);
-        self.unpack(2)?;
-        Ok((self.pop(), self.pop()))
-    }
-
-    // Attributes of namespaces
-
-    fn set_attr(&mut self, name: u32) -> Result<()> {
-        let namespace = self.pop();
-        let value = self.pop();
-        let symbol = &self.program.symbols[name as usize];
-        let Value::Namespace(namespace) = namespace else {
-            return Err(not_a_namespace());
-        };
-        check_namespace_name(&symbol.text)?;
-        let key = Str::tagged(&symbol.text, Self::place_tag(symbol.place));
-        namespace.set(self.arena, key, value);
-        Ok(())
-    }
-
     fn delayed_error(&self, id: u32) -> RenderError {
         let error = &self.program.errors[id as usize];
         RenderError::new(error.class, error.message.clone())
     }
-}
-
-fn enclosing<'r>(scope: &'r Activation<'r>) -> &'r Activation<'r> {
-    scope.parent().expect("a recursive loop runs in its own function")
 }
 
 fn not_a_namespace() -> RenderError {

@@ -15,16 +15,41 @@ pub const LARGE_RUN: usize = 64 << 10;
 
 /// Prints JSON text as it is written, for the expression at `place`.
 pub(crate) struct JsonOutput<'a, 'r> {
-    pub output: &'a mut Output<'r>,
-    pub message: u32,
-    pub place: u32,
+    output: &'a mut Output<'r>,
+    message: u32,
+    place: u32,
+    /// Bytes of punctuation at the end of the text that are not marked yet.
+    unmarked: usize,
     /// The first error; nothing is written after it.
-    pub failed: Option<RenderError>,
+    failed: Option<RenderError>,
 }
 
-impl<'r> JsonOutput<'_, 'r> {
+impl<'a, 'r> JsonOutput<'a, 'r> {
+    pub fn new(output: &'a mut Output<'r>, message: u32, place: u32) -> Self {
+        JsonOutput { output, message, place, unmarked: 0, failed: None }
+    }
+
+    /// Marks what is left, and says what went wrong while text was written.
+    pub fn finish(mut self) -> Result<()> {
+        self.mark_punctuation();
+        self.failed.map_or(Ok(()), Err)
+    }
+
+    #[inline]
+    fn mark_punctuation(&mut self) {
+        let added = std::mem::take(&mut self.unmarked);
+        if added == 0 {
+            return;
+        }
+        let tag = self.output.tag_of_use(Tag::COMPUTED, self.message, self.place);
+        if let Err(error) = self.output.mark(added, tag) {
+            self.failed.get_or_insert(error);
+        }
+    }
+
     /// Marks what `write` appends to the text.
     fn append(&mut self, tag: Tag, write: impl FnOnce(&mut String)) {
+        self.mark_punctuation();
         if self.failed.is_some() {
             return;
         }
@@ -44,7 +69,15 @@ impl<'r> Sink<'r> for JsonOutput<'_, 'r> {
         self.append(tag, |out| out.push_str(text));
     }
 
+    fn push_punctuation(&mut self, text: &str) {
+        if self.failed.is_none() {
+            self.output.text.push_str(text);
+            self.unmarked += text.len();
+        }
+    }
+
     fn push_run(&mut self, run: Run<'r>) {
+        self.mark_punctuation();
         if self.failed.is_some() {
             return;
         }

@@ -1,5 +1,9 @@
 //! Finds added tokens in a text: leftmost first, and the longest of those that begin there.
 
+use std::sync::LazyLock;
+
+use fancy_regex::Regex;
+
 use crate::vocabulary::AddedToken;
 
 /// An added token where it stands in a text.
@@ -11,6 +15,15 @@ pub struct Found {
     pub end: usize,
     /// Index into the added tokens of the vocabulary.
     pub token: usize,
+}
+
+/// What becomes of an added token that does not count where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refused {
+    /// All of it is text, as in `tokenizers`.
+    Text,
+    /// A shorter one may begin there, and another inside it.
+    LookInside,
 }
 
 /// A set of added tokens as a tree of their bytes.
@@ -107,23 +120,28 @@ impl Finder {
         text: &str,
         (from, to): (usize, usize),
         admit: impl Fn(usize, usize, usize) -> bool,
+        refused: Refused,
         found: &mut Vec<Found>,
     ) {
         let bytes = &text.as_bytes()[..to];
         let (mut at, mut last_end) = (from, from);
         while let Some(start) = self.next_start(bytes, at) {
-            let Some((end, token)) = self.longest(bytes, start, &admit) else {
+            let counts = |start, end, token| refused == Refused::Text || admit(start, end, token);
+            let Some((end, token)) = self.longest(bytes, start, &counts) else {
                 at = start + 1;
                 continue;
             };
             at = end;
+            if refused == Refused::Text && !admit(start, end, token) {
+                continue;
+            }
             let about = &added[token];
             if about.single_word && (ends_in_word(&text[from..start]) || begins_with_word(&text[end..to])) {
                 continue;
             }
             let mut hit = Found { start, end, token };
             if about.lstrip {
-                hit.start = last_end.max(from + text[from..start].trim_end_matches(is_space).len());
+                hit.start = last_end.max(from + text[from..start].trim_end_matches(is_space).len()).min(end);
             }
             if about.rstrip {
                 hit.end = to - text[end..to].trim_start_matches(is_space).len();
@@ -139,9 +157,10 @@ fn is_space(character: char) -> bool {
     character.is_whitespace()
 }
 
-/// A word character as the `regex` crate's `\w` has it, near enough: letters, digits, marks and underscores.
+/// A word character as the `regex` crate's `\w` has it, which is what `tokenizers` asks.
 fn is_word(character: char) -> bool {
-    character.is_alphanumeric() || character == '_'
+    static WORD: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\w").expect("a sound expression"));
+    WORD.is_match(character.encode_utf8(&mut [0; 4])).expect("no way back to take")
 }
 
 fn ends_in_word(text: &str) -> bool {

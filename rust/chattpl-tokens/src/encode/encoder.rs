@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::added::{Finder, Found};
+use super::added::{Finder, Found, Refused};
 use super::bpe::Workspace;
 use super::cuts::Cuts;
 use super::known::{Home, Ids, Key, LongPieces, ShortPieces, MAX_INLINE, MAX_SHORT};
@@ -13,7 +13,7 @@ use super::pairs::PairTable;
 use super::walk::{Coordinates, Region, Tokens};
 use crate::error::TokenError;
 use crate::pretokenize::Pretokenizer;
-use crate::vocabulary::{AddedToken, TokenId, Units, Vocabulary};
+use crate::vocabulary::{AddedToken, Normalizer, TokenId, Units, Vocabulary};
 
 /// Pieces that are looked up in one go, so that the memory has time to answer.
 const BATCH: usize = 256;
@@ -36,14 +36,15 @@ pub struct Encoder {
     pairs: PairTable,
     cuts: Cuts,
     units: UnitTable,
-    /// Tokens of the vocabulary by their bytes; only where a whole piece may be a token against the merges.
+    /// Tokens that merging does not reach, by their bytes; only where a whole piece may be a token against the merges.
+    /// They are kept apart from the known pieces: a part of a piece is never one of them.
     whole: Option<HashMap<Box<[u8]>, TokenId>>,
     /// Tokens that a piece with their bytes does not become, ascending.
     unreached: Vec<TokenId>,
     /// Added tokens to look for in the text as it is.
-    raw: Finder,
+    pub(super) raw: Finder,
     /// Added tokens to look for in normalized text.
-    normalized: Finder,
+    pub(super) normalized: Finder,
 }
 
 /// The tokens of what a piece is made of.
@@ -95,6 +96,10 @@ impl UnitTable {
                 let Some(bytes) = bytes.as_ref().filter(|bytes| !bytes.contains(&TokenId::MAX)) else {
                     return incomplete("characters outside the vocabulary (no byte fallback)");
                 };
+                let is_its_byte = |(byte, &id): (usize, &TokenId)| *vocabulary.tokens.get(id) == [byte as u8];
+                if !bytes.iter().enumerate().all(is_its_byte) {
+                    return incomplete("single bytes that decodes to them");
+                }
                 let single = |text: &str| text.chars().next().filter(|first| first.len_utf8() == text.len());
                 let text_tokens =
                     vocabulary.model_tokens().filter_map(|(id, token)| Some((std::str::from_utf8(token).ok()?, id)));
@@ -132,20 +137,31 @@ impl Encoder {
     /// # Errors
     /// [`TokenError::UNSUPPORTED`] for a vocabulary that leaves some text without tokens, or whose splits cannot be made.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Result<Self, TokenError> {
+        if let Some(token) =
+            vocabulary.added.iter().filter(|token| token.normalized).max_by_key(|token| !token.content.is_ascii())
+        {
+            // `tokenizers` looks for the normalized text of such a token, mark and all, and decodes it with the mark.
+            let is_plain = |step: &Normalizer| *step == Normalizer::Nfc && token.content.is_ascii();
+            if !vocabulary.normalizers.iter().all(is_plain) {
+                let message = format!("the added token `{}`, looked for in normalized text,", token.content);
+                let hint = "the `tokenizers` engine can encode with it";
+                let message = format!("{message} is not covered by this encoder");
+                return Err(TokenError::new(TokenError::UNSUPPORTED, message).hint(hint));
+            }
+        }
         let units = UnitTable::new(&vocabulary)?;
         let added = &vocabulary.added;
-        let steps = &vocabulary.normalizers;
+        let steps = vocabulary.normalizers().0;
         let raw = Finder::new(added, |token| (!token.normalized).then(|| token.content.clone()));
         let normalized = Finder::new(added, |token| {
             let composed = |text: &str| normalize(steps, text, false).map_or_else(|| text.to_owned(), |done| done.text);
             token.normalized.then(|| composed(&token.content))
         });
-        let whole = vocabulary.ignore_merges.then(|| {
-            let long = vocabulary.model_tokens().filter(|(_, bytes)| bytes.len() > MAX_SHORT);
-            long.map(|(id, bytes)| (Box::from(bytes), id)).collect()
-        });
         let pairs = PairTable::new(&vocabulary.merges);
         let unreached = unreached(&vocabulary, &units, &pairs);
+        let whole = vocabulary
+            .ignore_merges
+            .then(|| unreached.iter().map(|&id| (Box::from(vocabulary.tokens.get(id)), id)).collect());
         Ok(Encoder {
             pretokenizer: Pretokenizer::new(&vocabulary.splits)?,
             pairs,
@@ -202,15 +218,28 @@ impl Encoder {
         special: SpecialTokens,
         tokens: &mut Tokens,
     ) -> Result<(), TokenError> {
-        if special == SpecialTokens::Error {
-            self.refuse(text, |start, _, token| {
+        let (all, first_region) = (special != SpecialTokens::Text, tokens.regions().len());
+        self.encode_with(scratch, text, &|_, _, token| all || !token.special, Refused::Text, tokens)?;
+        match special {
+            SpecialTokens::Error => self.without_special(tokens, first_region),
+            SpecialTokens::Parity | SpecialTokens::Text => Ok(()),
+        }
+    }
+
+    /// Refuses tokens among which one stands for the text of a control token.
+    pub(super) fn without_special(&self, tokens: &Tokens, first_region: usize) -> Result<(), TokenError> {
+        for (index, region) in
+            tokens.regions().iter().enumerate().skip(first_region).filter(|(_, found)| found.is_added())
+        {
+            let id = tokens.ids[tokens.tokens_of(index).start];
+            if let Some(token) = self.vocabulary.added.iter().find(|token| token.id == id && token.special) {
                 let message = format!("control token `{}` inside the text", token.content);
                 let hint = "pass special_tokens=\"text\" to encode it as text, or \"parity\" to let it count";
-                Some(TokenError::new(TokenError::FORGED, message).at(format!("byte {start}")).hint(hint))
-            })?;
+                let place = format!("byte {}", region.start_byte);
+                return Err(TokenError::new(TokenError::FORGED, message).at(place).hint(hint));
+            }
         }
-        let all = special == SpecialTokens::Parity;
-        self.encode_admitting(scratch, text, |_, _, token| all || !token.special, tokens)
+        Ok(())
     }
 
     /// Refuses a text in which `fault(start, end, token)` finds a control token amiss.
@@ -230,7 +259,7 @@ impl Encoder {
             }
             false
         };
-        self.raw.find(added, text, (0, text.len()), look, &mut Vec::new());
+        self.raw.find(added, text, (0, text.len()), look, Refused::LookInside, &mut Vec::new());
         match first.into_inner() {
             Some(error) => Err(error),
             None => Ok(()),
@@ -248,6 +277,17 @@ impl Encoder {
         admit: impl Fn(usize, usize, &AddedToken) -> bool,
         tokens: &mut Tokens,
     ) -> Result<(), TokenError> {
+        self.encode_with(scratch, text, &admit, Refused::LookInside, tokens)
+    }
+
+    fn encode_with(
+        &self,
+        scratch: &mut Scratch,
+        text: &str,
+        admit: &impl Fn(usize, usize, &AddedToken) -> bool,
+        refused: Refused,
+        tokens: &mut Tokens,
+    ) -> Result<(), TokenError> {
         if text.len() >= u32::MAX as usize {
             let message = format!("a text of {} bytes; at most 4 GiB are encoded at once", text.len());
             return Err(TokenError::new(TokenError::OUT_OF_RANGE, message));
@@ -255,14 +295,15 @@ impl Encoder {
         let added = &self.vocabulary.added;
         let mut found = std::mem::take(&mut scratch.found);
         found.clear();
-        self.raw.find(added, text, (0, text.len()), |start, end, token| admit(start, end, &added[token]), &mut found);
+        let counts = |start: usize, end: usize, token: usize| admit(start, end, &added[token]);
+        self.raw.find(added, text, (0, text.len()), counts, refused, &mut found);
         let mut at = 0;
         for hit in &found {
-            self.stretch(scratch, text, (at, hit.start), &admit, tokens);
+            self.stretch(scratch, text, (at, hit.start), admit, refused, tokens);
             tokens.push_added(added[hit.token].id, hit.start, hit.end);
             at = hit.end;
         }
-        self.stretch(scratch, text, (at, text.len()), &admit, tokens);
+        self.stretch(scratch, text, (at, text.len()), admit, refused, tokens);
         scratch.found = found;
         Ok(())
     }
@@ -274,12 +315,15 @@ impl Encoder {
         text: &str,
         (start, end): (usize, usize),
         admit: &impl Fn(usize, usize, &AddedToken) -> bool,
+        refused: Refused,
         tokens: &mut Tokens,
     ) {
-        if start == end {
+        if start >= end {
             return;
         }
-        match normalize(&self.vocabulary.normalizers, &text[start..end], start == 0) {
+        let before =
+            if self.normalized.is_empty() { &self.vocabulary.normalizers } else { self.vocabulary.normalizers().0 };
+        match normalize(before, &text[start..end], start == 0) {
             None if self.normalized.is_empty() => {
                 tokens.begin(Region {
                     start_byte: start,
@@ -289,8 +333,10 @@ impl Encoder {
                 });
                 self.pieces(scratch, text, (start, end), &mut tokens.ids);
             }
-            None => self.normalized_stretch(scratch, text, (start, end), None, admit, tokens),
-            Some(done) => self.normalized_stretch(scratch, &done.text, (start, end), Some(&done), admit, tokens),
+            None => self.normalized_stretch(scratch, text, (start, end), None, (admit, refused), tokens),
+            Some(done) => {
+                self.normalized_stretch(scratch, &done.text, (start, end), Some(&done), (admit, refused), tokens)
+            }
         }
     }
 
@@ -303,7 +349,7 @@ impl Encoder {
         text: &str,
         (start, end): (usize, usize),
         changed: Option<&Normalized>,
-        admit: &impl Fn(usize, usize, &AddedToken) -> bool,
+        (admit, refused): (&impl Fn(usize, usize, &AddedToken) -> bool, Refused),
         tokens: &mut Tokens,
     ) {
         let (from, to) = if changed.is_some() { (0, text.len()) } else { (start, end) };
@@ -312,11 +358,19 @@ impl Encoder {
         let mut found = std::mem::take(&mut scratch.found_inside);
         found.clear();
         let admit = |from: usize, to: usize, token: usize| admit(original(from), original(to), &added[token]);
-        self.normalized.find(added, text, (from, to), admit, &mut found);
+        self.normalized.find(added, text, (from, to), admit, refused, &mut found);
         let mut at = from;
         let rest = Found { start: to, end: to, token: usize::MAX };
         for hit in found.iter().chain([&rest]) {
-            if at < hit.start {
+            let after = if self.normalized.is_empty() { &[][..] } else { self.vocabulary.normalizers().1 };
+            let marked = text.get(at..hit.start).and_then(|part| normalize(after, part, original(at) == 0));
+            if let Some(marked) = marked {
+                let table: Vec<u32> = marked.origin.iter().map(|&byte| original(at + byte as usize) as u32).collect();
+                let coordinates = tokens.keep(&table, 0);
+                let (start_byte, end_byte) = (original(at), original(hit.start));
+                tokens.begin(Region { start_byte, end_byte, coordinates, first_token: 0 });
+                self.pieces(scratch, &marked.text, (0, marked.text.len()), &mut tokens.ids);
+            } else if at < hit.start {
                 let coordinates = match changed {
                     None => Coordinates::Same,
                     Some(done) => tokens.keep(&done.origin[at..=hit.start], start),
@@ -334,7 +388,7 @@ impl Encoder {
     }
 
     /// Appends the tokens of `text[from..to]`, in which there is nothing left to cut out.
-    fn pieces(&self, scratch: &mut Scratch, text: &str, (from, to): (usize, usize), ids: &mut Vec<TokenId>) {
+    pub(super) fn pieces(&self, scratch: &mut Scratch, text: &str, (from, to): (usize, usize), ids: &mut Vec<TokenId>) {
         let bytes = text.as_bytes();
         let region = &text[from..to];
         let mut start = 0;
@@ -383,6 +437,10 @@ impl Encoder {
     /// Appends the tokens of a piece that is not among the known short ones.
     #[inline(never)]
     fn unknown_piece(&self, scratch: &mut Scratch, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) {
+        if let Some(&id) = self.whole.as_ref().and_then(|whole| whole.get(&text[start..end])) {
+            ids.push(id);
+            return;
+        }
         let text_to_end = &text[..end];
         let first_cut = self.cuts.next(text_to_end, start);
         if first_cut == end {
@@ -424,13 +482,9 @@ impl Encoder {
             return;
         }
         let mark = ids.len();
-        if let Some(&id) = self.whole.as_ref().and_then(|whole| whole.get(piece)) {
-            ids.push(id);
-        } else {
-            self.units.split(piece, &mut scratch.units);
-            scratch.work.merge(&self.pairs, &mut scratch.units);
-            ids.extend_from_slice(&scratch.units);
-        }
+        self.units.split(piece, &mut scratch.units);
+        scratch.work.merge(&self.pairs, &mut scratch.units);
+        ids.extend_from_slice(&scratch.units);
         self.remember(scratch, text, (start, end), &ids[mark..]);
     }
 
@@ -447,9 +501,6 @@ impl Encoder {
 
 /// The tokens that a piece with their bytes does not become.
 fn unreached(vocabulary: &Vocabulary, units: &UnitTable, pairs: &PairTable) -> Vec<TokenId> {
-    if vocabulary.ignore_merges {
-        return Vec::new();
-    }
     let (mut work, mut parts) = (Workspace::default(), Vec::new());
     let mut becomes_itself = |id: TokenId, bytes: &[u8]| {
         units.split(bytes, &mut parts);

@@ -1,11 +1,14 @@
 //! Text to ids: added tokens are cut out, the rest is normalized, split into pieces, and each piece looked up or joined.
 
 mod added;
+mod aligned;
 mod bpe;
+mod compose;
 mod cuts;
 mod encoder;
 mod known;
 mod normalize;
+mod offsets;
 mod pairs;
 mod walk;
 

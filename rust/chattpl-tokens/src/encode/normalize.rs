@@ -1,7 +1,6 @@
 //! Text as the vocabulary wants it, and which byte of the original each of its bytes came from.
 
-use unicode_normalization::{is_nfc_quick, IsNormalized, UnicodeNormalization};
-
+use super::compose::compose;
 use crate::vocabulary::{Normalizer, Prepend};
 
 /// A normalized text with, for each byte and for its end, the byte of the original that it came from.
@@ -35,7 +34,7 @@ fn apply(step: &Normalizer, text: &str, first: bool) -> Option<Normalized> {
     match step {
         Normalizer::Nfc => compose(text),
         Normalizer::Prepend(prefix) => {
-            (!text.is_empty()).then(|| Normalized::default().with(prefix, 0, 0).copied(text, 0).ended(text))
+            (!text.is_empty()).then(|| Normalized::default().with(prefix, 0).copied(text, 0).ended(text))
         }
         Normalizer::PrependFirst(_) if !first => None,
         Normalizer::PrependFirst(prefix) => apply(&Normalizer::Prepend(prefix.clone()), text, first),
@@ -53,7 +52,7 @@ fn apply(step: &Normalizer, text: &str, first: bool) -> Option<Normalized> {
                 return replaced;
             }
             let before = replaced.unwrap_or_else(|| Normalized::default().copied(text, 0).ended(text));
-            let mut with_mark = Normalized::default().with(&mark, 0, 0);
+            let mut with_mark = Normalized::default().with(&mark, 0);
             with_mark.text.push_str(&before.text);
             with_mark.origin.extend_from_slice(&before.origin);
             Some(with_mark)
@@ -62,14 +61,13 @@ fn apply(step: &Normalizer, text: &str, first: bool) -> Option<Normalized> {
 }
 
 impl Normalized {
-    /// Adds text that stands for `original[start..end]`.
-    fn with(mut self, text: &str, start: usize, end: usize) -> Self {
-        self.push(text, start, end);
+    /// Adds text that stands for what begins at `start` in the original.
+    fn with(mut self, text: &str, start: usize) -> Self {
+        self.push(text, start);
         self
     }
 
-    fn push(&mut self, text: &str, start: usize, end: usize) {
-        let _ = end;
+    pub(super) fn push(&mut self, text: &str, start: usize) {
         self.text.push_str(text);
         self.origin.extend(std::iter::repeat_n(start as u32, text.len()));
     }
@@ -80,12 +78,12 @@ impl Normalized {
         self
     }
 
-    fn copy(&mut self, text: &str, start: usize) {
+    pub(super) fn copy(&mut self, text: &str, start: usize) {
         self.text.push_str(text);
         self.origin.extend(start as u32..(start + text.len()) as u32);
     }
 
-    fn ended(mut self, original: &str) -> Self {
+    pub(super) fn ended(mut self, original: &str) -> Self {
         self.origin.push(original.len() as u32);
         self
     }
@@ -101,44 +99,8 @@ fn replace(text: &str, pattern: &str, content: &str) -> Option<Normalized> {
     for place in places {
         normalized.copy(&text[at..place], at);
         at = place + pattern.len();
-        normalized.push(content, place, at);
+        normalized.push(content, place);
     }
     normalized.copy(&text[at..], at);
     Some(normalized.ended(text))
-}
-
-/// Canonical composition, a stretch between two starters at a time.
-fn compose(text: &str) -> Option<Normalized> {
-    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
-        return None;
-    }
-    let mut normalized = Normalized::default();
-    let mut buffer = String::new();
-    let mut start = 0;
-    while start < text.len() {
-        let end = next_boundary(text, start);
-        let stretch = &text[start..end];
-        buffer.clear();
-        buffer.extend(stretch.nfc());
-        if buffer == stretch {
-            normalized.copy(stretch, start);
-        } else {
-            normalized.push(&buffer, start, end);
-        }
-        start = end;
-    }
-    (normalized.text != text).then(|| normalized.ended(text))
-}
-
-/// Where the next character stands that nothing before it can combine with.
-fn next_boundary(text: &str, start: usize) -> usize {
-    let mut characters = text[start..].char_indices();
-    characters.next();
-    for (offset, character) in characters {
-        let starts = unicode_normalization::char::canonical_combining_class(character) == 0;
-        if starts && is_nfc_quick(std::iter::once(character)) == IsNormalized::Yes {
-            return start + offset;
-        }
-    }
-    text.len()
 }

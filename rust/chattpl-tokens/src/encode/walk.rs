@@ -114,39 +114,6 @@ impl Tokens {
     }
 }
 
-impl Tokens {
-    /// For each token its first character and one past its last, counted in characters of `text`.
-    ///
-    /// A token that holds part of a character counts the whole of it, as in `tokenizers`.
-    pub fn char_offsets(&self, tokens: &TokenTable, text: &str) -> Vec<i32> {
-        let mut offsets = Vec::with_capacity(self.ids.len() * 2);
-        // Tokens follow one another, so that counting goes on where it stopped; the start of one may lie a character back.
-        let (mut byte, mut chars) = (0, 0);
-        let bytes = text.as_bytes();
-        let is_start = |at: usize| bytes.get(at).is_none_or(|byte| byte & 0xC0 != 0x80);
-        let mut count = |at: usize| {
-            while byte < at {
-                byte += 1;
-                chars += i32::from(is_start(byte));
-            }
-            while byte > at {
-                chars -= i32::from(is_start(byte));
-                byte -= 1;
-            }
-            chars
-        };
-        for region in 0..self.regions.len() {
-            self.places(tokens, region, |_, place| {
-                let inside = !is_start(place.end);
-                offsets.push(count(place.start));
-                offsets.push(count(place.end) + i32::from(inside));
-                true
-            });
-        }
-        offsets
-    }
-}
-
 impl Region {
     /// Whether it is one added token.
     pub fn is_added(&self) -> bool {

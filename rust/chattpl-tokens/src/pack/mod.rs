@@ -48,6 +48,7 @@ mod tests {
                 rstrip: true,
                 single_word: false,
                 normalized: true,
+                in_model: true,
             }],
             prefix: vec![9],
         };
@@ -85,7 +86,8 @@ mod tests {
             ],
             prefix: vec![1, 2],
             suffix: vec![0],
-            decoder: Decoder::Metaspace { replacement: '\u{2581}', strip_first: true },
+            decoder: Decoder::Metaspace { replacement: '\u{2581}', leading: Leading::OneSpace },
+            trim_offsets: TrimOffsets::SpacesButFirst,
         }
     }
 

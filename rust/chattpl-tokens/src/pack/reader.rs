@@ -6,8 +6,8 @@ use super::halves::Halves;
 use super::{EXPLICIT, HEADER_BYTES, MAGIC, MERGES_BY_ID, MERGES_BY_PRIORITY, NO_MERGE, VERSION};
 use crate::error::TokenError;
 use crate::vocabulary::{
-    AddedToken, Decoder, Merge, Normalizer, Pattern, Prepend, Split, SplitBehavior, TokenId, TokenTable, Units,
-    Vocabulary,
+    AddedToken, Decoder, Leading, Merge, Normalizer, Pattern, Prepend, Split, SplitBehavior, TokenId, TokenTable,
+    TrimOffsets, Units, Vocabulary,
 };
 
 /// The vocabulary of a pack.
@@ -33,6 +33,7 @@ pub fn read(pack: &[u8]) -> Result<Vocabulary, TokenError> {
         prefix: body.list(|body| body.id(&tokens))?,
         suffix: body.list(|body| body.id(&tokens))?,
         decoder: body.decoder()?,
+        trim_offsets: body.trim_offsets()?,
         tokens,
     };
     match body.at == body.bytes.len() {
@@ -261,7 +262,7 @@ impl<'a> Body<'a> {
     }
 
     fn added_token(&mut self, id: TokenId, flags: u8) -> Result<AddedToken, TokenError> {
-        if flags > 0x1f {
+        if flags > 0x3f {
             return Err(self.damaged("an added token with unknown flags"));
         }
         let flag = |bit: u8| flags >> bit & 1 == 1;
@@ -274,6 +275,7 @@ impl<'a> Body<'a> {
             rstrip: flag(2),
             single_word: flag(3),
             normalized: flag(4),
+            in_model: flag(5),
         })
     }
 
@@ -320,8 +322,28 @@ impl<'a> Body<'a> {
     fn decoder(&mut self) -> Result<Decoder, TokenError> {
         match self.number()? {
             0 => Ok(Decoder::Bytes),
-            1 => Ok(Decoder::Metaspace { replacement: self.character()?, strip_first: self.flag()? }),
+            1 => Ok(Decoder::Metaspace { replacement: self.character()?, leading: self.leading()? }),
             _ => Err(self.damaged("a decoder of an unknown kind")),
+        }
+    }
+
+    fn leading(&mut self) -> Result<Leading, TokenError> {
+        match self.number()? {
+            0 => Ok(Leading::Nothing),
+            1 => Ok(Leading::OneSpace),
+            2 => Ok(Leading::Marks),
+            _ => Err(self.damaged("a text begins in an unknown way")),
+        }
+    }
+
+    fn trim_offsets(&mut self) -> Result<TrimOffsets, TokenError> {
+        if self.at == self.bytes.len() {
+            return Ok(TrimOffsets::Never);
+        }
+        match self.number()? {
+            1 => Ok(TrimOffsets::Spaces),
+            2 => Ok(TrimOffsets::SpacesButFirst),
+            _ => Err(self.damaged("offsets of an unknown kind")),
         }
     }
 }

@@ -5,8 +5,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::halves::Halves;
 use super::{EXPLICIT, HEADER_BYTES, MAGIC, MERGES_BY_ID, MERGES_BY_PRIORITY, NO_MERGE, VERSION};
 use crate::vocabulary::{
-    AddedToken, Decoder, Merge, Normalizer, Pattern, Prepend, Split, SplitBehavior, TokenId, TokenTable, Units,
-    Vocabulary,
+    AddedToken, Decoder, Leading, Merge, Normalizer, Pattern, Prepend, Split, SplitBehavior, TokenId, TokenTable,
+    TrimOffsets, Units, Vocabulary,
 };
 
 /// The pack of a vocabulary; the same vocabulary always gives the same bytes.
@@ -23,6 +23,7 @@ pub fn write(vocabulary: &Vocabulary) -> Vec<u8> {
     body.list(&vocabulary.prefix, |body, &id| body.number(u64::from(id)));
     body.list(&vocabulary.suffix, |body, &id| body.number(u64::from(id)));
     body.decoder(&vocabulary.decoder);
+    body.trim_offsets(vocabulary.trim_offsets);
     with_header(&body.bytes)
 }
 
@@ -151,7 +152,8 @@ impl Body {
             from = token.id;
         }
         for token in added {
-            let flags = [token.special, token.lstrip, token.rstrip, token.single_word, token.normalized];
+            let flags =
+                [token.special, token.lstrip, token.rstrip, token.single_word, token.normalized, token.in_model];
             self.bytes.push(flags.iter().rev().fold(0, |bits, &flag| bits << 1 | u8::from(flag)));
         }
         added.iter().for_each(|token| self.text(&token.content));
@@ -205,11 +207,24 @@ impl Body {
     fn decoder(&mut self, decoder: &Decoder) {
         match decoder {
             Decoder::Bytes => self.number(0),
-            Decoder::Metaspace { replacement, strip_first } => {
+            Decoder::Metaspace { replacement, leading } => {
                 self.number(1);
                 self.character(*replacement);
-                self.flag(*strip_first);
+                self.number(match leading {
+                    Leading::Nothing => 0,
+                    Leading::OneSpace => 1,
+                    Leading::Marks => 2,
+                });
             }
+        }
+    }
+
+    /// Packs of vocabularies that trim nothing, as nearly all do, end without it.
+    fn trim_offsets(&mut self, trim: TrimOffsets) {
+        match trim {
+            TrimOffsets::Never => {}
+            TrimOffsets::Spaces => self.number(1),
+            TrimOffsets::SpacesButFirst => self.number(2),
         }
     }
 }

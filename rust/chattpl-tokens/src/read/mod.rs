@@ -51,6 +51,7 @@ fn control_token(id: TokenId, content: &str) -> AddedToken {
         rstrip: false,
         single_word: false,
         normalized: false,
+        in_model: false,
     }
 }
 

@@ -9,7 +9,7 @@ use hashbrown::HashMap;
 use super::protobuf::{Fields, Wire};
 use super::{control_token, merges_of_ranks, unreadable, unsupported, Tokens};
 use crate::error::TokenError;
-use crate::vocabulary::{AddedToken, Decoder, Normalizer, TokenId, Units, Vocabulary};
+use crate::vocabulary::{AddedToken, Decoder, Leading, Normalizer, TokenId, TrimOffsets, Units, Vocabulary};
 
 const SPACE_MARK: char = '\u{2581}';
 
@@ -65,7 +65,11 @@ pub fn sentencepiece(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError> 
         splits: Vec::new(),
         prefix: model.begin().into_iter().collect(),
         suffix: Vec::new(),
-        decoder: Decoder::Metaspace { replacement: SPACE_MARK, strip_first: model.add_dummy_prefix },
+        decoder: Decoder::Metaspace {
+            replacement: SPACE_MARK,
+            leading: if model.add_dummy_prefix { Leading::OneSpace } else { Leading::Nothing },
+        },
+        trim_offsets: TrimOffsets::Never,
     })
 }
 

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::{control_token, merges_of_ranks, unreadable, Tokens};
 use crate::error::TokenError;
 use crate::vocabulary::{
-    AddedToken, Decoder, Normalizer, Pattern, Split, SplitBehavior, TokenId, TokenTable, Units, Vocabulary,
+    AddedToken, Decoder, Normalizer, Pattern, Split, SplitBehavior, TokenId, TokenTable, TrimOffsets, Units, Vocabulary,
 };
 
 /// What a rank file does not say of itself.
@@ -132,6 +132,7 @@ pub(super) fn from_ranks(mut tokens: Tokens, description: Description) -> Result
         prefix: description.prefix,
         suffix: Vec::new(),
         decoder: Decoder::Bytes,
+        trim_offsets: TrimOffsets::Never,
     })
 }
 

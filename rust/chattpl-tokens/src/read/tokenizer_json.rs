@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::{unreadable, unsupported};
 use crate::error::TokenError;
-use crate::vocabulary::{AddedToken, Decoder, TokenId, Vocabulary};
+use crate::vocabulary::{AddedToken, Decoder, TokenId, TrimOffsets, Vocabulary};
 use file::{Added, File};
 use steps::{decoder, normalizers, pre_tokenizers, TokenDecoder};
 
@@ -30,7 +30,7 @@ pub fn tokenizer_json(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError>
     }
     let added = added_tokens(&file)?;
     let parts = file.model.build(&file.added_tokens, token_decoder)?;
-    let (prefix, suffix) = around(&file.post_processor)?;
+    let (prefix, suffix, trim_offsets) = around(&file.post_processor)?;
     if let Some(id) = prefix.iter().chain(&suffix).find(|&&id| parts.tokens.get(id).is_empty()) {
         return Err(unreadable(format!("token {id} does not exist"), "post_processor"));
     }
@@ -47,8 +47,9 @@ pub fn tokenizer_json(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError>
         suffix,
         decoder: match token_decoder {
             TokenDecoder::ByteLevel => Decoder::Bytes,
-            TokenDecoder::Metaspace { replacement, strip_first, .. } => Decoder::Metaspace { replacement, strip_first },
+            TokenDecoder::Metaspace { replacement, leading, .. } => Decoder::Metaspace { replacement, leading },
         },
+        trim_offsets,
     })
 }
 
@@ -74,12 +75,12 @@ fn added_tokens(file: &File) -> Result<Vec<AddedToken>, TokenError> {
             return Err(unsupported(part, place()));
         }
         next = next.max(given.saturating_add(1));
-        added.push(flags(token));
+        added.push(flags(token, ids.contains_key(content)));
     }
     Ok(added)
 }
 
-fn flags(token: &Added) -> AddedToken {
+fn flags(token: &Added, in_model: bool) -> AddedToken {
     AddedToken {
         id: token.id,
         content: token.content.to_string(),
@@ -88,29 +89,47 @@ fn flags(token: &Added) -> AddedToken {
         rstrip: token.rstrip,
         single_word: token.single_word,
         normalized: token.normalized,
+        in_model,
     }
 }
 
-/// The ids that the post-processor puts before and after a single text.
-fn around(post_processor: &Value) -> Result<(Vec<TokenId>, Vec<TokenId>), TokenError> {
+/// The ids that the post-processor puts before and after a single text, and what it does to offsets.
+fn around(post_processor: &Value) -> Result<(Vec<TokenId>, Vec<TokenId>, TrimOffsets), TokenError> {
     const PLACE: &str = "post_processor";
-    let mut around = (Vec::new(), Vec::new());
+    let (mut prefix, mut suffix) = (Vec::new(), Vec::new());
+    let mut trim_offsets = TrimOffsets::Never;
     let mut templates = 0;
     for step in steps::flattened(post_processor, "processors", PLACE)? {
         match steps::kind(step, PLACE)? {
-            // It only trims offsets.
-            "ByteLevel" => {}
+            "ByteLevel" => {
+                let trim = trims(step)?;
+                if trim != TrimOffsets::Never && trim_offsets != TrimOffsets::Never {
+                    return Err(unsupported("trimming offsets twice", PLACE));
+                }
+                if trim != TrimOffsets::Never {
+                    trim_offsets = trim;
+                }
+            }
             "TemplateProcessing" => {
                 templates += 1;
-                around = template(step)?;
+                (prefix, suffix) = template(step)?;
             }
             other => return Err(unsupported(format!("the post-processor `{other}`"), PLACE)),
         }
     }
     match templates {
-        0 | 1 => Ok(around),
+        0 | 1 => Ok((prefix, suffix, trim_offsets)),
         _ => Err(unsupported("more than one template", PLACE)),
     }
+}
+
+fn trims(step: &Value) -> Result<TrimOffsets, TokenError> {
+    const PLACE: &str = "post_processor";
+    Ok(match (steps::flag(step, "trim_offsets", true, PLACE)?, steps::flag(step, "add_prefix_space", true, PLACE)?) {
+        (false, _) => TrimOffsets::Never,
+        (true, false) => TrimOffsets::Spaces,
+        (true, true) => TrimOffsets::SpacesButFirst,
+    })
 }
 
 fn template(step: &Value) -> Result<(Vec<TokenId>, Vec<TokenId>), TokenError> {

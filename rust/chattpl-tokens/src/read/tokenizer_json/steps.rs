@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::super::{unreadable, unsupported};
 use crate::error::TokenError;
-use crate::vocabulary::{Normalizer, Pattern, Prepend, Split, SplitBehavior};
+use crate::vocabulary::{Leading, Normalizer, Pattern, Prepend, Split, SplitBehavior};
 
 /// The pattern of `ByteLevel` where it splits by itself.
 const GPT2_PATTERN: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+";
@@ -27,7 +27,7 @@ pub enum TokenDecoder {
     /// They are text with marks for spaces.
     Metaspace {
         replacement: char,
-        strip_first: bool,
+        leading: Leading,
         /// Whether `<0x0A>` is a byte.
         byte_tokens: bool,
     },
@@ -74,10 +74,12 @@ pub fn decoder(value: &Value) -> Result<TokenDecoder, TokenError> {
     let kinds = steps.iter().map(|step| kind(step, PLACE)).collect::<Result<Vec<&str>, TokenError>>()?;
     match kinds[..] {
         ["ByteLevel"] => Ok(TokenDecoder::ByteLevel),
-        // `tokenizers` takes every mark out of the first token; only where it takes out none is it this decoder.
-        ["Metaspace"] if prepend(steps[0], PLACE)? == Prepend::Never => Ok(TokenDecoder::Metaspace {
+        ["Metaspace"] => Ok(TokenDecoder::Metaspace {
             replacement: replacement(steps[0], PLACE)?,
-            strip_first: false,
+            leading: match prepend(steps[0], PLACE)? {
+                Prepend::Never => Leading::Nothing,
+                Prepend::First | Prepend::Always => Leading::Marks,
+            },
             byte_tokens: false,
         }),
         ["Replace", "Fuse"]
@@ -180,7 +182,8 @@ fn sentencepiece_decoder(steps: &[&Value], kinds: &[&str]) -> Result<TokenDecode
     {
         return Err(unsupported("a decoder that strips something other than one space in front", PLACE));
     }
-    Ok(TokenDecoder::Metaspace { replacement, strip_first, byte_tokens: kinds.contains(&"ByteFallback") })
+    let leading = if strip_first { Leading::OneSpace } else { Leading::Nothing };
+    Ok(TokenDecoder::Metaspace { replacement, leading, byte_tokens: kinds.contains(&"ByteFallback") })
 }
 
 fn replacement(step: &Value, place: &str) -> Result<char, TokenError> {
@@ -209,7 +212,7 @@ fn text<'a>(step: &'a Value, key: &str, place: &str) -> Result<&'a str, TokenErr
     step[key].as_str().ok_or_else(|| unreadable(format!("expected a text under `{key}`"), place))
 }
 
-fn flag(step: &Value, key: &str, default: bool, place: &str) -> Result<bool, TokenError> {
+pub fn flag(step: &Value, key: &str, default: bool, place: &str) -> Result<bool, TokenError> {
     match &step[key] {
         Value::Null => Ok(default),
         Value::Bool(flag) => Ok(*flag),

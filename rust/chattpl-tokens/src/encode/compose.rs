@@ -1,0 +1,353 @@
+//! Canonical composition, which next to no text needs: most of it is skipped over character by character.
+
+use unicode_normalization_alignments::UnicodeNormalization;
+
+use super::normalize::Normalized;
+
+/// One bit for each code point of three bytes and less, in words of 64: set where the character is *plain*, one that begins
+/// a cluster and stays itself whatever stands before it (`NFC_Quick_Check=Yes`, combining class 0).
+static PLAIN: [u64; 1024] = {
+    let mut words = [!0; 1024];
+    let mut range = 0;
+    while range < NOT_PLAIN.len() {
+        let mut code = NOT_PLAIN[range].0 as usize;
+        while code <= NOT_PLAIN[range].1 as usize {
+            words[code / 64] &= !(1 << (code % 64));
+            code += 1;
+        }
+        range += 1;
+    }
+    words
+};
+
+/// Applies the step to a text; `None` if it changes nothing.
+pub(super) fn compose(text: &str) -> Option<Normalized> {
+    let bytes = text.as_bytes();
+    let mut changed: Option<Normalized> = None;
+    let mut buffer = String::new();
+    let (mut copied, mut at) = (0, 0);
+    loop {
+        let (base, odd) = next_odd(bytes, at);
+        if odd == bytes.len() {
+            break;
+        }
+        // What may change: the plain character before, and all up to the next one.
+        let mut end = odd;
+        while end < bytes.len() && !is_plain(bytes, end) {
+            end += len_of(bytes[end]);
+        }
+        let start = base.max(copied);
+        buffer.clear();
+        // By the tables of Unicode 9, as in `tokenizers`; what is plain by later ones is plain by those.
+        buffer.extend(text[start..end].nfc().map(|(character, _)| character));
+        if buffer != text[start..end] {
+            let normalized = changed.get_or_insert_with(Normalized::default);
+            normalized.copy(&text[copied..start], copied);
+            normalized.push(&buffer, start);
+            copied = end;
+        }
+        at = end;
+    }
+    changed.map(|mut normalized| {
+        normalized.copy(&text[copied..], copied);
+        normalized.ended(text)
+    })
+}
+
+/// The first character from `at` on that is not plain, and the one before it; both the end of the text if there is none.
+#[inline]
+fn next_odd(text: &[u8], mut at: usize) -> (usize, usize) {
+    let mut before = at;
+    while at < text.len() {
+        if let Some(ascii) = text.get(at..at + 16).map(|bytes| u128::from_le_bytes(bytes.try_into().expect("sixteen")))
+        {
+            let other = ascii & (0x80 * (u128::MAX / 0xFF));
+            if other == 0 {
+                before = at + 15;
+                at += 16;
+                continue;
+            }
+            let skipped = other.trailing_zeros() as usize / 8;
+            if skipped != 0 {
+                at += skipped;
+                before = at - 1;
+            }
+        }
+        if !is_plain(text, at) {
+            return (before, at);
+        }
+        before = at;
+        at += len_of(text[at]);
+    }
+    (text.len(), text.len())
+}
+
+#[inline]
+fn is_plain(text: &[u8], at: usize) -> bool {
+    let byte = |offset: usize| text.get(at + offset).map_or(0, |byte| usize::from(byte & 0x3F));
+    let lead = text[at];
+    match lead {
+        0..=0x7F => true,
+        // The bits of a word are the last byte; the bytes before it are its number.
+        0x80..=0xDF => PLAIN[usize::from(lead & 0x1F)] >> byte(1) & 1 == 1,
+        0xE0..=0xEF => PLAIN[usize::from(lead & 0x0F) << 6 | byte(1)] >> byte(2) & 1 == 1,
+        // U+1F000 to U+2EFFF: signs, pictures and ideographs. Of the rest, more is said to be odd than is.
+        _ => lead == 0xF0 && (0x1F..=0x2E).contains(&byte(1)),
+    }
+}
+
+#[inline]
+fn len_of(lead: u8) -> usize {
+    match lead {
+        0..=0x7F => 1,
+        0x80..=0xDF => 2,
+        0xE0..=0xEF => 3,
+        _ => 4,
+    }
+}
+
+/// Code points of three bytes and less that are not plain, first and last of each range (Unicode 17).
+const NOT_PLAIN: [(u16, u16); 198] = [
+    (0x300, 0x34E),
+    (0x350, 0x36F),
+    (0x374, 0x374),
+    (0x37E, 0x37E),
+    (0x387, 0x387),
+    (0x483, 0x487),
+    (0x591, 0x5BD),
+    (0x5BF, 0x5BF),
+    (0x5C1, 0x5C2),
+    (0x5C4, 0x5C5),
+    (0x5C7, 0x5C9),
+    (0x610, 0x61A),
+    (0x64B, 0x65F),
+    (0x670, 0x670),
+    (0x6D6, 0x6DC),
+    (0x6DF, 0x6E4),
+    (0x6E7, 0x6E8),
+    (0x6EA, 0x6ED),
+    (0x711, 0x711),
+    (0x730, 0x74A),
+    (0x7EB, 0x7F3),
+    (0x7FD, 0x7FD),
+    (0x816, 0x819),
+    (0x81B, 0x823),
+    (0x825, 0x827),
+    (0x829, 0x82D),
+    (0x859, 0x85B),
+    (0x897, 0x89F),
+    (0x8CA, 0x8E1),
+    (0x8E3, 0x8FF),
+    (0x93C, 0x93C),
+    (0x94D, 0x94D),
+    (0x951, 0x954),
+    (0x958, 0x95F),
+    (0x9BC, 0x9BC),
+    (0x9BE, 0x9BE),
+    (0x9CD, 0x9CD),
+    (0x9D7, 0x9D7),
+    (0x9DC, 0x9DD),
+    (0x9DF, 0x9DF),
+    (0x9FE, 0x9FE),
+    (0xA33, 0xA33),
+    (0xA36, 0xA36),
+    (0xA3C, 0xA3C),
+    (0xA4D, 0xA4D),
+    (0xA59, 0xA5B),
+    (0xA5E, 0xA5E),
+    (0xABC, 0xABC),
+    (0xACD, 0xACD),
+    (0xB3C, 0xB3C),
+    (0xB3E, 0xB3E),
+    (0xB4D, 0xB4D),
+    (0xB56, 0xB57),
+    (0xB5C, 0xB5D),
+    (0xBBE, 0xBBE),
+    (0xBCD, 0xBCD),
+    (0xBD7, 0xBD7),
+    (0xC3C, 0xC3C),
+    (0xC4D, 0xC4D),
+    (0xC55, 0xC56),
+    (0xCBC, 0xCBC),
+    (0xCC2, 0xCC2),
+    (0xCCD, 0xCCD),
+    (0xCD5, 0xCD6),
+    (0xD3B, 0xD3C),
+    (0xD3E, 0xD3E),
+    (0xD4D, 0xD4D),
+    (0xD57, 0xD57),
+    (0xDCA, 0xDCA),
+    (0xDCF, 0xDCF),
+    (0xDDF, 0xDDF),
+    (0xE38, 0xE3A),
+    (0xE48, 0xE4B),
+    (0xEB8, 0xEBA),
+    (0xEC8, 0xECB),
+    (0xF18, 0xF19),
+    (0xF35, 0xF35),
+    (0xF37, 0xF37),
+    (0xF39, 0xF39),
+    (0xF43, 0xF43),
+    (0xF4D, 0xF4D),
+    (0xF52, 0xF52),
+    (0xF57, 0xF57),
+    (0xF5C, 0xF5C),
+    (0xF69, 0xF69),
+    (0xF71, 0xF76),
+    (0xF78, 0xF78),
+    (0xF7A, 0xF7D),
+    (0xF80, 0xF84),
+    (0xF86, 0xF87),
+    (0xF93, 0xF93),
+    (0xF9D, 0xF9D),
+    (0xFA2, 0xFA2),
+    (0xFA7, 0xFA7),
+    (0xFAC, 0xFAC),
+    (0xFB9, 0xFB9),
+    (0xFC6, 0xFC6),
+    (0x102E, 0x102E),
+    (0x1037, 0x1037),
+    (0x1039, 0x103A),
+    (0x108D, 0x108D),
+    (0x1161, 0x1175),
+    (0x11A8, 0x11C2),
+    (0x135D, 0x135F),
+    (0x1714, 0x1715),
+    (0x1734, 0x1734),
+    (0x17D2, 0x17D2),
+    (0x17DD, 0x17DD),
+    (0x18A9, 0x18A9),
+    (0x1939, 0x193B),
+    (0x1A17, 0x1A18),
+    (0x1A60, 0x1A60),
+    (0x1A75, 0x1A7C),
+    (0x1A7F, 0x1A7F),
+    (0x1AB0, 0x1ABD),
+    (0x1ABF, 0x1AF0),
+    (0x1B34, 0x1B35),
+    (0x1B44, 0x1B44),
+    (0x1B6B, 0x1B73),
+    (0x1BAA, 0x1BAB),
+    (0x1BE6, 0x1BE6),
+    (0x1BF2, 0x1BF3),
+    (0x1C37, 0x1C37),
+    (0x1CD0, 0x1CD2),
+    (0x1CD4, 0x1CE0),
+    (0x1CE2, 0x1CE8),
+    (0x1CED, 0x1CED),
+    (0x1CF4, 0x1CF4),
+    (0x1CF8, 0x1CF9),
+    (0x1DC0, 0x1DFF),
+    (0x1F71, 0x1F71),
+    (0x1F73, 0x1F73),
+    (0x1F75, 0x1F75),
+    (0x1F77, 0x1F77),
+    (0x1F79, 0x1F79),
+    (0x1F7B, 0x1F7B),
+    (0x1F7D, 0x1F7D),
+    (0x1FBB, 0x1FBB),
+    (0x1FBE, 0x1FBE),
+    (0x1FC9, 0x1FC9),
+    (0x1FCB, 0x1FCB),
+    (0x1FD3, 0x1FD3),
+    (0x1FDB, 0x1FDB),
+    (0x1FE3, 0x1FE3),
+    (0x1FEB, 0x1FEB),
+    (0x1FEE, 0x1FEF),
+    (0x1FF9, 0x1FF9),
+    (0x1FFB, 0x1FFB),
+    (0x1FFD, 0x1FFD),
+    (0x2000, 0x2001),
+    (0x20D0, 0x20DC),
+    (0x20E1, 0x20E1),
+    (0x20E5, 0x20F0),
+    (0x2126, 0x2126),
+    (0x212A, 0x212B),
+    (0x2329, 0x232A),
+    (0x2ADC, 0x2ADC),
+    (0x2CEF, 0x2CF1),
+    (0x2D7F, 0x2D7F),
+    (0x2DE0, 0x2DFF),
+    (0x302A, 0x302F),
+    (0x3099, 0x309A),
+    (0xA66F, 0xA66F),
+    (0xA674, 0xA67D),
+    (0xA69E, 0xA69F),
+    (0xA6F0, 0xA6F1),
+    (0xA806, 0xA806),
+    (0xA82C, 0xA82C),
+    (0xA8C4, 0xA8C4),
+    (0xA8E0, 0xA8F1),
+    (0xA92B, 0xA92D),
+    (0xA953, 0xA953),
+    (0xA9B3, 0xA9B3),
+    (0xA9C0, 0xA9C0),
+    (0xAAB0, 0xAAB0),
+    (0xAAB2, 0xAAB4),
+    (0xAAB7, 0xAAB8),
+    (0xAABE, 0xAABF),
+    (0xAAC1, 0xAAC1),
+    (0xAAF6, 0xAAF6),
+    (0xABED, 0xABED),
+    (0xF900, 0xFA0D),
+    (0xFA10, 0xFA10),
+    (0xFA12, 0xFA12),
+    (0xFA15, 0xFA1E),
+    (0xFA20, 0xFA20),
+    (0xFA22, 0xFA22),
+    (0xFA25, 0xFA26),
+    (0xFA2A, 0xFA6D),
+    (0xFA70, 0xFAD9),
+    (0xFB1D, 0xFB1F),
+    (0xFB2A, 0xFB36),
+    (0xFB38, 0xFB3C),
+    (0xFB3E, 0xFB3E),
+    (0xFB40, 0xFB41),
+    (0xFB43, 0xFB44),
+    (0xFB46, 0xFB4E),
+    (0xFE20, 0xFE2F),
+];
+
+#[cfg(test)]
+mod tests {
+    use unicode_normalization::char::canonical_combining_class;
+    use unicode_normalization::{is_nfc_quick, IsNormalized};
+
+    use super::*;
+
+    #[test]
+    fn plain_characters_are_those_that_the_tables_of_unicode_say() {
+        for character in (0..=0x10FFFF).filter_map(char::from_u32) {
+            let quick = is_nfc_quick(std::iter::once(character)) == IsNormalized::Yes;
+            let plain = quick && canonical_combining_class(character) == 0;
+            let said = is_plain(character.encode_utf8(&mut [0; 4]).as_bytes(), 0);
+            assert!(if character > '\u{FFFF}' { plain || !said } else { plain == said }, "{character:?}");
+        }
+    }
+
+    #[test]
+    fn composed_text_is_what_the_reference_gives() {
+        let odd: Vec<char> = (0..=0x1FFFF)
+            .filter_map(char::from_u32)
+            .filter(|c| !is_plain(c.encode_utf8(&mut [0; 4]).as_bytes(), 0))
+            .collect();
+        let plain: Vec<char> = "aeiou AZ,\u{e9}\u{433}\u{1100}\u{ac00}\u{304b}\u{4e2d}\u{1f600}".chars().collect();
+        let mut random = fastrand::Rng::with_seed(3);
+        for round in 0..60_000 {
+            let mut pick = |from: &[char]| from[random.usize(..from.len())];
+            let len = 1 + round % 40;
+            let text: String =
+                (0..len).map(|at| if (at + round) % 3 == 0 { pick(&odd) } else { pick(&plain) }).collect();
+            let expected: String = text.nfc().map(|(character, _)| character).collect();
+            match compose(&text) {
+                None => assert_eq!(text, expected),
+                Some(done) => {
+                    assert_eq!(done.text, expected);
+                    assert_ne!(done.text, text);
+                    assert_eq!(done.origin.len(), done.text.len() + 1);
+                    assert!(done.origin.is_sorted() && done.origin.last() == Some(&(text.len() as u32)));
+                }
+            }
+        }
+    }
+}

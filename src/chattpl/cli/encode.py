@@ -1,0 +1,187 @@
+"""Encodes conversations to token ids, with masks, message indices and origins.
+
+DATA is a JSON Lines file of rows with `messages` (and `tools`), plain or compressed (.gz, .bz2, .xz, .zst), or - for
+standard input. The output's form goes by its name: .parquet, .arrow (also .feather), .jsonl; without -o, lines of JSON
+go to standard output. The file is read and written in blocks, so that memory stays flat.
+
+Rows that cannot be encoded go to FILE.quarantine beside the output, one JSON object a line, with --errors quarantine.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any
+
+from chattpl.cli import console
+from chattpl.cli.render import add_conversation_arguments, conversation_keywords
+from chattpl.encoded import EncodedBatch, LeftOutRow, save_quarantine
+from chattpl.errors import InputError
+from chattpl.format import load
+from chattpl.train import PARTS, Train
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Declares the arguments of `chattpl encode`."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", "-m", metavar="M", help="a format's name, a Hub id, a model's folder")
+    which.add_argument("--template", "-t", metavar="FILE", help="a template file; needs --tokenizer")
+    parser.add_argument(
+        "--tokenizer", metavar="T", help="a tokenizer file or folder, or the name of a shipped vocabulary"
+    )
+    parser.add_argument("data", metavar="DATA", help="a .jsonl file, plain or compressed; - for standard input")
+    parser.add_argument("-o", "--output", metavar="FILE", help="a .parquet, .arrow or .jsonl file")
+    add_conversation_arguments(parser)
+    parser.add_argument(
+        "--special-tokens",
+        choices=("template", "strict", "parity", "error"),
+        default="template",
+        help="who may make a control token (default: template)",
+    )
+    parser.add_argument("--train-roles", metavar="ROLE", nargs="+", default=["assistant"], help="roles that are learnt")
+    parser.add_argument("--train-turns", choices=("all", "last", "last_chain"), default="all")
+    parser.add_argument("--train-parts", choices=PARTS, nargs="+", default=list(PARTS))
+    parser.add_argument("--threads", type=int, metavar="N", help="default: as many as the machine has")
+    parser.add_argument("--errors", choices=("raise", "quarantine"), default="raise")
+
+
+def run(options: Namespace) -> int:
+    """Encodes a file, block by block."""
+    chat = load(Path(options.template) if options.template is not None else options.model, tokenizer=options.tokenizer)
+    train = Train(roles=options.train_roles, turns=options.train_turns, parts=options.train_parts)
+    batches = chat.encode_blocks(
+        sys.stdin.buffer if options.data == "-" else options.data,
+        train=train,
+        special_tokens=options.special_tokens,
+        threads=options.threads,
+        errors=options.errors,
+        **conversation_keywords(options),
+    )
+    left_out: list[LeftOutRow] = []
+    with _Progress(options.data) as progress:
+        counted = _counted(batches, progress, left_out)
+        if options.output is None:
+            _write_lines(counted, sys.stdout.buffer)
+        else:
+            _write(counted, Path(options.output))
+    if left_out:
+        path = f"{options.output or 'stdout'}.quarantine"
+        save_quarantine(tuple(left_out), path)
+        console.talk(f"chattpl: {len(left_out)} rows could not be encoded; they are listed in {path}")
+        return 1
+    return 0
+
+
+class _Progress:
+    """Says on a terminal how far the work is, and at the end what was done."""
+
+    def __init__(self, name: str) -> None:
+        self._shown = console.is_terminal(sys.stderr)
+        self._size = Path(name).stat().st_size if name != "-" and Path(name).is_file() else 0
+        self._started = time.monotonic()
+        self._rows = self._tokens = self._trained = 0
+
+    def __enter__(self) -> _Progress:
+        return self
+
+    def add(self, batch: EncodedBatch) -> None:
+        self._rows += len(batch)
+        self._tokens += len(batch.input_ids)
+        self._trained += int(batch.loss_mask.sum())
+        if self._shown:
+            sys.stderr.write(f"\r{self._summary()}\x1b[K")
+            sys.stderr.flush()
+
+    def _summary(self) -> str:
+        seconds = time.monotonic() - self._started
+        share = self._trained / self._tokens if self._tokens else 0.0
+        return f"{self._rows:,} rows, {self._tokens:,} tokens, {share:.0%} of them learnt, {seconds:.1f} s"
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if self._shown:
+            sys.stderr.write("\r\x1b[K")
+        if kind is None:
+            console.talk(f"chattpl: {self._summary()}")
+
+
+def _counted(
+    batches: Iterator[EncodedBatch], progress: _Progress, left_out: list[LeftOutRow]
+) -> Iterator[EncodedBatch]:
+    for batch in batches:
+        progress.add(batch)
+        left_out.extend(batch.quarantine)
+        yield batch
+
+
+def _write(batches: Iterator[EncodedBatch], path: Path) -> None:
+    """Writes by the form that the name of the file asks for. What was begun and failed is removed."""
+    kinds = {".parquet": _write_parquet, ".arrow": _write_arrow, ".feather": _write_arrow, ".jsonl": None}
+    if path.suffix not in kinds:
+        raise InputError(f"cannot write `{path.suffix}`", location=str(path), hint=f"use one of {', '.join(kinds)}")
+    part = path.with_name(f"{path.name}.part")
+    try:
+        writer = kinds[path.suffix]
+        if writer is None:
+            with open(part, "wb") as file:
+                _write_lines(batches, file)
+        else:
+            writer(batches, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _write_parquet(batches: Iterator[EncodedBatch], path: Path) -> None:
+    parquet = _pyarrow("pyarrow.parquet")
+    writer = None
+    try:
+        for batch in batches:
+            table = batch.to_arrow()
+            writer = writer or parquet.ParquetWriter(path, table.schema, compression="zstd")
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _write_arrow(batches: Iterator[EncodedBatch], path: Path) -> None:
+    pyarrow = _pyarrow("pyarrow")
+    writer = None
+    try:
+        for batch in batches:
+            table = batch.to_arrow()
+            writer = writer or pyarrow.ipc.new_file(str(path), table.schema)
+            writer.write_table(table)
+    finally:
+        if writer is not None:
+            writer.close()
+
+
+def _pyarrow(module: str) -> Any:
+    from importlib import import_module
+
+    try:
+        import_module("pyarrow.ipc")
+        return import_module(module)
+    except ImportError as error:
+        raise InputError(
+            "writing this form needs pyarrow", hint='pip install "chattpl[arrow]", or use .jsonl'
+        ) from error
+
+
+def _write_lines(batches: Iterator[EncodedBatch], file: IO[bytes]) -> None:
+    for batch in batches:
+        for row in batch:
+            record: dict[str, Any] = {
+                "input_ids": row.input_ids.tolist(),
+                "loss_mask": row.loss_mask.tolist(),
+                "message_index": row.message_index.tolist(),
+                "origin": row.origin.tolist(),
+            }
+            if row.loss_weight is not None:
+                record["loss_weight"] = row.loss_weight.tolist()
+            file.write(json.dumps(record, separators=(",", ":")).encode() + b"\n")
