@@ -13,8 +13,6 @@ from chattpl.messages import conversation_from_row
 from encoders import CONVERSATIONS
 from strategies import TOOL
 
-ANSWERS = ("assistant",)
-
 
 class Conversation(NamedTuple):
     """Messages and tools in the form of OpenAI's requests."""
@@ -61,10 +59,16 @@ STRICT_TOOL = {
 }
 TEXTS = ["", " ", "  ", "\n", " x", "x ", "x  \n", "\n\nx", "\tx\t", "日本語 🦆", "é e\u0301", "<b>&amp; \"it's\"</b>",
          "[INST] a [/INST]", "</s>", "<s>", "[TOOL_CALLS]", "<|start|>", "\u2581x", "a\u00a0b", "{\"a\":1}", "null"]  # fmt: skip
-ARGUMENTS = [{}, {"a": 1}, {"b": "é\n\"<&>'"}, {"c": [1.0, -0.0, 1e30, None, True, {"d": []}]}, "{}", "", '{"a":1}', "null",
-             '{"a": "\\u00e9\\ud83e\\udd86\\/"}', ' {"a" : [ 1,2 ] } ', "not json", '{"a": 1, "a": 2}', "[1]", "1e5", '"x"']  # fmt: skip
-RESULTS = ["", " ", "sunny", "21.50", "21.5", "7", "-0", "1e5", "nan", "NaN", "true", "null", "[1,2]", '{"t":21.50}', "{'a': 1}",
-           '"quoted"', "{", "1 2", "\n", "<b>&</b>", "é", [part("a"), part("b")], [part("")], [part('{"a"'), part(":1}")]]  # fmt: skip
+ARGUMENTS = [
+    *({}, {"a": 1}, {"b": "é\n\"<&>'"}, {"c": [1.0, -0.0, 1e30, None, True, {"d": []}]}),
+    *("{}", "", '{"a":1}', "null", '{"a": "\\u00e9\\ud83e\\udd86\\/"}', ' {"a" : [ 1,2 ] } ', "not json"),
+    *('{"a": 1, "a": 2}', "[1]", "1e5", '"x"'),
+]
+RESULTS = [
+    *("", " ", "sunny", "21.50", "21.5", "7", "-0", "1e5", "nan", "NaN", "true", "null", "[1,2]", '{"t":21.50}'),
+    *("{'a': 1}", '"quoted"', "{", "1 2", "\n", "<b>&</b>", "é"),
+    *([part("a"), part("b")], [part("")], [part('{"a"'), part(":1}")]),
+]
 
 
 def by_hand() -> Iterator[Conversation]:
@@ -111,7 +115,7 @@ def by_hand() -> Iterator[Conversation]:
 def real() -> Iterator[Conversation]:
     """The conversations of the real data, ids and names made such that the vendors take them."""
     for path in sorted(CONVERSATIONS.glob("*.jsonl")):
-        for number, line in enumerate(path.read_text("utf-8").splitlines()):
+        for number, line in enumerate(path.read_text("utf-8").rstrip("\n").split("\n")):
             row = json.loads(line)
             found = conversation_from_row(row)
             if messages := [fitted(message) for message in found.messages]:

@@ -43,16 +43,20 @@ def harmony_encoding() -> Any:
         return harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
 
 
+def ranks_file(name: str) -> bytes | None:
+    """The ranks of cl100k or o200k, as tiktoken writes them."""
+    path = ORACLES / name / "ranks.tiktoken"
+    if path.is_file():
+        return path.read_bytes()
+    packed = package_file("bpe_openai", f"data/{name}_base.tiktoken.gz")
+    return gzip.decompress(packed.read_bytes()) if packed else None
+
+
 @cache
 def _folder_of_ranks() -> Path | None:
     """A folder that holds `o200k_base.tiktoken`, as harmony wants it."""
-    path = ORACLES / "o200k" / "ranks.tiktoken"
-    packed = package_file("bpe_openai", "data/o200k_base.tiktoken.gz")
-    if path.is_file():
-        data = path.read_bytes()
-    elif packed is not None:
-        data = gzip.decompress(packed.read_bytes())
-    else:
+    data = ranks_file("o200k")
+    if data is None:
         return None
     folder = Path(tempfile.mkdtemp())
     (folder / "o200k_base.tiktoken").write_bytes(data)

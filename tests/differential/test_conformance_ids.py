@@ -1,34 +1,39 @@
 """Every conformance template and probe through five vocabularies: our ids of the chat are the reference's of its text.
 
 The reference encodes the text that `transformers` recorded, control tokens wherever they stand (`"parity"`). References
-are `tokenizers` with the files of CHATTPL_ORACLES, and `mistral-common` for Mistral's vocabularies.
+are `tokenizers` with the files of CHATTPL_ORACLES, `tiktoken` for cl100k, and `mistral-common` for Mistral's.
 """
 
 from __future__ import annotations
 
+import base64
 import json
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
+import tiktoken
 from tokenizers import Tokenizer as Reference
 
 import chattpl
+import tiny_tokenizers as tiny
 from chattpl.tokenizer import Tokenizer
 from compare import CLOCK, TOKENS
 from encoders import NO_ORACLES, oracle
 from paths import CONFORMANCE, NO_CONFORMANCE
-from vendor_packages import MISTRAL_FILES, package_file
+from vendor_packages import MISTRAL_FILES, package_file, ranks_file
 
 NAMES = sorted(path.name for path in (CONFORMANCE / "templates").glob("*.jinja"))
 pytestmark = pytest.mark.skipif(not NAMES, reason=NO_CONFORMANCE)
 
-ORACLE_OF = {"qwen": "qwen3", "o200k_harmony": "gptoss", "cl100k": "gpt4"}
+ORACLE_OF = {"qwen": "qwen3", "o200k_harmony": "gptoss"}
 """Folders of CHATTPL_ORACLES by the name of our vocabulary."""
-VOCABULARIES = [*ORACLE_OF, "tekken-240911", "mistral-v3"]
+VOCABULARIES = [*ORACLE_OF, "cl100k", "tekken-240911", "mistral-v3"]
+CL100K_TOKENS = {"<|endoftext|>": 100_257, "<|fim_prefix|>": 100_258, "<|fim_middle|>": 100_259, "<|fim_suffix|>": 100_260,
+                 "<|endofprompt|>": 100_276}  # fmt: skip
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
@@ -54,11 +59,23 @@ def test_ids_of_every_template_and_probe_are_the_references(vocabulary: str) -> 
 def _reference(vocabulary: str) -> Callable[[str], list[int]]:
     if vocabulary in MISTRAL_FILES:
         return _mistral(vocabulary)
+    if vocabulary == "cl100k":
+        return _cl100k()
     path = oracle(ORACLE_OF[vocabulary])
     if path is None:
         pytest.skip(NO_ORACLES.format(name=ORACLE_OF[vocabulary]))
     tokenizer = Reference.from_file(str(path))
     return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+
+
+def _cl100k() -> Callable[[str], list[int]]:
+    ranks = ranks_file("cl100k")
+    if ranks is None:
+        pytest.skip("cl100k's ranks are neither in CHATTPL_ORACLES as cl100k/ranks.tiktoken nor in bpe_openai")
+    pairs = (line.split() for line in ranks.splitlines())
+    table = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    encoding = tiktoken.Encoding("c", pat_str=tiny.CL100K, mergeable_ranks=table, special_tokens=CL100K_TOKENS)
+    return lambda text: encoding.encode(text, allowed_special="all")
 
 
 def _mistral(vocabulary: str) -> Callable[[str], list[int]]:
@@ -102,8 +119,6 @@ def _control_tokens(tokenizer: Any) -> dict[str, int]:
 
 
 def _split(text: str, control: dict[str, int]) -> list[str]:
-    import re
-
     longest_first = sorted(control, key=len, reverse=True)
     return re.split("(" + "|".join(map(re.escape, longest_first)) + ")", text)
 
@@ -116,7 +131,7 @@ def _probes() -> dict[str, dict[str, Any]]:
 @cache
 def _records() -> dict[str, list[dict[str, Any]]]:
     by_name = defaultdict(list)
-    for line in Path(CONFORMANCE / "golden.jsonl").read_text("utf-8").splitlines():
+    for line in (CONFORMANCE / "golden.jsonl").read_text("utf-8").rstrip("\n").split("\n"):
         record = json.loads(line)
         by_name[record["template"]].append(record)
     return by_name

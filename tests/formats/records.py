@@ -8,7 +8,6 @@ from typing import Any
 
 from paths import TEMPLATES
 
-
 PUBLISHED = "published"
 """The name of the template that follows the vendor's published one, where another one follows the encoder."""
 
