@@ -69,6 +69,39 @@ RESULTS = [
     *("{'a': 1}", '"quoted"', "{", "1 2", "\n", "<b>&</b>", "é"),
     *([part("a"), part("b")], [part("")], [part('{"a"'), part(":1}")]),
 ]
+PARAMETERS: list[Any] = [
+    None,
+    {},
+    {"type": "object"},
+    {"type": "object", "properties": {}},
+    {"type": "object", "description": "of it all", "properties": {"b": {"type": "string"}, "a": {"type": "integer"}}},
+    {"type": "dict", "properties": {"a": {"type": "float"}}},
+    {"oneOf": [{"type": "string"}, {"type": "object", "properties": {"a": {"type": "null"}}}]},
+]
+"""Parameters of functions."""
+TYPES: list[dict[str, Any]] = [
+    {},
+    *({"type": kind} for kind in ("string", "number", "integer", "boolean", "array", "object", "null", "odd", [], ["x"])),
+    {"type": ["integer", "null"], "nullable": True},
+    {"type": "integer", "nullable": True, "default": None},
+    {"type": "number", "default": 1.5, "description": "how\nmuch"},
+    {"type": "string", "default": 'a "b"', "title": "T"},
+    {"type": "string", "enum": ["a", 'b"', 3], "default": "a"},
+    {"type": "string", "enum": [], "default": "a"},
+    {"type": "integer", "enum": [1, 2], "default": 1},
+    {"type": "array", "items": {"type": "string", "enum": ["p", "q"]}, "default": [1, "é", {"a": None}]},
+    {"type": "array", "items": {"type": "object", "properties": {"x": {"type": "array", "items": {}}}}},
+    {"type": "object", "description": "d", "required": ["x"], "properties": {
+        "x": {"type": "object", "properties": {"y": {"type": "string", "default": "z", "examples": ["e", 1]}}},
+        "w": {"type": "boolean", "default": False}}},
+    {"oneOf": [{"type": "string", "description": "v", "default": "s"}, {"type": "number", "nullable": True, "default": 2}],
+     "description": "p", "default": "s"},
+    {"oneOf": [{"type": "string", "description": "p"}, {"type": "string", "enum": ["a"], "default": "a"}], "description": "p"},
+    {"oneOf": [], "description": "p", "default": 1},
+    {"type": "array", "items": {"oneOf": [{"type": "string", "description": "v", "default": "é"}, {"type": "integer"}]}},
+    {"anyOf": [{"type": "string"}, {"type": "null"}], "examples": ["x"]},
+]  # fmt: skip
+"""Schemas of parameters."""
 
 
 def by_hand() -> Iterator[Conversation]:
@@ -110,6 +143,31 @@ def by_hand() -> Iterator[Conversation]:
     yield Conversation("result first", [result(0, "a"), user("b"), says("c")])
     yield Conversation("developer", [{"role": "developer", "content": "a"}, user("b")])
     yield Conversation("many turns", [turn for n in range(5) for turn in (user(f"q{n}"), says(f"a{n} "))])
+
+
+def with_reasoning() -> Iterator[Conversation]:
+    """Reasoning in answers and before calls, at the end and further up."""
+    thought = {"reasoning_content": "hm <&> é"}
+    turn = [user("a"), says(None, call(0, {}), **thought), result(0, "r")]
+    yield Conversation("thought answer", [user("a"), says("b", **thought)])
+    yield Conversation("two thought answers", [user("a"), says("b", **thought), user("c"), says("d", **thought)])
+    yield Conversation("thought call", turn, [TOOL])
+    yield Conversation(
+        "thought and said call", [user("a"), says("t", call(0, "{}"), **thought), result(0, "r")], [TOOL]
+    )
+    yield Conversation("thought call, answered", [*turn, says("b", **thought)], [TOOL])
+    yield Conversation("thought call, asked on", [*turn, user("b"), *turn[1:]], [TOOL])
+    yield Conversation("answer, then thought call", [user("q"), says("b", **thought), *turn], [TOOL])
+    yield Conversation("no thought", [user("a"), says("b", reasoning_content="")])
+
+
+def with_schemas() -> Iterator[Conversation]:
+    """One tool for each kind of parameters."""
+    for number, parameters in enumerate(
+        [*PARAMETERS, *({"type": "object", "properties": {"p": one}} for one in TYPES)]
+    ):
+        function = {"name": "f", "description": "One\nline\r\nor two\n", "parameters": parameters}
+        yield Conversation(f"parameters {number}", [user("a")], [{"type": "function", "function": function}])
 
 
 def real() -> Iterator[Conversation]:
@@ -155,9 +213,40 @@ _contents = texts | st.lists(texts.map(part), max_size=3)
 _arguments = st.dictionaries(texts, _json, max_size=3) | _spelt | texts
 
 
+_defaults = texts | st.integers(-9, 9) | st.booleans() | st.just([1, {"a": "b"}])
+_names = st.sampled_from(["a", "b", "type", "items", "x_y"])
+_leaves = st.fixed_dictionaries(
+    {"type": st.sampled_from(["string", "integer", "number", "boolean", "array", "null", ["string", "null"]])},
+    optional={"description": texts, "default": _defaults, "nullable": st.booleans(), "title": texts,
+              "enum": st.lists(texts | st.integers(), max_size=2), "examples": st.lists(texts, max_size=2)},
+)  # fmt: skip
+_more = {"description": texts, "default": _defaults, "nullable": st.booleans()}
+_schemas = st.recursive(
+    _leaves,
+    lambda inner: (
+        st.fixed_dictionaries({"type": st.just("array"), "items": inner}, optional=_more)
+        | st.fixed_dictionaries({"oneOf": st.lists(inner, max_size=3)}, optional=_more)
+        | st.fixed_dictionaries(
+            {"type": st.just("object"), "properties": st.dictionaries(_names, inner, max_size=3)},
+            optional={**_more, "required": st.lists(_names, max_size=2)},
+        )
+    ),
+    max_leaves=6,
+)
+
+
+def schemas() -> st.SearchStrategy[dict[str, Any]]:
+    """Parameters of functions."""
+    return st.fixed_dictionaries(
+        {"type": st.just("object"), "properties": st.dictionaries(_names, _schemas, max_size=4)},
+        optional={"required": st.lists(_names, max_size=2)},
+    )
+
+
 @st.composite
-def conversations(draw: Any) -> Conversation:
+def conversations(draw: Any, *, reasoning: bool = False) -> Conversation:
     """Conversations with turns in an order that most formats take."""
+    thoughts = st.fixed_dictionaries({}, optional={"reasoning_content": texts}) if reasoning else st.just({})
     messages: list[dict[str, Any]] = []
     if draw(st.booleans()):
         messages.append(system(draw(_contents)))
@@ -167,9 +256,9 @@ def conversations(draw: Any) -> Conversation:
         for _ in range(draw(st.integers(0, 2))):
             calls = [call(count + n, draw(_arguments)) for n in range(draw(st.integers(1, 2)))]
             text = draw(st.none() | st.just("") | _contents)
-            messages.append(says(text, *calls))
+            messages.append(says(text, *calls, **draw(thoughts)))
             results = [result(count + n, draw(texts | _spelt | _contents)) for n in range(len(calls))]
             messages += draw(st.permutations(results))
             count += len(calls)
-        messages += [says(draw(_contents)) for _ in range(draw(st.integers(0, 2)))]
+        messages += [says(draw(_contents), **draw(thoughts)) for _ in range(draw(st.integers(0, 2)))]
     return Conversation("drawn", messages, draw(st.sampled_from([None, [TOOL], [BARE_TOOL, STRICT_TOOL]])))

@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 import chattpl
+from compare import CLOCK
 from encoders import long_run
-from vendor_conversations import Conversation, by_hand, conversations, real
-from vendor_packages import MISTRAL_FILES, package_file
+from harmony_messages import harmony_messages
+from vendor_conversations import Conversation, by_hand, conversations, real, schemas, with_reasoning, with_schemas
+from vendor_packages import MISTRAL_FILES, harmony_encoding, package_file
 
 MISTRAL = {
     "mistral-v1": ("mistral-v1", "v1"),
@@ -68,6 +71,33 @@ def test_mistral_continues_an_answer_alike(name: str) -> None:
         assert found.input_ids.tolist() == expected
 
 
+@pytest.mark.parametrize("train", [True, False], ids=["training", "completion"])
+def test_harmony_encodes_chats_by_hand_alike(train: bool) -> None:
+    assert _compare_harmony([*by_hand(), *with_reasoning(), *with_schemas()], train=train) > 200
+
+
+@pytest.mark.parametrize("train", [True, False], ids=["training", "completion"])
+def test_harmony_encodes_real_chats_alike(train: bool) -> None:
+    chats = list(real())
+    if not chats:
+        pytest.skip("the real conversations are not beside the checkout; set CHATTPL_CONVERSATIONS")
+    assert _compare_harmony(chats, train=train) == len(chats)
+
+
+@long_run
+@given(chat=conversations(reasoning=True), schema=schemas(), train=st.booleans())
+def test_harmony_encodes_any_chat_alike(chat: Conversation, schema: dict[str, Any], train: bool) -> None:
+    tool = {"type": "function", "function": {"name": "drawn", "description": "d\n\ne\n", "parameters": schema}}
+    _compare_harmony([chat._replace(tools=[*(chat.tools or []), tool])], train=train)
+
+
+@pytest.mark.parametrize("effort", ["low", "medium", "high"])
+@pytest.mark.parametrize("builtin", [[], ["browser"], ["python"], ["python", "browser"]], ids=str)
+def test_harmony_system_message_is_the_same(effort: str, builtin: list[str]) -> None:
+    options = {"reasoning_effort": effort, "builtin_tools": builtin, "model_identity": "I am\nI"}
+    _compare_harmony([Conversation("system", [{"role": "user", "content": "a"}])], train=False, **options)
+
+
 def _compare(name: str, chats: Iterable[Conversation]) -> int:
     """Compares what the vendor accepts; returns how many conversations that were."""
     chat_format = chattpl.load(name)
@@ -88,6 +118,41 @@ def _compare(name: str, chats: Iterable[Conversation]) -> int:
             wrong[chat.name] = f"expected {decode(expected)!r}, found {decode(found)!r}"
     assert not wrong, f"{len(wrong)} of {compared}: {dict(list(wrong.items())[:8])}"
     return compared
+
+
+def _compare_harmony(chats: Iterable[Conversation], *, train: bool, **options: Any) -> int:
+    """As `_compare`, for gpt-oss."""
+    encoding, chat_format = harmony_encoding(), chattpl.load("gpt-oss")
+    compared = 0
+    wrong = {}
+    for chat in chats:
+        expected = _harmony_ids(encoding, chat, train=train, **options)
+        compared += 1
+        try:
+            found = chat_format.encode(
+                chat.messages, tools=chat.tools, add_generation_prompt=not train, now=CLOCK, **options
+            ).input_ids.tolist()
+        except chattpl.ChatTemplateError as error:
+            wrong[chat.name] = error.message
+            continue
+        if found != expected:
+            wrong[chat.name] = f"expected {encoding.decode(expected)!r}, found {encoding.decode(found)!r}"
+    assert not wrong, f"{len(wrong)} of {compared}: {dict(list(wrong.items())[:8])}"
+    return compared
+
+
+def _harmony_ids(encoding: Any, chat: Conversation, *, train: bool, **options: Any) -> list[int]:
+    import openai_harmony as harmony
+
+    messages = harmony.Conversation.from_messages(list(harmony_messages(chat, train=train, **options)))
+    ids: list[int]
+    if train:
+        # Otherwise it drops the reasoning of the very answer that is learnt, where that is the first.
+        whole = harmony.RenderConversationConfig(auto_drop_analysis=False)
+        ids = encoding.render_conversation_for_training(messages, whole)
+    else:
+        ids = encoding.render_conversation_for_completion(messages, harmony.Role.ASSISTANT)
+    return ids
 
 
 def _mistral_ids(name: str, chat: Conversation, *, prefix: bool = False) -> list[int] | None:
