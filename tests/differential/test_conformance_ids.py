@@ -32,8 +32,13 @@ pytestmark = pytest.mark.skipif(not NAMES, reason=NO_CONFORMANCE)
 ORACLE_OF = {"qwen": "qwen3", "o200k_harmony": "gptoss"}
 """Folders of CHATTPL_ORACLES by the name of our vocabulary."""
 VOCABULARIES = [*ORACLE_OF, "cl100k", "tekken-240911", "mistral-v3"]
-CL100K_TOKENS = {"<|endoftext|>": 100_257, "<|fim_prefix|>": 100_258, "<|fim_middle|>": 100_259, "<|fim_suffix|>": 100_260,
-                 "<|endofprompt|>": 100_276}  # fmt: skip
+CL100K_TOKENS = {
+    "<|endoftext|>": 100_257,
+    "<|fim_prefix|>": 100_258,
+    "<|fim_middle|>": 100_259,
+    "<|fim_suffix|>": 100_260,
+    "<|endofprompt|>": 100_276,
+}
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)
