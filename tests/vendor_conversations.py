@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -51,6 +52,9 @@ def part(text: str) -> dict[str, Any]:
     """A part of a message."""
     return {"type": "text", "text": text}
 
+
+JSON_TYPES = {"dict": "object", "float": "number", "tuple": "array", "any": "string"}
+"""Names of types that one of the data sets takes from Python."""
 
 BARE_TOOL = {"type": "function", "function": {"name": "noop", "parameters": {"type": "object", "properties": {}}}}
 STRICT_TOOL = {
@@ -182,7 +186,9 @@ def real() -> Iterator[Conversation]:
             row = json.loads(line)
             found = conversation_from_row(row)
             if messages := [fitted(message) for message in found.messages]:
-                yield Conversation(f"{path.stem}:{number}", messages, found.tools or None)
+                yield Conversation(
+                    f"{path.stem}:{number}", messages, [_fitted_tool(tool) for tool in found.tools or ()]
+                )
 
 
 def fitted(message: dict[str, Any]) -> dict[str, Any]:
@@ -196,8 +202,33 @@ def fitted(message: dict[str, Any]) -> dict[str, Any]:
     if "tool_call_id" in kept:
         kept["tool_call_id"] = _nine(kept["tool_call_id"])
     if calls := message.get("tool_calls"):
-        kept["tool_calls"] = [{**call, "id": _nine(call.get("id")), "type": "function"} for call in calls]
+        kept["tool_calls"] = [
+            {"id": _nine(call.get("id")), "type": "function", "function": _named(call["function"])} for call in calls
+        ]
+    if kept.get("name"):
+        kept = _named(kept)
     return kept
+
+
+def _fitted_tool(tool: dict[str, Any]) -> dict[str, Any]:
+    """The tool with a name and a schema as they should be."""
+    function = _named(tool["function"])
+    return {"type": "function", "function": {**function, "parameters": _schema(function.get("parameters") or {})}}
+
+
+def _named(function: dict[str, Any]) -> dict[str, Any]:
+    return {**function, "name": re.sub("[^a-zA-Z0-9_-]", "_", function["name"])[:64]}
+
+
+def _schema(value: Any) -> Any:
+    """The schema with the types of JSON in place of Python's."""
+    if isinstance(value, list):
+        return [_schema(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    kind = value.get("type")
+    fitted = {key: _schema(inner) for key, inner in value.items()}
+    return {**fitted, "type": JSON_TYPES.get(kind, kind)} if isinstance(kind, str) else fitted
 
 
 def _nine(text: Any) -> str:
