@@ -16,6 +16,7 @@ import pytest
 
 from chattpl import vocabularies
 from chattpl.errors import ChatTemplateError, VocabularyError
+from chattpl.tokenizer import Tokenizer
 from chattpl.vocabularies.llama import LLAMA_VOCABULARIES
 from paths import ROOT
 
@@ -32,7 +33,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_names_are_the_shipped_ones_and_llamas() -> None:
     assert vocabularies.names() == [
         *("o200k", "o200k_harmony", "cl100k", "qwen", "qwen3.5", "mistral-v1", "mistral-v2", "mistral-v3"),
-        *("mistral-v7", "tekken-240718", "tekken-240911", "llama3", "llama4"),
+        *("mistral-v7", "tekken-240718", "tekken-240911", "tekken-v11", "llama3", "llama4"),
     ]
 
 
@@ -113,6 +114,17 @@ def test_llamas_control_tokens_are_numbered_without_a_gap(name: str, count: int)
     llama = LLAMA_VOCABULARIES[name]
     ids = llama.description(name)["control_tokens"]
     assert list(ids.values()) == list(range(llama.first_control_id, llama.first_control_id + count))
+
+
+@pytest.mark.parametrize("name", ["mistral-v1", "mistral-v2", "mistral-v3", "mistral-v7"])
+def test_sentencepiece_puts_its_space_before_the_whole_text_alone(name: str) -> None:
+    tokenizer = Tokenizer.load(name)
+    hi = tokenizer.encode("Hi").tolist()
+    assert tokenizer.encode("<s> Hi</s>").tolist() == [1, *hi, 2]
+    assert tokenizer.encode("<s>Hi").tolist() != [1, *hi]
+    assert tokenizer.encode(" Hi").tolist() != hi
+    assert tokenizer.decode(hi) == "Hi"
+    assert tokenizer.offsets("<s> Hi").tolist()[-1][1] == 6
 
 
 @pytest.mark.skipif(not os.environ.get(REBUILD), reason=f"set {REBUILD}=1; needs cargo and the package registry")

@@ -62,6 +62,12 @@ QWEN35_CONTROL_TOKENS = (
     *("<|audio_start|>", "<|audio_end|>", "<tts_pad>", "<tts_text_bos>", "<tts_text_eod>", "<tts_text_bos_single>"),
     "<|audio_pad|>",
 )
+# Tekkenizer.DEPRECATED_SPECIAL_TOKENS of mistral-common.
+TEKKEN_CONTROL_TOKENS = (
+    *("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[AVAILABLE_TOOLS]", "[/AVAILABLE_TOOLS]", "[TOOL_RESULTS]"),
+    *("[/TOOL_RESULTS]", "[TOOL_CALLS]", "[IMG]", "<pad>", "[IMG_BREAK]", "[IMG_END]", "[PREFIX]", "[MIDDLE]"),
+    *("[SUFFIX]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", "[TOOL_CONTENT]"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +92,8 @@ class Recipe:
     """The family: its packs are compressed together."""
     description: dict[str, Any] = field(default_factory=dict)
     """What the file does not say of itself; for a file of ranks, see `Description::from_json`."""
+    named_fillers: dict[str, int] = field(default_factory=dict)
+    """Names that later files give to `<SPECIAL_id>` tokens."""
 
 
 def _numbered(tokens: tuple[str, ...], start: int) -> dict[str, int]:
@@ -205,6 +213,12 @@ RECIPES = {
         source=_mistral("tekken_240911.json", "1948e2d48b0e7377f1bb5f1210f1ae5f984934e75713fc07e2452729b8365316"),
         stored_in="tekken",
     ),
+    # The files of models since v11 hold the same ranks and name more control tokens.
+    "tekken-v11": Recipe(
+        source=_mistral("tekken_240911.json", "1948e2d48b0e7377f1bb5f1210f1ae5f984934e75713fc07e2452729b8365316"),
+        stored_in="tekken",
+        named_fillers={"[ARGS]": 32, "[CALL_ID]": 33, "[THINK]": 34, "[/THINK]": 35},
+    ),
 }
 
 
@@ -252,11 +266,22 @@ def make_pack(name: str, recipe: Recipe, packages: Path) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         source, pack = Path(folder, "source"), Path(folder, "out.pack")
         description = Path(folder, "description.json")
-        source.write_bytes(gzip.decompress(content) if recipe.source.file.endswith(".gz") else content)
+        content = gzip.decompress(content) if recipe.source.file.endswith(".gz") else content
+        source.write_bytes(_named(content, recipe.named_fillers) if recipe.named_fillers else content)
         description.write_text(json.dumps({"name": name, "pattern": "", **recipe.description}), "utf-8")
         command = [str(vocabulary_tool()), "pack", str(pack), str(source), str(description)]
         subprocess.run(command, check=True)
         return pack.read_bytes()
+
+
+def _named(tekken: bytes, names: dict[str, int]) -> bytes:
+    file = json.loads(tekken)
+    tokens = [*TEKKEN_CONTROL_TOKENS]
+    tokens += [f"<SPECIAL_{rank}>" for rank in range(len(tokens), file["config"]["default_num_special_tokens"])]
+    for text, rank in names.items():
+        tokens[rank] = text
+    file["special_tokens"] = [{"rank": rank, "token_str": text} for rank, text in enumerate(tokens)]
+    return json.dumps(file).encode()
 
 
 def source_file(source: Source, packages: Path) -> bytes:

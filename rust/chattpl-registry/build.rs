@@ -78,6 +78,11 @@ fn read_format(folder: &Path) -> Checked<Value> {
         println!("cargo:rerun-if-changed={}", folder.join(file).display());
         format[key] = Value::String(fs::read_to_string(folder.join(file))?);
     }
+    let published = folder.join("published.jinja");
+    println!("cargo:rerun-if-changed={}", published.display());
+    if published.exists() {
+        format["published"] = Value::String(fs::read_to_string(published)?);
+    }
     println!("cargo:rerun-if-changed={}", folder.join("format.toml").display());
     Ok(format)
 }

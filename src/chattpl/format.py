@@ -137,7 +137,7 @@ class ChatFormat:
                     location=self.info.source,
                     hint=f"it has {names}: choose with `template=` or `name@template`",
                 )
-            shown = self._file or (self.name if len(self._sources) == 1 else f"{self.name}@{name}")
+            shown = self._file or (self.name if name == "default" else f"{self.name}@{name}")
             self._compiled[name] = Template(self._sources[name], shown)
         return self._compiled[name]
 

@@ -128,7 +128,10 @@ def _from_registry(name: str, source: str) -> tuple[ModelInfo, ChatSource]:
     record = _record(name)
     special = dict.fromkeys(record.get("special_tokens", ()))
     arguments = {key: record[key] for key in record if key.endswith("_token") and isinstance(record[key], str)}
-    chat = ChatSource(name, {"default": record["template"]}, arguments, special, tuple(record.get("stop_tokens", ())))
+    templates = {"default": record["template"]}
+    if "published" in record:
+        templates["published"] = record["published"]
+    chat = ChatSource(name, templates, arguments, special, tuple(record.get("stop_tokens", ())))
     return _info(record, source), chat
 
 

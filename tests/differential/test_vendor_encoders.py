@@ -6,29 +6,17 @@ from the package `bpe_openai`.
 
 from __future__ import annotations
 
-import gzip
-import importlib.util
 from collections.abc import Callable, Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from chattpl import ChatTemplateError
 from chattpl.tokenizer import Tokenizer
-from encoders import EXAMPLES, ORACLES, conversation_texts, unicode_texts, written_texts
+from encoders import EXAMPLES, conversation_texts, unicode_texts, written_texts
 from tiny_tokenizers import CORPUS, FRAGMENTS
-
-MISTRAL = {
-    "mistral-v1": "tokenizer.model.v1",
-    "mistral-v2": "mistral_instruct_tokenizer_240216.model.v2",
-    "mistral-v3": "mistral_instruct_tokenizer_240323.model.v3",
-    "mistral-v7": "mistral_instruct_tokenizer_241114.model.v7",
-    "tekken-240718": "tekken_240718.json",
-    "tekken-240911": "tekken_240911.json",
-}
-"""Files of `mistral_common/data` by the name of the vocabulary."""
+from vendor_packages import MISTRAL_FILES, harmony_encoding, package_file
 
 
 class Vendor(NamedTuple):
@@ -58,9 +46,9 @@ def _mistral(name: str) -> Vendor:
     from mistral_common.tokens.tokenizers.sentencepiece import SentencePieceTokenizer
     from mistral_common.tokens.tokenizers.tekken import Tekkenizer
 
-    path = _package_file("mistral_common", f"data/{MISTRAL[name]}")
+    path = package_file("mistral_common", f"data/{MISTRAL_FILES[name]}")
     if path is None:
-        pytest.skip(f"this mistral-common has no {MISTRAL[name]}")
+        pytest.skip(f"this mistral-common has no {MISTRAL_FILES[name]}")
     tokenizer: Any
     if path.suffix == ".json":
         tokenizer = Tekkenizer.from_file(path)
@@ -80,13 +68,7 @@ def _mistral(name: str) -> Vendor:
 
 @cache
 def _harmony() -> Vendor:
-    harmony = pytest.importorskip("openai_harmony", reason="openai-harmony is not installed")
-    folder = _folder_of_ranks()
-    if folder is None:
-        pytest.skip("o200k's ranks are neither in CHATTPL_ORACLES as o200k/ranks.tiktoken nor in bpe_openai")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TIKTOKEN_ENCODINGS_BASE", str(folder))
-        encoding = harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
+    encoding = harmony_encoding()
     return Vendor(
         encode=lambda text: encoding.encode(text, disallowed_special=()),
         decode=encoding.decode,
@@ -96,7 +78,7 @@ def _harmony() -> Vendor:
     )
 
 
-@pytest.mark.parametrize("name", [*MISTRAL, "o200k_harmony"])
+@pytest.mark.parametrize("name", [*MISTRAL_FILES, "o200k_harmony"])
 def test_vendor_encodes_text_alike(name: str) -> None:
     vendor, ours = _vendor(name), Tokenizer.load(name)
     for text in _texts():
@@ -104,7 +86,7 @@ def test_vendor_encodes_text_alike(name: str) -> None:
         assert ours.encode(text, special_tokens="text").tolist() == ids, repr(text[:300])
 
 
-@pytest.mark.parametrize("name", [*MISTRAL, "o200k_harmony"])
+@pytest.mark.parametrize("name", [*MISTRAL_FILES, "o200k_harmony"])
 def test_vendor_decodes_alike(name: str) -> None:
     vendor, ours = _vendor(name), Tokenizer.load(name)
     for text in _texts():
@@ -115,7 +97,7 @@ def test_vendor_decodes_alike(name: str) -> None:
         assert "".join(map(stream.push, ids)) + stream.finish() == expected, repr(text[:300])
 
 
-@pytest.mark.parametrize("name", [*MISTRAL, "o200k_harmony"])
+@pytest.mark.parametrize("name", [*MISTRAL_FILES, "o200k_harmony"])
 def test_vendor_has_the_same_control_tokens(name: str) -> None:
     vendor, ours = _vendor(name), Tokenizer.load(name)
     begin = vendor.token_id(vendor.bos)
@@ -126,7 +108,7 @@ def test_vendor_has_the_same_control_tokens(name: str) -> None:
         ours.encode(f"a{vendor.bos}b", special_tokens="error")
 
 
-@pytest.mark.parametrize("name", [name for name in MISTRAL if name != "mistral-v1"])
+@pytest.mark.parametrize("name", [name for name in MISTRAL_FILES if name != "mistral-v1"])
 def test_mistral_control_token_ids_agree(name: str) -> None:
     vendor, ours = _vendor(name), Tokenizer.load(name)
     for token in ["<s>", "</s>", "[INST]", "[/INST]", "[TOOL_CALLS]", "[AVAILABLE_TOOLS]", "[TOOL_RESULTS]"]:
@@ -144,27 +126,3 @@ def test_harmony_parity_mode_takes_control_tokens_from_anywhere() -> None:
 
 def _vendor(name: str) -> Vendor:
     return _harmony() if name == "o200k_harmony" else _mistral(name)
-
-
-def _package_file(package: str, file: str) -> Path | None:
-    spec = importlib.util.find_spec(package)
-    path = Path(spec.origin).parent / file if spec and spec.origin else None
-    return path if path and path.is_file() else None
-
-
-@cache
-def _folder_of_ranks() -> Path | None:
-    """A folder that holds `o200k_base.tiktoken`, as harmony wants it."""
-    import tempfile
-
-    path = ORACLES / "o200k" / "ranks.tiktoken"
-    packed = _package_file("bpe_openai", "data/o200k_base.tiktoken.gz")
-    if path.is_file():
-        data = path.read_bytes()
-    elif packed is not None:
-        data = gzip.decompress(packed.read_bytes())
-    else:
-        return None
-    folder = Path(tempfile.mkdtemp())
-    (folder / "o200k_base.tiktoken").write_bytes(data)
-    return folder

@@ -12,7 +12,7 @@ import pytest
 import chattpl
 from compare import TOKENS, Outcome, difference, ours, reference
 from fetch_oracles import NO_TRL, trl_templates
-from formats.records import format_folders, read_record
+from formats.records import PUBLISHED, format_folders, published, read_record
 from paths import CONFORMANCE, NO_CONFORMANCE
 from strategies import probes
 
@@ -60,7 +60,7 @@ def test_official_text_is_the_one_that_was_checked(folder: Path) -> None:
 
 @pytest.mark.parametrize("folder", WITH_ORACLE, ids=_folder_id)
 def test_our_template_in_transformers_equals_the_official_one(folder: Path) -> None:
-    source = (folder / "chat.jinja").read_bytes().decode()
+    source = published(folder).read_bytes().decode()
     different = {}
     for probe in probes():
         found = reference(source, probe.messages, **{**TOKENS, **probe.options})
@@ -71,7 +71,7 @@ def test_our_template_in_transformers_equals_the_official_one(folder: Path) -> N
 
 @pytest.mark.parametrize("folder", WITH_ORACLE, ids=_folder_id)
 def test_our_render_equals_the_official_one(folder: Path) -> None:
-    chat = chattpl.load(folder.name)
+    chat = chattpl.load(folder.name, template=PUBLISHED if published(folder).stem == PUBLISHED else None)
     different = {}
     for probe in probes():
         found = ours(chat, probe.messages, **{**TOKENS, **probe.options})

@@ -108,9 +108,14 @@ pub struct Input<'r> {
 impl<'r> Input<'r> {
     /// An input without messages.
     pub fn new(arena: &'r Bump) -> Self {
+        Input::with_nodes(arena, arena.alloc(Nodes::new(arena)))
+    }
+
+    /// An input without messages whose places are added to `nodes`.
+    pub(crate) fn with_nodes(arena: &'r Bump, nodes: &'r Nodes<'r>) -> Self {
         Input {
             arena,
-            nodes: arena.alloc(Nodes::new(arena)),
+            nodes,
             messages: Value::List(arena.alloc(Seq::new(&[], MESSAGES_ROOT))),
             tools: Value::None(TOOLS_ROOT),
             documents: Value::None(DOCUMENTS_ROOT),

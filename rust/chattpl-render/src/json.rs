@@ -41,6 +41,8 @@ pub fn read_value<'r>(input: &mut Input<'r>, place: Place, bytes: &'r [u8]) -> R
 const MANY: usize = 16;
 
 struct Reader<'r> {
+    /// Whether the JSON text is itself a value of the input: all that it holds lies at that value's place.
+    is_value: bool,
     text: &'r str,
     bytes: &'r [u8],
     at: usize,
@@ -82,6 +84,18 @@ pub fn read_arguments<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> 
     reader.end()
 }
 
+/// Reads the JSON text of an input value; all that it holds lies at the place of that value.
+///
+/// # Errors
+/// Text that is no JSON.
+pub(crate) fn read_value<'r>(input: &mut Input<'r>, place: Place, text: &'r str) -> Result<Data<'r>> {
+    let mut reader = Reader::new(text.as_bytes())?;
+    reader.is_value = true;
+    let value = reader.value(input, place)?;
+    reader.end()?;
+    Ok(value)
+}
+
 impl<'r> Reader<'r> {
     fn new(bytes: &'r [u8]) -> Result<Self> {
         let text = match std::str::from_utf8(bytes) {
@@ -93,6 +107,7 @@ impl<'r> Reader<'r> {
             }
         };
         Ok(Reader {
+            is_value: false,
             text,
             bytes: text.as_bytes(),
             at: 0,
@@ -101,6 +116,14 @@ impl<'r> Reader<'r> {
             items: Vec::new(),
             entries: Vec::new(),
         })
+    }
+
+    fn place(&self, input: &Input<'r>, place: Place, step: Step<'r>) -> Place {
+        if self.is_value {
+            place
+        } else {
+            input.place(place, step)
+        }
     }
 
     fn end(&mut self) -> Result<()> {
@@ -247,7 +270,7 @@ impl<'r> Reader<'r> {
         let base = self.entries.len();
         let mut repeats = false;
         self.object(input, |reader, input, name| {
-            let value_place = input.place(place, Step::Name(name));
+            let value_place = reader.place(input, place, Step::Name(name));
             let value = reader.value(input, value_place)?;
             let before = &reader.entries[base..];
             repeats |= before.len() >= MANY || before.iter().any(|(other, _, _)| *other == name);
@@ -269,7 +292,7 @@ impl<'r> Reader<'r> {
             return Ok(input.list(place, &[]));
         }
         loop {
-            let item_place = input.place(place, Step::Index((self.items.len() - base) as u32));
+            let item_place = self.place(input, place, Step::Index((self.items.len() - base) as u32));
             let item = self.value(input, item_place)?;
             self.items.push(item);
             self.skip_space();

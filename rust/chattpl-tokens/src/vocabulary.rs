@@ -100,6 +100,8 @@ pub enum Normalizer {
     Nfc,
     /// Puts text before a text that is not empty.
     Prepend(String),
+    /// Puts text before the very beginning of what is encoded, and nowhere else.
+    PrependFirst(String),
     /// Puts one text in the place of another.
     Replace {
         /// What is looked for; never empty.

@@ -8,6 +8,8 @@ use super::tojson::tojson;
 use chattpl_syntax::ast::CompareOp;
 
 use crate::error::{type_error, ErrorClass, RenderError, Result};
+use crate::input::{Input, Place};
+use crate::json;
 use crate::meter;
 use crate::origin::{is_data, Tag, COMPUTED, UNUSED};
 use crate::pytext::{self, CaseOp, IndentOptions, Piece, Side, Toward, UrlPart, UrlizeOptions, WrapOptions};
@@ -27,7 +29,7 @@ macro_rules! filters {
         pub(crate) enum Filter { $($variant),* }
 
         impl Filter {
-            /// The filter that Jinja2 and `transformers` know under `name`.
+            /// The filter that Jinja2 and `transformers` know under `name`; `parse_json` is ours alone.
             pub fn by_name(name: &str) -> Option<Filter> {
                 match name {
                     $($($name)|+ => Some(Filter::$variant),)*
@@ -64,6 +66,7 @@ filters! {
     Map: "map",
     Max: "max",
     Min: "min",
+    ParseJson: "parse_json",
     PPrint: "pprint",
     Random: "random",
     Reject: "reject",
@@ -98,6 +101,7 @@ pub(crate) fn apply<'r>(vm: &mut Vm<'r>, filter: Filter, input: Value<'r>, args:
     match filter {
         Filter::Default => default(input, args),
         Filter::ToJson => tojson(vm, input, args),
+        Filter::ParseJson => parse_json(vm, input, args),
         Filter::Trim => trim(vm, input, args),
         Filter::Length => length(vm, input, args),
         Filter::String => {
@@ -195,6 +199,23 @@ fn trim<'r>(vm: &mut Vm<'r>, input: Value<'r>, args: Args<'r>) -> Result<Value<'
     let str = input.to_str(vm.arena);
     let range = text::strip(vm, str, chars, Side::Both)?;
     Ok(wrap(is_markup(input), str.slice(vm.arena, range)))
+}
+
+/// `value|parse_json`: what a text holds as JSON; the value itself where it is no text or no JSON.
+///
+/// Vendors' encoders read arguments and results so. A template that must run in `transformers`, too, asks
+/// `'parse_json' is filter` first.
+fn parse_json<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> Result<Value<'r>> {
+    let [] = args.bind(&local("parse_json"), [], 0, 1)?;
+    let Value::Str(str) = value else { return Ok(value) };
+    vm.charge(str.len() as u64 / 8)?;
+    vm.reserve(str.len() * 2)?;
+    let text = str.flat(vm.arena);
+    let source = str.data_source(vm.arena);
+    let place = Place { source, message: vm.nodes.message(source) };
+    let mut input = Input::with_nodes(vm.arena, vm.nodes);
+    let read = if text.starts_with('\u{feff}') { None } else { json::read_value(&mut input, place, text).ok() };
+    Ok(read.map_or(value, |data| data.0))
 }
 
 /// How many elements `len(value)` counts.

@@ -27,9 +27,16 @@ impl Aligned {
         steps.iter().fold(self, |text, step| match step {
             Normalizer::Nfc => text.composed(),
             Normalizer::Prepend(prefix) => text.prepended(prefix),
+            Normalizer::PrependFirst(prefix) if text.is_first() => text.prepended(prefix),
+            Normalizer::PrependFirst(_) => text,
             Normalizer::Replace { pattern, content } => text.replaced(pattern, content),
             Normalizer::Metaspace { replacement, prepend } => text.marked(*replacement, *prepend),
         })
+    }
+
+    /// Whether it begins where the original does.
+    fn is_first(&self) -> bool {
+        self.places.first().is_some_and(|place| place.0 == 0)
     }
 
     pub fn slice(&self, start: usize, end: usize) -> Self {
@@ -87,7 +94,7 @@ impl Aligned {
 
     fn marked(self, replacement: char, prepend: Prepend) -> Self {
         let mark = replacement.to_string();
-        let is_first = self.places.first().is_some_and(|place| place.0 == 0);
+        let is_first = self.is_first();
         let replaced = self.replaced(" ", &mark);
         let wanted = match prepend {
             Prepend::Never => false,

@@ -76,6 +76,7 @@ mod tests {
             added: Vec::new(),
             normalizers: vec![
                 Normalizer::Prepend("x".to_owned()),
+                Normalizer::PrependFirst("y".to_owned()),
                 Normalizer::Replace { pattern: " ".to_owned(), content: "\u{2581}".to_owned() },
                 Normalizer::Metaspace { replacement: '\u{2581}', prepend: Prepend::First },
             ],

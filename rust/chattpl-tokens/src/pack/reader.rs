@@ -288,6 +288,7 @@ impl<'a> Body<'a> {
                 (pattern, content) => Ok(Normalizer::Replace { pattern, content }),
             },
             3 => Ok(Normalizer::Metaspace { replacement: self.character()?, prepend: self.prepend()? }),
+            4 => Ok(Normalizer::PrependFirst(self.text()?)),
             _ => Err(self.damaged("a normalizer of an unknown kind")),
         }
     }

@@ -166,6 +166,10 @@ impl Body {
                 self.number(1);
                 self.text(text);
             }
+            Normalizer::PrependFirst(text) => {
+                self.number(4);
+                self.text(text);
+            }
             Normalizer::Replace { pattern, content } => {
                 self.number(2);
                 self.text(pattern);

@@ -1,8 +1,8 @@
 //! SentencePiece `.model` files of the kind BPE.
 //!
-//! Control tokens and user-defined symbols become added tokens, and the space in front that SentencePiece gives a text
-//! is given to the text after each of them. So ids equal those of an encoder that tokenizes the text between control
-//! tokens by itself, as `mistral-common` does; behind a user-defined symbol SentencePiece itself puts no space.
+//! Control tokens and user-defined symbols become added tokens. The space in front that SentencePiece gives a text stands
+//! at its very beginning alone: behind a control token a chat template prints it, and behind a user-defined symbol
+//! SentencePiece itself puts none.
 
 use hashbrown::HashMap;
 
@@ -198,7 +198,7 @@ impl<'a> Model<'a> {
     }
 
     fn normalizers(&self) -> Vec<Normalizer> {
-        let prefix = self.add_dummy_prefix.then(|| Normalizer::Prepend(SPACE_MARK.to_string()));
+        let prefix = self.add_dummy_prefix.then(|| Normalizer::PrependFirst(SPACE_MARK.to_string()));
         let marks = Normalizer::Replace { pattern: " ".to_owned(), content: SPACE_MARK.to_string() };
         prefix.into_iter().chain([marks]).collect()
     }
