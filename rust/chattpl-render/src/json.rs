@@ -88,7 +88,7 @@ pub fn read_arguments<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> 
 ///
 /// # Errors
 /// Text that is no JSON.
-pub(crate) fn read_value<'r>(input: &mut Input<'r>, place: Place, text: &'r str) -> Result<Data<'r>> {
+pub(crate) fn read_text_of_value<'r>(input: &mut Input<'r>, place: Place, text: &'r str) -> Result<Data<'r>> {
     let mut reader = Reader::new(text.as_bytes())?;
     reader.is_value = true;
     let value = reader.value(input, place)?;

@@ -214,7 +214,7 @@ fn parse_json<'r>(vm: &mut Vm<'r>, value: Value<'r>, args: Args<'r>) -> Result<V
     let source = str.data_source(vm.arena);
     let place = Place { source, message: vm.nodes.message(source) };
     let mut input = Input::with_nodes(vm.arena, vm.nodes);
-    let read = if text.starts_with('\u{feff}') { None } else { json::read_value(&mut input, place, text).ok() };
+    let read = if text.starts_with('\u{feff}') { None } else { json::read_text_of_value(&mut input, place, text).ok() };
     Ok(read.map_or(value, |data| data.0))
 }
 
