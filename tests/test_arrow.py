@@ -245,7 +245,7 @@ def test_value_that_no_template_reads_is_named_with_its_place(mirror: chattpl.Ch
 
 
 def test_rows_that_fail_are_numbered_through_all_chunks() -> None:
-    good, bad = {"role": "user", "content": "x"}, {"role": "assistant", "content": "x"}
+    good, bad = {"role": "user", "content": "x"}, {"role": "nobody", "content": "x"}
     part = pa.table({"messages": pa.array([[good], None, [good, None], [bad, bad]])})
     table = pa.concat_tables([part, part.slice(1), part])
     chat = chattpl.load("mistral-v3")

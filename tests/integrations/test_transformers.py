@@ -733,6 +733,9 @@ def test_real_vocabulary_gives_what_the_plain_tokenizer_gives(name: str) -> None
 @pytest.mark.slow
 def test_every_registry_template_gives_what_the_plain_tokenizer_gives(pair: tuple[Any, Any]) -> None:
     sources = {info.name: chattpl.load(info.name).template.source for info in chattpl.models()}
+    for name, source in sources.items():
+        if "parse_json" in source:  # our own filter, which transformers has not
+            sources[name] = chattpl.load(f"{name}@published").template.source
     assert not _compared(pair, sources, [(chat, {}) for chat in CONVERSATIONS])
 
 

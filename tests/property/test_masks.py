@@ -149,8 +149,10 @@ def test_derived_mask_equals_the_marks_of_our_template(name: str) -> None:
             theirs, ours = mask_of_characters(marked, expected), mask_of_characters(derived, found)
             for kind, these, those in (("marked only", theirs, ours), ("derived only", ours, theirs)):
                 text = "".join(c if a and not b else "·" for c, a, b in zip(expected.text, these, those, strict=True))
-                if name == "gpt-oss" and set(text.split("·")) <= {"", "<|end|>"}:
-                    continue  # stands in for <|return|> in history: the marks know that, the text does not show it
+                if name == "gpt-oss" and set(text.split("·")) <= {"", "<|end|>", "<|start|>assistant"}:
+                    # In history <|end|> stands in for <|return|>, and after each of several calls the prompt supplies
+                    # the next header: the marks know that, the text does not show it.
+                    continue
                 if text.strip("·"):
                     different.append(f"{case.name}: {kind}: {text.strip('·')!r}")
     assert not different
