@@ -230,7 +230,7 @@ def test_empty_sources_give_no_rows(mirror: chattpl.ChatFormat) -> None:
 def test_wrong_types_are_named_with_their_column(mirror: chattpl.ChatFormat, source: Any, words: list[str]) -> None:
     with pytest.raises(InputError) as caught:
         mirror.encode_batch(source, errors="quarantine")
-    assert caught.value.code == "CT030"
+    assert caught.value.code == "CE030"
     assert all(word in caught.value.message for word in words)
     assert caught.value.hint
 
@@ -263,7 +263,7 @@ def test_text_that_is_not_utf8_is_refused(mirror: chattpl.ChatFormat) -> None:
     table = pa.table({"messages": pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), messages)})
     with pytest.raises(InputError) as caught:
         mirror.encode_batch(table)
-    assert (caught.value.code, caught.value.location) == ("CT032", "row 0: messages[0].content")
+    assert (caught.value.code, caught.value.location) == ("CE032", "row 0: messages[0].content")
 
 
 def test_offsets_that_lead_nowhere_are_refused(mirror: chattpl.ChatFormat) -> None:
@@ -272,7 +272,7 @@ def test_offsets_that_lead_nowhere_are_refused(mirror: chattpl.ChatFormat) -> No
     messages = pa.StructArray.from_arrays([text], ["role"])
     table = pa.table({"messages": pa.ListArray.from_arrays(pa.array([0, 1, 2, 3], pa.int32()), messages)})
     batch = mirror.encode_batch(table, errors="quarantine")
-    assert [(row.row, row.code) for row in batch.quarantine] == [(0, "CT030"), (1, "CT030"), (2, "CT030")]
+    assert [(row.row, row.code) for row in batch.quarantine] == [(0, "CE030"), (1, "CE030"), (2, "CE030")]
 
 
 def test_stream_that_fails_says_why(mirror: chattpl.ChatFormat) -> None:

@@ -24,7 +24,7 @@ from chattpl import ChatTemplateError, Template
 
 TURNS = "{% for m in messages %}<{{ m.role }}>{{ m.content }}|{% endfor %}"
 TEMPLATES = [TURNS, "{{ messages }}", "{{ messages|tojson }}"]
-ODD_CODES = {"CT022", "CT030", "CT031", "CT032"}
+ODD_CODES = {"CE022", "CE030", "CE031", "CE032"}
 """Refusals of input; every other error of a render is that of the template, which Jinja2 raises too."""
 
 
@@ -226,7 +226,7 @@ def test_odd_input_renders_as_in_transformers(make: Callable[[], object], source
     except Exception:
         with pytest.raises(ChatTemplateError) as raised:
             Template(source).render(make())  # type: ignore[arg-type]
-        assert raised.value.code.startswith("CT0")
+        assert raised.value.code.startswith("CE0")
         assert raised.value.location
         return
     assert Template(source).render(make()).text == expected  # type: ignore[arg-type]
@@ -243,7 +243,7 @@ def test_odd_input_renders_as_in_transformers(make: Callable[[], object], source
 def test_lone_surrogate_is_refused_where_it_stands(messages: list[Any], place: str) -> None:
     with pytest.raises(ChatTemplateError) as raised:
         Template(TURNS).render(messages)
-    assert (raised.value.code, raised.value.location) == ("CT032", place)
+    assert (raised.value.code, raised.value.location) == ("CE032", place)
 
 
 def _cycles() -> dict[str, object]:
@@ -260,7 +260,7 @@ def _cycles() -> dict[str, object]:
 def test_cycle_is_refused(kind: str) -> None:
     with pytest.raises(ChatTemplateError) as raised:
         Template(TURNS).render(_cycles()[kind])  # type: ignore[arg-type]
-    assert raised.value.code in ("CT022", "CT031")
+    assert raised.value.code in ("CE022", "CE031")
     assert (raised.value.location or "").startswith("messages[0]")
 
 
@@ -270,7 +270,7 @@ def test_cycle_is_refused(kind: str) -> None:
 def test_deep_input_is_refused_with_its_place(wrap: Callable[[object], object]) -> None:
     with pytest.raises(ChatTemplateError) as raised:
         Template(TURNS).render(user(nested(10_000, wrap)))
-    assert raised.value.code == "CT022"
+    assert raised.value.code == "CE022"
     assert (raised.value.location or "").startswith("messages[0].content")
 
 
@@ -280,7 +280,7 @@ def test_deep_json_is_refused(brackets: tuple[str, str]) -> None:
     for data in (text, f'[{{"role": "user", "content": {text}}}]', text[:5000]):
         with pytest.raises(ChatTemplateError) as raised:
             Template(TURNS).render_json(data.encode())
-        assert raised.value.code in ("CT022", "CT030")
+        assert raised.value.code in ("CE022", "CE030")
 
 
 def test_deep_input_fits_the_stack_of_a_thread() -> None:
@@ -319,7 +319,7 @@ class RaisingDump:
 def test_object_that_reduces_to_another_without_end_is_refused() -> None:
     with pytest.raises(ChatTemplateError) as raised:
         Template(TURNS).render(user(EndlessDump()))
-    assert raised.value.code == "CT022"
+    assert raised.value.code == "CE022"
 
 
 def test_exception_of_the_object_itself_comes_through() -> None:
@@ -401,7 +401,7 @@ def test_json_cut_off_anywhere_is_refused(sample: bytes) -> None:
     whole = _render_json(sample)
     assert whole.startswith("<user>H")
     for end in range(len(sample)):
-        assert _render_json(sample[:end]) in ("CT033", "CT032")
+        assert _render_json(sample[:end]) in ("CE033", "CE032")
 
 
 def test_json_with_random_bytes_changed_never_panics() -> None:
@@ -425,8 +425,8 @@ def test_json_with_random_bytes_changed_never_panics() -> None:
             if not data:
                 break
         result = _render_json(bytes(data))
-        seen[result[:5] if result.startswith("CT0") else "text"] += 1
-    assert set(seen) <= {"text", "CT010", "CT022", "CT030", "CT032", "CT033"}
+        seen[result[:5] if result.startswith("CE0") else "text"] += 1
+    assert set(seen) <= {"text", "CE010", "CE022", "CE030", "CE032", "CE033"}
 
 
 def test_json_agrees_with_python_about_what_is_json() -> None:
@@ -473,7 +473,7 @@ def test_json_agrees_with_python_about_what_is_json() -> None:
             valid = True
         except ValueError:
             valid = False
-        assert (_render_json(text.encode()) != "CT033") == valid, text
+        assert (_render_json(text.encode()) != "CE033") == valid, text
 
 
 @pytest.mark.parametrize(
@@ -482,7 +482,7 @@ def test_json_agrees_with_python_about_what_is_json() -> None:
 def test_text_that_is_not_utf8_is_refused(data: bytes) -> None:
     with pytest.raises(ChatTemplateError) as raised:
         Template(TURNS).render_json(data)
-    assert raised.value.code == "CT032"
+    assert raised.value.code == "CE032"
 
 
 LONG = """

@@ -11,14 +11,14 @@ import chattpl
 from chattpl.errors import build_error
 
 FAMILIES = {
-    "CT001": chattpl.TemplateSyntaxError,
-    "CT010": chattpl.RenderError,
-    "CT020": chattpl.LimitError,
-    "CT022": chattpl.LimitError,
-    "CT030": chattpl.InputError,
-    "CT033": chattpl.InputError,
-    "CT040": chattpl.FormatNotFoundError,
-    "CT041": chattpl.SourceError,
+    "CE001": chattpl.TemplateSyntaxError,
+    "CE010": chattpl.RenderError,
+    "CE020": chattpl.LimitError,
+    "CE022": chattpl.LimitError,
+    "CE030": chattpl.InputError,
+    "CE033": chattpl.InputError,
+    "CE040": chattpl.FormatNotFoundError,
+    "CE041": chattpl.SourceError,
 }
 
 CLASSES = {
@@ -63,21 +63,21 @@ def test_error_survives_pickling(name: str, code: str) -> None:
 
 
 def test_class_is_made_once() -> None:
-    first = build_error("TypeError", "a", "CT010")
-    second = build_error("TypeError", "b", "CT011")
+    first = build_error("TypeError", "a", "CE010")
+    second = build_error("TypeError", "b", "CE011")
     assert type(first) is type(second)
     assert type(first).__name__ == "RenderError[TypeError]"
 
 
 def test_syntax_error_has_what_jinja2_gives_it() -> None:
-    error = build_error("jinja2.TemplateSyntaxError", "unexpected 'end'", "CT002", "a:b.jinja:12:3")
+    error = build_error("jinja2.TemplateSyntaxError", "unexpected 'end'", "CE002", "a:b.jinja:12:3")
     assert isinstance(error, jinja2.TemplateSyntaxError)
     assert (error.name, error.lineno, error.message) == ("a:b.jinja", 12, "unexpected 'end'")
 
 
 def test_error_without_place_or_hint_is_its_message() -> None:
-    assert str(build_error("", "too long", "CT021")) == "too long"
+    assert str(build_error("", "too long", "CE021")) == "too long"
 
 
 def test_unknown_class_leaves_the_family() -> None:
-    assert type(build_error("jinja2.NoSuchError", "x", "CT010")) is chattpl.RenderError
+    assert type(build_error("jinja2.NoSuchError", "x", "CE010")) is chattpl.RenderError

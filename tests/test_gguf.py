@@ -60,7 +60,7 @@ def test_cut_file_is_refused(tmp_path: Path, length: int) -> None:
     path.write_bytes(WHOLE[:length])
     with pytest.raises(SourceError) as raised:
         read_chat(path)
-    assert raised.value.code == "CT041"
+    assert raised.value.code == "CE041"
     assert raised.value.location == str(path)
 
 
@@ -72,7 +72,7 @@ def test_overwritten_file_is_read_or_refused(tmp_path: Path, at: int, patch: byt
     try:
         read_chat(path)
     except SourceError as error:
-        assert error.code == "CT041"
+        assert error.code == "CE041"
 
 
 @pytest.mark.parametrize(

@@ -197,7 +197,7 @@ def test_existing_path_wins_over_a_name(tmp_path: Path, monkeypatch: pytest.Monk
 def test_unknown_name_lists_the_closest() -> None:
     with pytest.raises(chattpl.FormatNotFoundError) as raised:
         chattpl.load("chatlm")
-    assert raised.value.code == "CT040"
+    assert raised.value.code == "CE040"
     assert "`chatml`" in (raised.value.hint or "")
 
 
@@ -223,7 +223,7 @@ def test_damaged_file_is_refused(tmp_path: Path, name: str, data: bytes, words: 
     (tmp_path / name).write_bytes(data)
     with pytest.raises(chattpl.SourceError, match=words) as raised:
         chattpl.load(tmp_path / name)
-    assert raised.value.code == "CT041"
+    assert raised.value.code == "CE041"
     assert str(tmp_path) in (raised.value.location or "")
 
 

@@ -245,7 +245,7 @@ def test_own_errors_are_in_the_tree() -> None:
     with pytest.raises(chattpl.DocstringParsingException) as docstring:
         tool_schema(_with_doc(None))
     assert isinstance(docstring.value, theirs.DocstringParsingException)
-    assert docstring.value.code == "CT030"
+    assert docstring.value.code == "CE030"
     with pytest.raises(chattpl.TypeHintParsingException):
         tool_schema(no_hint)
 

@@ -87,7 +87,7 @@ def test_syntax_error_has_its_place() -> None:
     with pytest.raises(TemplateSyntaxError) as raised:
         Template("one\n{% if x %}\n", "mine")
     assert (raised.value.location or "").startswith("mine:")
-    assert raised.value.code.startswith("CT00")
+    assert raised.value.code.startswith("CE00")
 
 
 def _cyclic() -> list[Any]:
@@ -106,13 +106,13 @@ def _deep() -> list[Any]:
 @pytest.mark.parametrize(
     ("messages", "code"),
     [
-        (5, "CT030"),
-        ("text", "CT030"),
-        (None, "CT030"),
-        ([5], "CT030"),
-        (_cyclic(), "CT031"),
-        (_deep(), "CT022"),
-        ([{"role": "user", "content": "\ud800"}], "CT032"),
+        (5, "CE030"),
+        ("text", "CE030"),
+        (None, "CE030"),
+        ([5], "CE030"),
+        (_cyclic(), "CE031"),
+        (_deep(), "CE022"),
+        ([{"role": "user", "content": "\ud800"}], "CE032"),
     ],
     ids=["number", "string", "none", "number-as-message", "cyclic", "deep", "surrogate"],
 )
@@ -124,7 +124,7 @@ def test_unreadable_messages_are_refused(messages: Any, code: str) -> None:
 
 @pytest.mark.parametrize(
     ("data", "code"),
-    [(b"{", "CT033"), (b"\xff", "CT032"), (b"5", "CT030"), (b"{}", "CT030"), (b"[" * 100_000, "CT022")],
+    [(b"{", "CE033"), (b"\xff", "CE032"), (b"5", "CE030"), (b"{}", "CE030"), (b"[" * 100_000, "CE022")],
 )
 def test_unreadable_json_is_refused(data: bytes, code: str) -> None:
     with pytest.raises((InputError, LimitError)) as raised:

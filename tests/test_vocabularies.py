@@ -74,7 +74,7 @@ def test_damaged_store_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(vocabularies, "_index", lambda: index)
     with pytest.raises(VocabularyError) as caught:
         vocabularies.find("mistral-v1")
-    assert caught.value.code == "CT051"
+    assert caught.value.code == "CE051"
     assert caught.value.location == "chattpl/vocabularies/mistral.packs.xz"
     assert not cache.exists()
 
@@ -95,7 +95,7 @@ def test_missing_vocabulary_says_what_to_do(
     with pytest.raises(ChatTemplateError) as caught:
         vocabularies.find(name)
     assert isinstance(caught.value, VocabularyError)
-    assert (caught.value.code, message in caught.value.message) == ("CT055", True)
+    assert (caught.value.code, message in caught.value.message) == ("CE055", True)
     assert hint in (caught.value.hint or "")
 
 

@@ -1,16 +1,16 @@
 """The errors of chattpl, one tree.
 
     ChatTemplateError
-    ├── TemplateSyntaxError               CT001-CT009  the template does not parse
-    ├── RenderError                       CT010-CT019  the template refuses, or fails on, its input
-    ├── LimitError                        CT020-CT029  instructions, output or nesting past a limit
-    ├── InputError                        CT030-CT039  messages, tools or JSON of a shape that cannot be read
+    ├── TemplateSyntaxError               CE001-CE009  the template does not parse
+    ├── RenderError                       CE010-CE019  the template refuses, or fails on, its input
+    ├── LimitError                        CE020-CE029  instructions, output or nesting past a limit
+    ├── InputError                        CE030-CE039  messages, tools or JSON of a shape that cannot be read
     │   ├── DocstringParsingException                  a tool function without a usable docstring
     │   └── TypeHintParsingException                   a tool function without usable type hints
-    ├── FormatNotFoundError               CT040        no format of that name
-    ├── SourceError                       CT041        a file or folder that holds no readable template
-    ├── VocabularyError                   CT050-CT052, CT055  a vocabulary that is damaged, not covered or not there
-    └── EncodeError                       CT053-CT054  a control token in data where that is refused, an unknown id
+    ├── FormatNotFoundError               CE040        no format of that name
+    ├── SourceError                       CE041        a file or folder that holds no readable template
+    ├── VocabularyError                   CE050-CE052, CE055  a vocabulary that is damaged, not covered or not there
+    └── EncodeError                       CE053-CE054  a control token in data where that is refused, an unknown id
 
 Where `transformers` or Jinja2 would raise, the error is also an instance of the class raised there (`TypeError`,
 `jinja2.exceptions.UndefinedError`, ...), and its `message` is theirs word for word.
@@ -24,13 +24,13 @@ class ChatTemplateError(Exception):
 
     Args:
         message: What happened.
-        code: The stable code, such as `CT010`. Defaults to the first code of the class.
+        code: The stable code, such as `CE010`. Defaults to the first code of the class.
         location: Where: `name:line:column` of a template, `messages[3].content`, or a file.
         hint: What to do about it.
         excerpt: The source line with a caret below the fault.
     """
 
-    default_code = "CT000"
+    default_code = "CE000"
 
     def __init__(
         self,
@@ -73,25 +73,25 @@ class ChatTemplateError(Exception):
 class TemplateSyntaxError(ChatTemplateError):
     """A template that does not parse."""
 
-    default_code = "CT001"
+    default_code = "CE001"
 
 
 class RenderError(ChatTemplateError):
     """A template that refuses its input, or fails on it."""
 
-    default_code = "CT010"
+    default_code = "CE010"
 
 
 class LimitError(ChatTemplateError):
     """A render that ran past a limit: instructions, output bytes or nesting depth."""
 
-    default_code = "CT020"
+    default_code = "CE020"
 
 
 class InputError(ChatTemplateError):
     """Input of a shape that cannot be read."""
 
-    default_code = "CT030"
+    default_code = "CE030"
 
 
 class DocstringParsingException(InputError):
@@ -105,25 +105,25 @@ class TypeHintParsingException(InputError):
 class FormatNotFoundError(ChatTemplateError, LookupError):
     """No format has that name."""
 
-    default_code = "CT040"
+    default_code = "CE040"
 
 
 class SourceError(ChatTemplateError, ValueError):
     """A file or folder that holds no readable chat template."""
 
-    default_code = "CT041"
+    default_code = "CE041"
 
 
 class EncodeError(ChatTemplateError, ValueError):
     """Text or ids that a tokenizer refuses: a control token inside data, an id that there is not, too much text."""
 
-    default_code = "CT053"
+    default_code = "CE053"
 
 
 class VocabularyError(ChatTemplateError):
     """A vocabulary that is damaged, not covered, or not there."""
 
-    default_code = "CT055"
+    default_code = "CE055"
 
 
 _FAMILIES: tuple[tuple[range, type[ChatTemplateError]], ...] = (
@@ -152,7 +152,7 @@ def build_error(
     Args:
         class_name: A builtin (`"TypeError"`), a class of Jinja2 (`"jinja2.UndefinedError"`), or `""`.
         message: The message, word for word.
-        code: Such as `CT010`; it selects the class within chattpl's tree.
+        code: Such as `CE010`; it selects the class within chattpl's tree.
         location: See `ChatTemplateError`.
         hint: See `ChatTemplateError`.
         excerpt: See `ChatTemplateError`.

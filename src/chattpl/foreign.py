@@ -36,14 +36,14 @@ class ForeignTokenizer:
         except ImportError as error:
             raise VocabularyError(
                 f"{reason}, and the package `tokenizers` is not here to do it",
-                code="CT052",
+                code="CE052",
                 hint="pip install tokenizers",
             ) from error
         try:
             self._engine = Engine.from_str(data.decode("utf-8"))
             self._plain = Engine.from_str(data.decode("utf-8"))
         except Exception as error:
-            raise VocabularyError(f"`tokenizers` refuses the file: {error}", code="CT050") from error
+            raise VocabularyError(f"`tokenizers` refuses the file: {error}", code="CE050") from error
         self._plain.encode_special_tokens = True
         self._data = data
         self.name = name
@@ -107,7 +107,7 @@ class ForeignTokenizer:
     def id_to_bytes(self, token_id: int) -> bytes:
         """The text of a token by itself, in UTF-8."""
         if not 0 <= token_id < self.vocab_size:
-            raise EncodeError(f"id {token_id}; the vocabulary has {self.vocab_size} ids", code="CT054")
+            raise EncodeError(f"id {token_id}; the vocabulary has {self.vocab_size} ids", code="CE054")
         return self.decode([token_id]).encode()
 
     def token_to_id(self, token: str) -> int | None:

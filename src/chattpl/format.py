@@ -430,7 +430,7 @@ class ChatFormat:
         """The tokenizer, if it is ours."""
         tokenizer = self.tokenizer
         if not isinstance(tokenizer, _core.Tokenizer):
-            raise VocabularyError(f"{refusal}: {tokenizer.reason}", code="CT052", hint=hint)
+            raise VocabularyError(f"{refusal}: {tokenizer.reason}", code="CE052", hint=hint)
         return tokenizer
 
     def _encode_lines(

@@ -253,7 +253,7 @@ def _parse_json(text: str, key: str) -> object:
     try:
         value: object = json.loads(text)
     except ValueError as error:
-        raise InputError(f"the text of `{key}` is not JSON: {error}", code="CT033") from error
+        raise InputError(f"the text of `{key}` is not JSON: {error}", code="CE033") from error
     return value
 
 

@@ -64,7 +64,7 @@ def tool_schema(tool: object) -> _Schema:
             "ValueError",
             "Tools should either be a JSON schema, or a callable function with type hints "
             "and a docstring suitable for auto-conversion to a schema.",
-            "CT030",
+            "CE030",
         )
     from inspect import getdoc
 
@@ -119,7 +119,7 @@ def _describe(schema: _Schema, text: str) -> None:
             values = json.loads(choices[1])
         except json.JSONDecodeError as error:
             refused = build_error(
-                "json.JSONDecodeError", str(error), "CT033", hint='write choices as JSON: (choices: ["a", "b"])'
+                "json.JSONDecodeError", str(error), "CE033", hint='write choices as JSON: (choices: ["a", "b"])'
             )
             vars(refused).update(vars(error))
             raise refused from error

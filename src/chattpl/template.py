@@ -17,9 +17,9 @@ class Template(_core.Template):
     Args:
         source: The text of the template, in the Jinja dialect of `transformers`.
         name: What to call the template in errors.
-        max_instructions: A render that executes more ends in `LimitError` CT020.
-        max_output_bytes: A render that holds more text ends in `LimitError` CT021.
-        max_depth: Deeper nesting of calls or values ends in `LimitError` CT022.
+        max_instructions: A render that executes more ends in `LimitError` CE020.
+        max_output_bytes: A render that holds more text ends in `LimitError` CE021.
+        max_depth: Deeper nesting of calls or values ends in `LimitError` CE022.
 
     Raises:
         TemplateSyntaxError: The source does not parse.

@@ -99,7 +99,7 @@ class Tokenizer(_core.Tokenizer):
         try:
             return cls._make(data, kind, name, origin)
         except VocabularyError as error:
-            if error.code != "CT052" or kind != "tokenizer.json":
+            if error.code != "CE052" or kind != "tokenizer.json":
                 raise
             return ForeignTokenizer(bytes(data), name, error.message)
 

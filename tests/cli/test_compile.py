@@ -134,7 +134,7 @@ def test_template_file_needs_a_tokenizer(tmp_path: Path) -> None:
     template.write_text("{{ messages[0].content }}")
     without = chattpl("compile", "--template", template, "-o", out)
     assert (without.code, out.exists()) == (2, False)
-    assert "error[CT055]" in without.err
+    assert "error[CE055]" in without.err
     assert "--tokenizer" in without.err
     assert chattpl("compile", "--template", template, "--tokenizer", "qwen", "-o", out).code == 0
     assert library.load(out).encode(CHAT).text == CHAT[0]["content"]
@@ -196,8 +196,8 @@ def broken(data: bytes, path: Path) -> str:
 def test_every_truncation_is_refused(small: bytes, tmp_path: Path) -> None:
     path = tmp_path / "t.chattpl"
     assert broken(small, path) == "sound"
-    assert {broken(small[:size], path) for size in range(len(small))} == {"CT041"}
-    assert broken(small + b"\0", path) == "CT041"
+    assert {broken(small[:size], path) for size in range(len(small))} == {"CE041"}
+    assert broken(small + b"\0", path) == "CE041"
 
 
 @pytest.mark.slow
@@ -208,7 +208,7 @@ def test_every_flipped_bit_is_refused(small: bytes, tmp_path: Path) -> None:
         flipped = bytearray(small)
         flipped[bit // 8] ^= 1 << bit % 8
         codes.add(broken(bytes(flipped), path))
-    assert codes == {"CT041", "CT051"}
+    assert codes == {"CE041", "CE051"}
 
 
 def test_other_version_is_named(small: bytes, tmp_path: Path) -> None:
@@ -236,4 +236,4 @@ def test_other_version_is_named(small: bytes, tmp_path: Path) -> None:
 def test_forged_description_is_refused(said: str, small: bytes, tmp_path: Path) -> None:
     numbers = struct.pack("<IQQ", 1, len(said), 0)
     checksum = hashlib.sha256(numbers + said.encode()).digest()
-    assert broken(MAGIC + numbers + checksum + said.encode(), tmp_path / "t.chattpl") == "CT041"
+    assert broken(MAGIC + numbers + checksum + said.encode(), tmp_path / "t.chattpl") == "CE041"

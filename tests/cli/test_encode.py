@@ -92,7 +92,7 @@ def test_compressed_input_is_unpacked(suffix: str, data: Path, tmp_path: Path, e
     path.write_bytes(path.read_bytes()[:-20])
     damaged = chattpl("encode", "-m", "qwen3", path, "-o", tmp_path / "damaged.parquet")
     assert (damaged.code, (tmp_path / "damaged.parquet").exists()) == (2, False)
-    assert "error[CT041]" in damaged.err
+    assert "error[CE041]" in damaged.err
 
 
 def test_options_are_those_of_encode_batch(data: Path, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_rows_that_fail_go_to_the_quarantine(tmp_path: Path) -> None:
     assert read(out) == listed(library.load("qwen3").encode_batch(GOOD[:3]))
     left_out = [json.loads(line) for line in (tmp_path / "out.parquet.quarantine").read_text().splitlines()]
     assert [row["row"] for row in left_out] == [1, 3, 4, 5]
-    assert all(row["code"].startswith("CT03") and row["message"] for row in left_out)
+    assert all(row["code"].startswith("CE03") and row["message"] for row in left_out)
 
 
 def test_quarantine_of_an_earlier_run_does_not_stay(data: Path, tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_missing_vocabulary_names_the_command(command: str, data: Path, tmp_path
     words = [command, "-m", "llama3.1", data, *(["--ids"] if command == "render" else [])]
     result = chattpl(*words, PYTHONPATH=path, CHATTPL_CACHE=str(tmp_path / "cache"))
     assert result.code == 2
-    assert "error[CT055]" in result.err
+    assert "error[CE055]" in result.err
     assert 'pip install "chattpl[llama]"' in result.err
 
 

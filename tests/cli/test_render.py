@@ -122,7 +122,7 @@ def test_bad_row_is_reported_and_the_rest_rendered(tmp_path: Path) -> None:
     assert result.code == 2
     assert result.out == (HELLO_TEXT + "\n") * 2
     assert f"--> {path}:2:2" in result.err
-    assert "error[CT033]" in result.err
+    assert "error[CE033]" in result.err
     assert f"--> {path}:3" in result.err
 
 
@@ -139,18 +139,18 @@ def test_refusal_of_the_template_is_a_finding(tmp_path: Path) -> None:
     template = _file(tmp_path, "t.jinja", "{{ raise_exception('roles must alternate') }}")
     result = chattpl("render", "-t", template, _file(tmp_path, "c.json", HELLO))
     assert (result.code, result.out) == (1, "")
-    assert result.err.startswith("error[CT010]: roles must alternate\n  --> ")
+    assert result.err.startswith("error[CE010]: roles must alternate\n  --> ")
 
 
 @pytest.mark.parametrize(
     ("data", "code"),
     [
-        (b"{", "CT033"),
-        (b"\xff\xfe", "CT032"),
-        (b'"text"', "CT030"),
-        (b"{}", "CT030"),
-        (b"[" * 100_000, "CT022"),
-        (b"[" + b"9" * 5000 + b"]", "CT033"),
+        (b"{", "CE033"),
+        (b"\xff\xfe", "CE032"),
+        (b'"text"', "CE030"),
+        (b"{}", "CE030"),
+        (b"[" * 100_000, "CE022"),
+        (b"[" + b"9" * 5000 + b"]", "CE033"),
     ],
 )
 def test_unreadable_conversation_is_reported(tmp_path: Path, data: bytes, code: str) -> None:
@@ -159,7 +159,7 @@ def test_unreadable_conversation_is_reported(tmp_path: Path, data: bytes, code: 
     assert (result.out, "Traceback" in result.err) == ("", False)
     assert result.err.startswith(f"error[{code}]: ")
     assert f"  --> {path}" in result.err
-    assert result.code == (1 if code == "CT022" else 2)
+    assert result.code == (1 if code == "CE022" else 2)
 
 
 @pytest.mark.parametrize(
@@ -167,9 +167,9 @@ def test_unreadable_conversation_is_reported(tmp_path: Path, data: bytes, code: 
     [
         (("-m", "chatlm"), "did you mean `chatml`?"),
         (("-t", "absent.jinja"), "no such file or folder"),
-        (("-m", "chatml", "absent.json"), "error[CT041]: cannot be read: No such file"),
-        (("-m", "chatml", "."), "error[CT041]: cannot be read: Is a directory"),
-        (("-m", "chatml", "--tools", "absent.json"), "error[CT041]"),
+        (("-m", "chatml", "absent.json"), "error[CE041]: cannot be read: No such file"),
+        (("-m", "chatml", "."), "error[CE041]: cannot be read: Is a directory"),
+        (("-m", "chatml", "--tools", "absent.json"), "error[CE041]"),
         (("-m", "chatml", "--set", "x"), "not of the form key=value"),
         (("-m", "chatml", "--set", "tools=[]"), "given with --tools"),
         (("-m", "chatml", "--now", "noon"), "not a time"),
@@ -188,7 +188,7 @@ def test_syntax_error_shows_the_line(tmp_path: Path) -> None:
     path = _file(tmp_path, "t.jinja", "fine\n{% for m in %}")
     result = chattpl("render", "-t", path)
     assert result.code == 2
-    assert result.err.startswith("error[CT0")
+    assert result.err.startswith("error[CE0")
     assert ":2:" in result.err
 
 

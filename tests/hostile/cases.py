@@ -17,16 +17,16 @@ class Hostile(NamedTuple):
     attempt: str
     template: str
     ends: str
-    """Code and class of the error (`CT021`, `CT010 SecurityError`); `renders` where the text is harmless."""
+    """Code and class of the error (`CE021`, `CE010 SecurityError`); `renders` where the text is harmless."""
     text: str | None = None
     """The text, where it renders and that text is short."""
 
 
-SECURITY = "CT010 SecurityError"
-UNDEFINED = "CT010 UndefinedError"
-STEPS = "CT020"
-MEMORY = "CT021"
-DEPTH = "CT022 RecursionError"
+SECURITY = "CE010 SecurityError"
+UNDEFINED = "CE010 UndefinedError"
+STEPS = "CE020"
+MEMORY = "CE021"
+DEPTH = "CE022 RecursionError"
 
 _WALK = "__class__.__mro__[1].__subclasses__()"
 _LOOP = "{% for i in range(100000) %}"
@@ -101,12 +101,12 @@ ESCAPES = [
         "{{ ('{0.__class__.__mro__}'|attr('format'))('') }}",
         SECURITY,
     ),
-    Hostile("percent-field", "an attribute in a %-format key", "{{ '%(x.__class__)s' % {'x': 1} }}", "CT010 KeyError"),
+    Hostile("percent-field", "an attribute in a %-format key", "{{ '%(x.__class__)s' % {'x': 1} }}", "CE010 KeyError"),
     Hostile(
         "format-filter",
         "an attribute in a key of the format filter",
         "{{ '%(x.__class__)s'|format(x=1) }}",
-        "CT010 KeyError",
+        "CE010 KeyError",
     ),
     Hostile("cycler-globals", "globals of a cycler's methods", "{{ cycler('a').next.__globals__ }}", "renders", ""),
     Hostile("cycler-init", "globals of the cycler class", "{{ cycler.__init__.__globals__ }}", SECURITY),
@@ -159,9 +159,9 @@ ESCAPES = [
     Hostile("context-name", "the context object", "{{ context.environment }}", UNDEFINED),
     Hostile("builtins-name", "a Python builtin by name", "{{ __builtins__.open('x') }}", UNDEFINED),
     Hostile("import-name", "Python's import", "{{ __import__('os').system('id') }}", UNDEFINED),
-    Hostile("include-file", "read a file", "{% include '/etc/passwd' %}", "CT010 TypeError"),
-    Hostile("import-template", "import a template", "{% import '/etc/passwd' as x %}", "CT010 TypeError"),
-    Hostile("extends-file", "extend a file", "{% extends '/etc/passwd' %}", "CT010 TypeError"),
+    Hostile("include-file", "read a file", "{% include '/etc/passwd' %}", "CE010 TypeError"),
+    Hostile("import-template", "import a template", "{% import '/etc/passwd' as x %}", "CE010 TypeError"),
+    Hostile("extends-file", "extend a file", "{% extends '/etc/passwd' %}", "CE010 TypeError"),
     Hostile("bound-method-repr", "the address of an object in its repr", "{{ 'x'.upper }}", "renders"),
     Hostile(
         "function-repr",
@@ -200,17 +200,17 @@ MUTATIONS = [
         SECURITY,
     ),
     Hostile("setitem", "call the dunder", "{{ messages[0].__setitem__('role', 'x') }}", SECURITY),
-    Hostile("set-attribute", "assign to a message", "{% set messages[0].role = 'x' %}", "CT001 TemplateSyntaxError"),
+    Hostile("set-attribute", "assign to a message", "{% set messages[0].role = 'x' %}", "CE001 TemplateSyntaxError"),
     Hostile(
         "set-on-message",
         "assign to a message as if a namespace",
         "{% set m = messages[0] %}{% set m.role = 'x' %}",
-        "CT010 TemplateRuntimeError",
+        "CE010 TemplateRuntimeError",
     ),
 ]
 
 BOMBS = [
-    Hostile("huge-range", "range(10**12)", "{% for i in range(10**12) %}{% endfor %}", "CT010 OverflowError"),
+    Hostile("huge-range", "range(10**12)", "{% for i in range(10**12) %}{% endfor %}", "CE010 OverflowError"),
     Hostile("nested-ranges", "loops inside loops", _LOOP * 3 + "x" + _END * 3, STEPS),
     Hostile("nested-empty-ranges", "loops that do nothing", _LOOP * 3 + _END * 3, STEPS),
     Hostile(
@@ -330,7 +330,7 @@ BOMBS = [
         "{% set x = ['a' * 10**8, 'b' * 10**8, 'c' * 10**8, 'd' * 10**8] %}",
         MEMORY,
     ),
-    Hostile("repeat-big-int", "'a' * 10**30", "{{ 'a' * 10**30 }}", "CT010 OverflowError"),
+    Hostile("repeat-big-int", "'a' * 10**30", "{{ 'a' * 10**30 }}", "CE010 OverflowError"),
     Hostile("repeat-list", "[1] * 10**10", "{{ [1] * 10**10 }}", MEMORY),
     Hostile("repeat-empty", "[] * 10**18", "{{ [] * 10**18 }}", "renders", "[]"),
     Hostile("indent", "indent(10**9)", "{{ 'a\\nb'|indent(10**9) }}", MEMORY),
@@ -378,10 +378,10 @@ BOMBS = [
     Hostile("slice-negative", "slice(-1)", "{{ [1]|slice(-1)|list }}", "renders", "[]"),
     Hostile("power", "9**(9**9)", "{{ 9**(9**9) }}", MEMORY),
     Hostile("power-grown", "squares of squares", _grow("3", "ns.v * ns.v"), MEMORY),
-    Hostile("power-float", "a float power that overflows", "{{ 10.0 ** 1000 }}", "CT010 OverflowError"),
-    Hostile("long-integer", "an integer of 15,000 digits, printed", "{{ 10 ** 15000 }}", "CT010 ValueError"),
-    Hostile("long-integer-json", "the same to JSON", "{{ (10 ** 10000)|tojson }}", "CT010 ValueError"),
-    Hostile("long-integer-format", "the same formatted", "{{ '%d' % (10 ** 10000) }}", "CT010 ValueError"),
+    Hostile("power-float", "a float power that overflows", "{{ 10.0 ** 1000 }}", "CE010 OverflowError"),
+    Hostile("long-integer", "an integer of 15,000 digits, printed", "{{ 10 ** 15000 }}", "CE010 ValueError"),
+    Hostile("long-integer-json", "the same to JSON", "{{ (10 ** 10000)|tojson }}", "CE010 ValueError"),
+    Hostile("long-integer-format", "the same formatted", "{{ '%d' % (10 ** 10000) }}", "CE010 ValueError"),
     Hostile("long-integer-text", "100,000 digits as text", "{{ ('9' * 100000)|int }}", "renders", "0"),
     Hostile(
         "long-integers-kept",
@@ -492,44 +492,44 @@ BOMBS = [
         "namespace-in-itself-json",
         "the same to JSON",
         "{% set ns = namespace() %}{% set ns.a = [ns] %}{{ ns.a|tojson }}",
-        "CT010 TypeError",
+        "CE010 TypeError",
     ),
     Hostile(
         "deep-parentheses",
         "source nested 100,000 deep",
         "{{ " + "(" * 100000 + "1" + ")" * 100000 + " }}",
-        "CT005 TemplateSyntaxError",
+        "CE005 TemplateSyntaxError",
     ),
     Hostile(
         "deep-lists",
         "list literals nested 100,000 deep",
         "{{ " + "[" * 100000 + "]" * 100000 + " }}",
-        "CT005 TemplateSyntaxError",
+        "CE005 TemplateSyntaxError",
     ),
-    Hostile("deep-not", "100,000 times `not`", "{{ " + "not " * 100000 + "1 }}", "CT005 TemplateSyntaxError"),
+    Hostile("deep-not", "100,000 times `not`", "{{ " + "not " * 100000 + "1 }}", "CE005 TemplateSyntaxError"),
     Hostile(
-        "deep-attributes", "100,000 attributes in a row", "{{ a" + ".a" * 100000 + " }}", "CT005 TemplateSyntaxError"
+        "deep-attributes", "100,000 attributes in a row", "{{ a" + ".a" * 100000 + " }}", "CE005 TemplateSyntaxError"
     ),
-    Hostile("deep-filters", "100,000 filters in a row", "{{ a" + "|e" * 100000 + " }}", "CT005 TemplateSyntaxError"),
+    Hostile("deep-filters", "100,000 filters in a row", "{{ a" + "|e" * 100000 + " }}", "CE005 TemplateSyntaxError"),
     Hostile(
         "deep-blocks",
         "100,000 ifs inside each other",
         "{% if 1 %}" * 100000 + "{% endif %}" * 100000,
-        "CT005 TemplateSyntaxError",
+        "CE005 TemplateSyntaxError",
     ),
-    Hostile("deep-sums", "a sum of 100,000 terms", "{{ 1" + "+1" * 100000 + " }}", "CT005 TemplateSyntaxError"),
+    Hostile("deep-sums", "a sum of 100,000 terms", "{{ 1" + "+1" * 100000 + " }}", "CE005 TemplateSyntaxError"),
     Hostile("long-concatenation", "~ between 100,000 terms", "{{ 1" + "~1" * 100000 + " }}", "renders"),
     Hostile("long-elif", "100,000 elifs", "{% if 0 %}" + "{% elif 0 %}" * 100000 + "{% endif %}", "renders", ""),
     Hostile("long-text", "5 MB of text", "x" * 5_000_000, "renders"),
-    Hostile("long-braces", "5 MB of braces", "{" * 5_000_000, "CT005 TemplateSyntaxError"),
+    Hostile("long-braces", "5 MB of braces", "{" * 5_000_000, "CE005 TemplateSyntaxError"),
     Hostile("long-comments", "5 MB of comments", "{##}" * 1_250_000, "renders", ""),
-    Hostile("long-unclosed-tags", "5 MB of unclosed tags", "{% raw %}" * 555_555, "CT003 TemplateSyntaxError"),
+    Hostile("long-unclosed-tags", "5 MB of unclosed tags", "{% raw %}" * 555_555, "CE003 TemplateSyntaxError"),
     Hostile("long-prints", "5 MB of prints", "{{ a }}" * 700_000, "renders", ""),
     Hostile(
         "long-names",
         "300,000 variables",
         "".join(f"{{% set v{i} = 0 %}}" for i in range(300_000)),
-        "CT005 TemplateSyntaxError",
+        "CE005 TemplateSyntaxError",
     ),
     Hostile(
         "long-arguments",
@@ -542,7 +542,7 @@ BOMBS = [
         "long-keywords",
         "70,000 calls with other keywords",
         "".join(f"{{{{ dict(k{i}=0)|length }}}}" for i in range(70_000)),
-        "CT005 TemplateSyntaxError",
+        "CE005 TemplateSyntaxError",
     ),
     Hostile("long-list", "a list of 1,000,000 numbers", "{% set x = [" + "1," * 1_000_000 + "] %}", "renders", ""),
     Hostile(
@@ -557,10 +557,10 @@ BOMBS = [
         "many-branches",
         "50,000 ifs after 5,000 variables",
         "".join(f"{{% set v{i} = 0 %}}" for i in range(5_000)) + "{% if v1 %}{% endif %}" * 50_000,
-        "CT005 TemplateSyntaxError",
+        "CE005 TemplateSyntaxError",
     ),
     Hostile(
-        "many-filter-arguments", "300 arguments of a filter", "{{ 1|list(" + "1," * 300 + ") }}", "CT010 TypeError"
+        "many-filter-arguments", "300 arguments of a filter", "{{ 1|list(" + "1," * 300 + ") }}", "CE010 TypeError"
     ),
     Hostile(
         "long-loop-nest",
@@ -606,7 +606,7 @@ QUADRATIC = [
         "unescape",
         "a text full of ampersands",
         "{{ ('&' * 1000000 ~ '&#x' * 100000)|safe.unescape()|length }}",
-        "CT006 TemplateAssertionError",
+        "CE006 TemplateAssertionError",
     ),
     Hostile(
         "unescape-markup",
@@ -824,7 +824,7 @@ QUADRATIC = [
     ),
     Hostile("strftime", "a long time format", "{{ strftime_now('%c' * 1000000)|length }}", "renders"),
     Hostile(
-        "raise-long", "a long message of an exception", "{{ raise_exception('x' * 100000000) }}", "CT010 TemplateError"
+        "raise-long", "a long message of an exception", "{{ raise_exception('x' * 100000000) }}", "CE010 TemplateError"
     ),
     Hostile("undefined-long", "an undefined value with a long name", "{{ messages['x' * 50000000].y }}", MEMORY),
     Hostile(

@@ -43,7 +43,7 @@ def test_names_of_cases_differ() -> None:
 def test_limits_are_arguments() -> None:
     source = "{% for i in range(10000) %}{{ 'x' * 100 }}{% endfor %}"
     assert len(Template(source).render([]).text) == 1_000_000
-    limited = [(Template(source, max_instructions=1000), "CT020"), (Template(source, max_output_bytes=1000), "CT021")]
+    limited = [(Template(source, max_instructions=1000), "CE020"), (Template(source, max_output_bytes=1000), "CE021")]
     for template, code in limited:
         with pytest.raises(ChatTemplateError) as raised:
             template.render([])

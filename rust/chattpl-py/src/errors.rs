@@ -96,7 +96,7 @@ pub fn base(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 /// A row without messages.
 pub fn no_messages(py: Python<'_>) -> PyErr {
     let hint = "give a list of messages, or a mapping with `messages`";
-    let (message, code) = ("the row has no `messages`", "CT030");
+    let (message, code) = ("the row has no `messages`", "CE030");
     build(py, Parts { class: "", message, code, location: None, hint: Some(hint), excerpt: None })
 }
 
@@ -122,7 +122,7 @@ pub fn left_out(py: Python<'_>, row: usize, error: &PyErr) -> PyResult<(usize, S
     let value = error.value(py);
     if !value.is_instance(&base(py)?)? {
         // Of Python itself, such as a lone surrogate.
-        return Ok((row, "CT030".to_owned(), value.to_string(), None));
+        return Ok((row, "CE030".to_owned(), value.to_string(), None));
     }
     let part = |name: &str| value.getattr(name);
     Ok((row, part("code")?.extract()?, part("message")?.extract()?, part("location")?.extract()?))

@@ -64,21 +64,21 @@ impl ErrorClass {
 /// Codes of the errors this crate reports.
 pub mod code {
     /// The template raised as it would under Jinja2 and `transformers`.
-    pub const RAISED: &str = "CT010";
+    pub const RAISED: &str = "CE010";
     /// Too many instructions.
-    pub const INSTRUCTIONS: &str = "CT020";
+    pub const INSTRUCTIONS: &str = "CE020";
     /// Too much output or memory.
-    pub const OUTPUT: &str = "CT021";
+    pub const OUTPUT: &str = "CE021";
     /// Calls or data nested too deeply.
-    pub const DEPTH: &str = "CT022";
+    pub const DEPTH: &str = "CE022";
     /// Messages, tools or documents of the wrong shape.
-    pub const SHAPE: &str = "CT030";
+    pub const SHAPE: &str = "CE030";
     /// An object that contains itself.
-    pub const CYCLE: &str = "CT031";
+    pub const CYCLE: &str = "CE031";
     /// Text that is not valid UTF-8.
-    pub const ENCODING: &str = "CT032";
+    pub const ENCODING: &str = "CE032";
     /// JSON text that does not parse.
-    pub const JSON: &str = "CT033";
+    pub const JSON: &str = "CE033";
 }
 
 /// Why a conversation could not be rendered.

@@ -66,8 +66,8 @@ fn cases_render_as_jinja2_renders_them() {
 fn a_render_stops_at_its_limits() {
     let program = Arc::new(Program::compile("{% for i in range(9999) %}{{ i }}{% endfor %}", None).expect("valid"));
     for (limits, code) in [
-        (Limits { max_instructions: 1000, ..Limits::default() }, "CT020"),
-        (Limits { max_output_bytes: 1000, ..Limits::default() }, "CT021"),
+        (Limits { max_instructions: 1000, ..Limits::default() }, "CE020"),
+        (Limits { max_output_bytes: 1000, ..Limits::default() }, "CE021"),
     ] {
         let arena = Bump::new();
         let options = Options { limits, ..options() };
@@ -86,6 +86,6 @@ fn json_faults_name_their_place() {
         let mut input = Input::new(&arena);
         let error = read_conversation(&mut input, text.as_bytes()).expect_err("not JSON");
         assert!(error.message().ends_with(place), "{}", error.message());
-        assert_eq!(error.code(), "CT033");
+        assert_eq!(error.code(), "CE033");
     }
 }

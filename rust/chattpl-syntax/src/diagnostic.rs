@@ -12,17 +12,17 @@ const MAX_SHOWN: usize = 100;
 /// The codes of this crate, in one place.
 pub mod code {
     /// General syntax error.
-    pub const SYNTAX: &str = "CT001";
+    pub const SYNTAX: &str = "CE001";
     /// Unknown tag.
-    pub const UNKNOWN_TAG: &str = "CT002";
+    pub const UNKNOWN_TAG: &str = "CE002";
     /// Block that is never closed, or closed by the wrong tag.
-    pub const UNCLOSED_BLOCK: &str = "CT003";
+    pub const UNCLOSED_BLOCK: &str = "CE003";
     /// Malformed string, number or identifier literal.
-    pub const LITERAL: &str = "CT004";
+    pub const LITERAL: &str = "CE004";
     /// Nested past [`crate::MAX_DEPTH`], or too large to compile.
-    pub const TOO_DEEP: &str = "CT005";
+    pub const TOO_DEEP: &str = "CE005";
     /// A name that can't be assigned, defined twice, or spelled so.
-    pub const NAME: &str = "CT006";
+    pub const NAME: &str = "CE006";
 }
 
 /// How bad it is.

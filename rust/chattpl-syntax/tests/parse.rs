@@ -63,7 +63,7 @@ fn errors_print_as_json() {
     let diagnostic = parse(template, Some("x.jinja")).unwrap_err();
     assert_eq!(
         diagnostic.to_json(&Source::new(template)),
-        r#"{"code":"CT001","severity":"error","message":"unexpected '}'","jinja_message":"unexpected '}'","error_class":"TemplateSyntaxError","lineno":2,"name":"x.jinja","line":2,"column":8,"end_line":2,"end_column":9,"start":11,"end":12,"hint":"a print statement opened by `{{` ends with `}}`"}"#
+        r#"{"code":"CE001","severity":"error","message":"unexpected '}'","jinja_message":"unexpected '}'","error_class":"TemplateSyntaxError","lineno":2,"name":"x.jinja","line":2,"column":8,"end_line":2,"end_column":9,"start":11,"end":12,"hint":"a print statement opened by `{{` ends with `}}`"}"#
     );
 }
 

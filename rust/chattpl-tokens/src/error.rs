@@ -17,15 +17,15 @@ pub struct TokenError {
 
 impl TokenError {
     /// A vocabulary file that is damaged or not what it says it is.
-    pub const UNREADABLE: &'static str = "CT050";
+    pub const UNREADABLE: &'static str = "CE050";
     /// A pack with a wrong checksum, version or length.
-    pub const DAMAGED_PACK: &'static str = "CT051";
+    pub const DAMAGED_PACK: &'static str = "CE051";
     /// A tokenizer that the encoder of this crate does not cover; another engine may.
-    pub const UNSUPPORTED: &'static str = "CT052";
+    pub const UNSUPPORTED: &'static str = "CE052";
     /// A control token inside data, where the caller asked to refuse it.
-    pub const FORGED: &'static str = "CT053";
+    pub const FORGED: &'static str = "CE053";
     /// An id or a token that the vocabulary does not have, or a text longer than 4 GiB.
-    pub const OUT_OF_RANGE: &'static str = "CT054";
+    pub const OUT_OF_RANGE: &'static str = "CE054";
 
     /// An error with a code and a message.
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {

@@ -86,14 +86,14 @@ def parse(data: bytes, path: str, line: int | None = None) -> Any:
     try:
         return json.loads(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise InputError(f"not UTF-8: invalid byte at offset {error.start}", code="CT032", location=place) from error
+        raise InputError(f"not UTF-8: invalid byte at offset {error.start}", code="CE032", location=place) from error
     except json.JSONDecodeError as error:
         where = f"{path}:{line or error.lineno}:{error.colno}"
-        raise InputError(f"not JSON: {error.msg}", code="CT033", location=where) from error
+        raise InputError(f"not JSON: {error.msg}", code="CE033", location=where) from error
     except ValueError as error:  # a number with too many digits
-        raise InputError(f"not readable JSON: {error}", code="CT033", location=place) from error
+        raise InputError(f"not readable JSON: {error}", code="CE033", location=place) from error
     except RecursionError as error:
-        raise LimitError("the JSON is nested too deeply", code="CT022", location=place) from error
+        raise LimitError("the JSON is nested too deeply", code="CE022", location=place) from error
 
 
 def _read_stdin() -> bytes:

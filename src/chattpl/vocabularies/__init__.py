@@ -83,7 +83,7 @@ def _unpacked(name: str) -> bytes:
 def _damaged(name: str, file: str) -> VocabularyError:
     return VocabularyError(
         f"the stored vocabulary `{name}` is damaged",
-        code="CT051",
+        code="CE051",
         location=f"chattpl/vocabularies/{file}",
         hint="install chattpl again",
     )
