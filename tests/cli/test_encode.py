@@ -155,7 +155,7 @@ def test_row_that_fails_ends_the_run_and_leaves_the_output_alone(suffix: str, tm
 
 def test_row_that_the_template_refuses_is_code_1(tmp_path: Path) -> None:
     path = tmp_path / "train.jsonl"
-    path.write_bytes(lines([[{"role": "user", "content": "x"}, {"role": "user", "content": "x"}, {"role": "nobody", "content": "x"}]]))
+    path.write_bytes(lines([[{"role": "user", "content": "x"}, {"role": "nobody", "content": "x"}]]))
     assert chattpl("encode", "-m", "mistral-v3", path).code == 1
 
 
