@@ -17,7 +17,7 @@ use crate::convert::ConvertError;
 use crate::errors::{render_error, token_error};
 use crate::template::{continue_field, with_arena, Call, Template};
 use crate::tokenizer::Tokenizer;
-use crate::workers::in_chunks;
+use crate::workers::{self, in_chunks};
 
 /// A template and a vocabulary at work together.
 #[pyclass(frozen, module = "chattpl._core")]
@@ -49,6 +49,53 @@ type LeftOut = (usize, String, String, Option<String>);
 struct Chunk {
     batch: Batch,
     faults: Vec<(usize, RowError)>,
+}
+
+impl Chunk {
+    fn new() -> Self {
+        Chunk { batch: Batch::new(), faults: Vec::new() }
+    }
+}
+
+/// Rendered conversations with their rows.
+type Drafts = Vec<(usize, Draft)>;
+
+/// Rows that are rendered before their tokens are made: few enough to be still at hand in the processor's cache.
+const BLOCK_ROWS: usize = 64;
+/// Bytes of text that end a block early.
+const BLOCK_BYTES: usize = 256 << 10;
+
+/// The keys of a row that is a mapping.
+struct Keys<'py> {
+    messages: Bound<'py, PyString>,
+    tools: Bound<'py, PyString>,
+    documents: Bound<'py, PyString>,
+}
+
+/// A row: what a mapping holds, or the messages alone.
+struct Row<'py> {
+    messages: Option<Bound<'py, PyAny>>,
+    tools: Option<Bound<'py, PyAny>>,
+    documents: Option<Bound<'py, PyAny>>,
+}
+
+impl<'py> Keys<'py> {
+    fn new(py: Python<'py>) -> Self {
+        let key = |name| PyString::intern(py, name);
+        Keys { messages: key("messages"), tools: key("tools"), documents: key("documents") }
+    }
+
+    fn read(&self, row: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
+        let Ok(mapping) = row.cast::<PyDict>() else {
+            return Ok(Row { messages: Some(row.clone()), tools: None, documents: None });
+        };
+        let given = |key| Ok::<_, PyErr>(mapping.get_item(key)?.filter(|value| !value.is_none()));
+        Ok(Row {
+            messages: mapping.get_item(&self.messages)?,
+            tools: given(&self.tools)?,
+            documents: given(&self.documents)?,
+        })
+    }
 }
 
 /// What all calls take besides conversations.
@@ -125,48 +172,44 @@ impl ChatEncoder {
         threads: Option<usize>,
         quarantine: bool,
     ) -> PyResult<(Arrays, Vec<LeftOut>)> {
-        /// Rows that are rendered before their tokens are made.
-        const AT_ONCE: usize = 4096;
         let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
         let options = settings.options(self.limits);
-        let (mut known, mut batch, mut left_out) = (KnownHeaders::default(), Batch::new(), Vec::new());
-        let (messages_key, tools_key, documents_key) =
-            (PyString::intern(py, "messages"), PyString::intern(py, "tools"), PyString::intern(py, "documents"));
-        let mut drafts: Vec<(usize, Draft)> = Vec::with_capacity(rows.len().min(AT_ONCE));
-        for (at, row) in rows.iter().enumerate() {
-            let mapping = row.cast::<PyDict>().ok();
-            let of_row = |key| match mapping {
-                Some(mapping) => Ok(mapping.get_item(key)?.filter(|value| !value.is_none())),
-                None => PyResult::Ok(None),
-            };
-            let (own_tools, own_documents) = (of_row(&tools_key)?, of_row(&documents_key)?);
-            let messages = match mapping {
-                Some(mapping) => mapping.get_item(&messages_key)?,
-                None => Some(row.clone()),
-            };
-            let call = Call {
-                tools: tools.or(own_tools.as_ref()),
-                documents: documents.or(own_documents.as_ref()),
-                add_generation_prompt,
-                arguments,
-            };
-            let drafted = match &messages {
-                Some(messages) => self.draft(py, messages, &call, &settings, &mut known),
-                None => Err(crate::errors::no_messages(py)),
-            };
-            match drafted {
-                Ok(draft) => drafts.push((at, draft)),
-                Err(error) if quarantine && error.is_instance_of::<PyException>(py) => {
-                    left_out.push(crate::errors::left_out(py, at, &error)?);
+        let (mut known, mut left_out) = (KnownHeaders::default(), Vec::new());
+        let keys = Keys::new(py);
+        let mut rows_left = rows.iter().enumerate();
+        let make = || {
+            let (mut drafts, mut bytes) = (Vec::with_capacity(BLOCK_ROWS), 0);
+            for (at, row) in rows_left.by_ref() {
+                let own = keys.read(&row)?;
+                let call = Call {
+                    tools: tools.or(own.tools.as_ref()),
+                    documents: documents.or(own.documents.as_ref()),
+                    add_generation_prompt,
+                    arguments,
+                };
+                let drafted = match &own.messages {
+                    Some(messages) => self.draft(py, messages, &call, &settings, &mut known),
+                    None => Err(crate::errors::no_messages(py)),
+                };
+                match drafted {
+                    Ok(draft) => {
+                        bytes += draft.text.len();
+                        drafts.push((at, draft));
+                    }
+                    Err(error) if quarantine && error.is_instance_of::<PyException>(py) => {
+                        left_out.push(crate::errors::left_out(py, at, &error)?);
+                    }
+                    Err(error) => return Err(crate::errors::in_row(py, error, at)),
                 }
-                Err(error) => return Err(crate::errors::in_row(py, error, at)),
+                if drafts.len() == BLOCK_ROWS || bytes >= BLOCK_BYTES {
+                    break;
+                }
             }
-            if drafts.len() == AT_ONCE || at + 1 == rows.len() {
-                let chunks = py.detach(|| self.finish_all(&drafts, threads, &options));
-                self.gather(py, chunks, &mut batch, &mut left_out, quarantine)?;
-                drafts.clear();
-            }
-        }
+            Ok((!drafts.is_empty()).then_some(drafts))
+        };
+        let threads = workers::count(threads, rows.len().div_ceil(BLOCK_ROWS));
+        let chunks = self.finish_all(py, threads, make, &options)?;
+        let batch = self.gather(py, chunks, threads, &mut left_out, quarantine)?;
         left_out.sort_by_key(|row| row.0);
         Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
@@ -200,8 +243,8 @@ impl ChatEncoder {
                 self.with_scratch(|scratch| self.encode_chunk(scratch, rows, first_row + first, arguments, &options))
             })
         });
-        let (mut batch, mut left_out) = (Batch::new(), Vec::new());
-        self.gather(py, chunks, &mut batch, &mut left_out, quarantine)?;
+        let mut left_out = Vec::new();
+        let batch = self.gather(py, chunks, workers::count(threads, usize::MAX), &mut left_out, quarantine)?;
         Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
 
@@ -232,8 +275,8 @@ impl ChatEncoder {
             }))
         });
         let chunks = chunks.map_err(|error: RenderError| render_error(py, &error, self.core.program()))?;
-        let (mut batch, mut left_out) = (Batch::new(), Vec::new());
-        self.gather(py, chunks, &mut batch, &mut left_out, quarantine)?;
+        let mut left_out = Vec::new();
+        let batch = self.gather(py, chunks, workers::count(threads, usize::MAX), &mut left_out, quarantine)?;
         Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
 }
@@ -324,18 +367,37 @@ impl ChatEncoder {
         done
     }
 
-    fn finish_all(&self, drafts: &[(usize, Draft)], threads: Option<usize>, options: &ChatOptions<'_>) -> Vec<Chunk> {
-        in_chunks(drafts, threads, |drafts, _| {
+    /// Makes the tokens of the drafts that `make` gives, block by block, without the interpreter lock.
+    fn finish_all(
+        &self,
+        py: Python<'_>,
+        threads: usize,
+        mut make: impl FnMut() -> PyResult<Option<Drafts>>,
+        options: &ChatOptions<'_>,
+    ) -> PyResult<Vec<Chunk>> {
+        let finish = |drafts: Drafts, chunk: &mut Chunk| {
             self.with_scratch(|scratch| {
-                let mut chunk = Chunk { batch: Batch::new(), faults: Vec::new() };
                 for (row, draft) in drafts {
-                    if let Err(error) = self.core.finish(scratch, draft, options, &mut chunk.batch) {
-                        chunk.faults.push((*row, RowError::Token(error)));
+                    if let Err(error) = self.core.finish(scratch, &draft, options, &mut chunk.batch) {
+                        chunk.faults.push((row, RowError::Token(error)));
                     }
                 }
-                chunk
-            })
-        })
+            });
+        };
+        if threads == 1 {
+            // All in one: a result that goes on growing costs less than many small ones.
+            let mut chunk = Chunk::new();
+            while let Some(drafts) = make()? {
+                py.detach(|| finish(drafts, &mut chunk));
+            }
+            return Ok(vec![chunk]);
+        }
+        let work = |drafts: Drafts| {
+            let mut chunk = Chunk::new();
+            finish(drafts, &mut chunk);
+            chunk
+        };
+        workers::piped(threads, make, work, |drafts| py.detach(|| work(drafts)))
     }
 
     fn encode_chunk(
@@ -346,7 +408,7 @@ impl ChatEncoder {
         arguments: &str,
         options: &ChatOptions<'_>,
     ) -> Chunk {
-        let mut chunk = Chunk { batch: Batch::new(), faults: Vec::new() };
+        let mut chunk = Chunk::new();
         let (mut arena, mut buffers, mut known) = (Bump::new(), Buffers::default(), KnownHeaders::default());
         for (at, row) in rows.iter().enumerate() {
             arena.reset();
@@ -375,10 +437,11 @@ impl ChatEncoder {
         &self,
         py: Python<'_>,
         chunks: Vec<Chunk>,
-        batch: &mut Batch,
+        threads: usize,
         left_out: &mut Vec<LeftOut>,
         quarantine: bool,
-    ) -> PyResult<()> {
+    ) -> PyResult<Batch> {
+        let mut batches = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             for (row, fault) in chunk.faults {
                 let error = match fault {
@@ -390,13 +453,9 @@ impl ChatEncoder {
                 }
                 left_out.push(crate::errors::left_out(py, row, &error)?);
             }
-            if batch.is_empty() {
-                *batch = chunk.batch;
-            } else {
-                batch.append(&chunk.batch);
-            }
+            batches.push(chunk.batch);
         }
-        Ok(())
+        Ok(py.detach(|| Batch::join(batches, threads)))
     }
 }
 

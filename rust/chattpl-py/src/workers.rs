@@ -2,11 +2,18 @@
 //!
 //! Threads live as long as one call: nothing survives into a forked process, and starting one takes some microseconds.
 
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::Mutex;
+use std::sync::{Condvar, Mutex};
 
 /// Rows that a thread takes at a time.
 const CHUNK: usize = 64;
+
+/// How many threads there are for so many rows: as many as the machine has by default.
+pub fn count(threads: Option<usize>, rows: usize) -> usize {
+    let available = || std::thread::available_parallelism().map_or(1, usize::from);
+    threads.unwrap_or_else(available).clamp(1, rows.max(1))
+}
 
 /// Calls `work(rows, index of the first)` for all chunks, on `threads` threads (as many as the machine has by default).
 pub fn in_chunks<T: Sync, R: Send>(
@@ -14,8 +21,7 @@ pub fn in_chunks<T: Sync, R: Send>(
     threads: Option<usize>,
     work: impl Fn(&[T], usize) -> R + Sync,
 ) -> Vec<R> {
-    let available = || std::thread::available_parallelism().map_or(1, usize::from);
-    let threads = threads.unwrap_or_else(available).clamp(1, rows.len().max(1));
+    let threads = count(threads, rows.len());
     if threads == 1 {
         // All at once: one result that goes on growing costs less than many small ones.
         return vec![work(rows, 0)];
@@ -37,4 +43,69 @@ pub fn in_chunks<T: Sync, R: Send>(
     let mut done = done.into_inner().expect("a panic ended the scope");
     done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Blocks that wait for a thread.
+struct Queue<B> {
+    blocks: VecDeque<(usize, B)>,
+    closed: bool,
+}
+
+/// Makes blocks on this thread while others work on them; the results in order.
+///
+/// `make` gives the next block, or `None` after the last; it alone may use what belongs to this thread. `work_here` is
+/// `work` as this thread does it, which it does when blocks pile up and when none is left to make.
+pub fn piped<B: Send, R: Send, E>(
+    threads: usize,
+    mut make: impl FnMut() -> Result<Option<B>, E>,
+    work: impl Fn(B) -> R + Sync,
+    work_here: impl Fn(B) -> R,
+) -> Result<Vec<R>, E> {
+    let queue = Mutex::new(Queue { blocks: VecDeque::new(), closed: false });
+    let (more, done) = (Condvar::new(), Mutex::new(Vec::new()));
+    let lock = || queue.lock().expect("nobody panics with the lock");
+    let keep = |(at, result): (usize, R)| done.lock().expect("nobody panics with the lock").push((at, result));
+    let made = std::thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|| loop {
+                let mut queue = lock();
+                while queue.blocks.is_empty() && !queue.closed {
+                    queue = more.wait(queue).expect("nobody panics with the lock");
+                }
+                let Some((at, block)) = queue.blocks.pop_front() else { return };
+                drop(queue);
+                keep((at, work(block)));
+            });
+        }
+        let help = |waiting: usize| {
+            let next = || Some(lock()).filter(|queue| queue.blocks.len() > waiting)?.blocks.pop_front();
+            while let Some((at, block)) = next() {
+                keep((at, work_here(block)));
+            }
+        };
+        let mut make_all = || {
+            let mut at = 0;
+            while let Some(block) = make()? {
+                lock().blocks.push_back((at, block));
+                more.notify_one();
+                at += 1;
+                help(threads);
+            }
+            Ok(())
+        };
+        let made = make_all();
+        let mut queue = lock();
+        queue.closed = true;
+        if made.is_err() {
+            queue.blocks.clear();
+        }
+        drop(queue);
+        more.notify_all();
+        help(0);
+        made
+    });
+    made?;
+    let mut done = done.into_inner().expect("nobody panicked with the lock");
+    done.sort_by_key(|(at, _)| *at);
+    Ok(done.into_iter().map(|(_, result)| result).collect())
 }
