@@ -35,7 +35,7 @@ def package_file(package: str, file: str) -> Path | None:
 def harmony_encoding() -> Any:
     """Harmony's encoding for gpt-oss, with ranks from CHATTPL_ORACLES or the package `bpe_openai`."""
     harmony = pytest.importorskip("openai_harmony", reason="openai-harmony is not installed")
-    folder = _folder_of_ranks()
+    folder = folder_of_ranks()
     if folder is None:
         pytest.skip("o200k's ranks are neither in CHATTPL_ORACLES as o200k/ranks.tiktoken nor in bpe_openai")
     with pytest.MonkeyPatch.context() as patch:
@@ -53,7 +53,7 @@ def ranks_file(name: str) -> bytes | None:
 
 
 @cache
-def _folder_of_ranks() -> Path | None:
+def folder_of_ranks() -> Path | None:
     """A folder that holds `o200k_base.tiktoken`, as harmony wants it."""
     data = ranks_file("o200k")
     if data is None:

@@ -63,7 +63,7 @@ impl Batch {
     /// The conversations of several batches, one batch after the other; `threads` of them copy.
     pub fn join(batches: Vec<Batch>, threads: usize) -> Batch {
         if batches.len() < 2 {
-            return batches.into_iter().next().unwrap_or_else(Batch::new);
+            return batches.into_iter().next().unwrap_or_default();
         }
         let len = |of: fn(&Batch) -> usize| batches.iter().map(of).sum();
         let tokens: usize = len(|batch| batch.input_ids.len());
