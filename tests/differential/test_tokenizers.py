@@ -252,7 +252,9 @@ def test_shipped_vocabulary_is_the_reference(name: str) -> None:
             assert ours.decode(expected.ids) == pair.theirs.decode(expected.ids, skip_special_tokens=False)
     known = {content: ours.token_to_id(content) for content in added}
     assert any(i is not None for i in known.values())
-    assert {content: i for content, i in known.items() if i not in (None, added[content])} == {}
+    differ = {content for content, i in known.items() if i not in (None, added[content])}
+    # Meta's own package and the Hub number the tokens that Llama 3.1 has not given a use in two ways.
+    assert {content for content in differ if name != "llama3_1" or "reserved" not in content} == set()
 
 
 # ---- helpers ---------------------------------------------------------------------------------------------------------
