@@ -160,17 +160,15 @@ impl Tokenizer {
                 })
             })
         });
-        let (mut ids, mut offsets) = (Vec::new(), vec![0]);
-        for chunk in done {
-            let (chunk_ids, ends) = chunk.map_err(|error| token_error(py, &error))?;
-            let base = ids.len() as i64;
+        let chunks: Vec<_> = done.into_iter().collect::<Result<_, _>>().map_err(|error| token_error(py, &error))?;
+        let mut offsets = Vec::with_capacity(texts.len() + 1);
+        offsets.push(0);
+        for (_, ends) in &chunks {
+            let base = offsets.last().copied().unwrap_or_default();
             offsets.extend(ends.iter().map(|end| base + end));
-            if ids.is_empty() {
-                ids = chunk_ids;
-            } else {
-                ids.extend_from_slice(&chunk_ids);
-            }
         }
+        let ids = chunks.into_iter().map(|(ids, _)| ids).collect();
+        let ids = py.detach(|| crate::workers::joined(ids, crate::workers::count(threads, texts.len())));
         Ok((ids.into(), offsets.into()))
     }
 
