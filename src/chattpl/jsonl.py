@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from chattpl.errors import SourceError
 
-BLOCK_BYTES = 16 << 20
+BLOCK_BYTES = 4 << 20
 
 _OPENERS: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
