@@ -8,6 +8,7 @@ import pickle
 import re
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
@@ -164,9 +165,13 @@ def test_ids_do_not_depend_on_the_number_of_threads(chat_format: ChatFormat, tok
 
 @linux
 def test_no_thread_is_left_behind(chat_format: ChatFormat) -> None:
-    before = os.listdir("/proc/self/task")
+    before = set(os.listdir("/proc/self/task"))
     encode_chats(chat_format, 8)
-    assert set(os.listdir("/proc/self/task")) <= set(before)
+    # A thread whose work is done is listed until the system has taken it down.
+    until = time.monotonic() + TIMEOUT_SECONDS
+    while (left := set(os.listdir("/proc/self/task")) - before) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not left
 
 
 # ---- memory ----------------------------------------------------------------------------------------------------------
