@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex};
 
 use chattpl_tokens::decode::{decode, Stream};
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
-use chattpl_tokens::{pack, Encoder, Scratch, SpecialTokens, TokenError, TokenId, Tokens, Vocabulary};
+use chattpl_tokens::{joined, pack, Encoder, Scratch, SpecialTokens, TokenError, TokenId, Tokens, Vocabulary};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
 
 use crate::buffer::{Buffer, ReadOnly};
 use crate::errors::token_error;
+use crate::workers;
 
 /// Turns text into the ids of one vocabulary.
 #[pyclass(subclass, frozen, module = "chattpl._core")]
@@ -144,7 +145,7 @@ impl Tokenizer {
             texts.iter().map(|text| Ok(text.cast_into::<PyString>()?)).collect::<PyResult<_>>()?;
         let texts: Vec<&str> = strings.iter().map(|text| text.to_str()).collect::<PyResult<_>>()?;
         let done = py.detach(|| {
-            crate::workers::in_chunks(&texts, threads, |chunk, first| {
+            workers::in_chunks(&texts, threads, |chunk, first| {
                 self.with_room(|Room { scratch, tokens }| {
                     // Four bytes a token and more are common; room that is not used is never touched.
                     let bytes: usize = chunk.iter().map(|text| text.len()).sum();
@@ -167,8 +168,14 @@ impl Tokenizer {
             let base = offsets.last().copied().unwrap_or_default();
             offsets.extend(ends.iter().map(|end| base + end));
         }
-        let ids = chunks.into_iter().map(|(ids, _)| ids).collect();
-        let ids = py.detach(|| crate::workers::joined(ids, crate::workers::count(threads, texts.len())));
+        let mut ids: Vec<Vec<i32>> = chunks.into_iter().map(|(ids, _)| ids).collect();
+        let ids = match ids.len() {
+            1 => ids.remove(0),
+            _ => py.detach(|| {
+                let parts: Vec<&[i32]> = ids.iter().map(Vec::as_slice).collect();
+                joined(&parts, workers::count(threads, texts.len()))
+            }),
+        };
         Ok((ids.into(), offsets.into()))
     }
 

@@ -45,31 +45,6 @@ pub fn in_chunks<T: Sync, R: Send>(
     done.into_iter().map(|(_, result)| result).collect()
 }
 
-/// The numbers of all parts, one part after the other; `threads` of them copy.
-pub fn joined(mut parts: Vec<Vec<i32>>, threads: usize) -> Vec<i32> {
-    if parts.len() < 2 {
-        return parts.pop().unwrap_or_default();
-    }
-    // Zeroes straight from the system: the thread that copies is the first to touch the memory.
-    let mut all = vec![0; parts.iter().map(Vec::len).sum()];
-    std::thread::scope(|scope| {
-        let mut rest = &mut all[..];
-        for share in parts.chunks(parts.len().div_ceil(threads.max(1))) {
-            let (room, later) = rest.split_at_mut(share.iter().map(Vec::len).sum());
-            rest = later;
-            let copy = move || {
-                let mut at = 0;
-                for part in share {
-                    room[at..at + part.len()].copy_from_slice(part);
-                    at += part.len();
-                }
-            };
-            scope.spawn(copy);
-        }
-    });
-    all
-}
-
 /// Blocks that wait for a thread.
 struct Queue<B> {
     blocks: VecDeque<(usize, B)>,

@@ -6,6 +6,7 @@ mod chat;
 pub mod decode;
 mod encode;
 pub mod error;
+mod joined;
 pub mod pack;
 pub mod pretokenize;
 pub mod read;
@@ -16,5 +17,6 @@ pub use chat::{
 };
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use error::TokenError;
+pub use joined::joined;
 pub use pretokenize::Pretokenizer;
 pub use vocabulary::{TokenId, Vocabulary};

@@ -1,7 +1,9 @@
 //! Encoded conversations, one after the other.
 
+use crate::joined::joined;
+
 /// Encoded conversations: ragged arrays that share their offsets.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Batch {
     /// Ids of all tokens.
     pub input_ids: Vec<i32>,
@@ -30,10 +32,23 @@ pub struct Row<'a> {
     pub origin: &'a [u8],
 }
 
+impl Default for Batch {
+    fn default() -> Self {
+        Batch::new()
+    }
+}
+
 impl Batch {
     /// A batch without conversations.
     pub fn new() -> Self {
-        Batch { offsets: vec![0], ..Batch::default() }
+        Batch {
+            input_ids: Vec::new(),
+            loss_mask: Vec::new(),
+            message_index: Vec::new(),
+            origin: Vec::new(),
+            loss_weight: Vec::new(),
+            offsets: vec![0],
+        }
     }
 
     /// How many conversations there are.
@@ -60,114 +75,27 @@ impl Batch {
         }
     }
 
-    /// The conversations of several batches, one batch after the other; `threads` of them copy.
-    pub fn join(batches: Vec<Batch>, threads: usize) -> Batch {
+    /// The conversations of several batches, one batch after the other; up to `threads` threads copy.
+    pub fn join(mut batches: Vec<Batch>, threads: usize) -> Batch {
         if batches.len() < 2 {
-            return batches.into_iter().next().unwrap_or_default();
+            return batches.pop().unwrap_or_default();
         }
-        let len = |of: fn(&Batch) -> usize| batches.iter().map(of).sum();
-        let tokens: usize = len(|batch| batch.input_ids.len());
-        // Zeroes straight from the system: the thread that copies is the first to touch the memory.
-        let mut joined = Batch {
-            input_ids: vec![0; tokens],
-            loss_mask: vec![0; tokens],
-            message_index: vec![0; tokens],
-            origin: vec![0; tokens],
-            loss_weight: vec![0.0; len(|batch| batch.loss_weight.len())],
-            offsets: vec![0; len(Batch::len) + 1],
-        };
-        let share = tokens.div_ceil(threads.max(1));
-        std::thread::scope(|scope| {
-            let (mut batches, mut rest, mut base) = (&batches[..], joined.as_parts(), 0);
-            while !batches.is_empty() {
-                let (mut count, mut tokens) = (0, 0);
-                while count < batches.len() && (tokens < share || batches[count].input_ids.is_empty()) {
-                    tokens += batches[count].input_ids.len();
-                    count += 1;
-                }
-                let (these, later) = batches.split_at(count);
-                let (parts, rest_of) = rest.split(these);
-                (batches, rest) = (later, rest_of);
-                let first = base;
-                base += tokens as i64;
-                let copy = move || parts.fill(these, first);
-                if batches.is_empty() {
-                    copy();
-                } else {
-                    scope.spawn(copy);
-                }
-            }
-        });
-        joined
-    }
-
-    fn as_parts(&mut self) -> Parts<'_> {
-        Parts {
-            input_ids: &mut self.input_ids,
-            loss_mask: &mut self.loss_mask,
-            message_index: &mut self.message_index,
-            origin: &mut self.origin,
-            loss_weight: &mut self.loss_weight,
-            offsets: &mut self.offsets[1..],
+        fn column<T>(batches: &[Batch], of: impl Fn(&Batch) -> &[T]) -> Vec<&[T]> {
+            batches.iter().map(of).collect()
         }
-    }
-}
-
-/// A stretch of a batch that is written to.
-struct Parts<'a> {
-    input_ids: &'a mut [i32],
-    loss_mask: &'a mut [u8],
-    message_index: &'a mut [i32],
-    origin: &'a mut [u8],
-    loss_weight: &'a mut [f32],
-    offsets: &'a mut [i64],
-}
-
-impl<'a> Parts<'a> {
-    /// Room for `batches`, and what comes after it.
-    fn split(self, batches: &[Batch]) -> (Parts<'a>, Parts<'a>) {
-        let len = |of: fn(&Batch) -> usize| batches.iter().map(of).sum::<usize>();
-        let tokens = len(|batch| batch.input_ids.len());
-        let input_ids = self.input_ids.split_at_mut(tokens);
-        let loss_mask = self.loss_mask.split_at_mut(tokens);
-        let message_index = self.message_index.split_at_mut(tokens);
-        let origin = self.origin.split_at_mut(tokens);
-        let loss_weight = self.loss_weight.split_at_mut(len(|batch| batch.loss_weight.len()));
-        let offsets = self.offsets.split_at_mut(len(Batch::len));
-        (
-            Parts {
-                input_ids: input_ids.0,
-                loss_mask: loss_mask.0,
-                message_index: message_index.0,
-                origin: origin.0,
-                loss_weight: loss_weight.0,
-                offsets: offsets.0,
-            },
-            Parts {
-                input_ids: input_ids.1,
-                loss_mask: loss_mask.1,
-                message_index: message_index.1,
-                origin: origin.1,
-                loss_weight: loss_weight.1,
-                offsets: offsets.1,
-            },
-        )
-    }
-
-    /// Copies `batches` in; `base` tokens stand before them.
-    fn fill(self, batches: &[Batch], base: i64) {
-        let (mut at, mut weights, mut row) = (0, 0, 0);
-        for batch in batches {
-            let end = at + batch.input_ids.len();
-            self.input_ids[at..end].copy_from_slice(&batch.input_ids);
-            self.loss_mask[at..end].copy_from_slice(&batch.loss_mask);
-            self.message_index[at..end].copy_from_slice(&batch.message_index);
-            self.origin[at..end].copy_from_slice(&batch.origin);
-            self.loss_weight[weights..weights + batch.loss_weight.len()].copy_from_slice(&batch.loss_weight);
-            for (offset, own) in self.offsets[row..].iter_mut().zip(&batch.offsets[1..]) {
-                *offset = base + at as i64 + own;
-            }
-            (at, weights, row) = (end, weights + batch.loss_weight.len(), row + batch.len());
+        let mut offsets = vec![0];
+        let mut base = 0;
+        for batch in &batches {
+            offsets.extend(batch.offsets[1..].iter().map(|offset| base + offset));
+            base += batch.input_ids.len() as i64;
+        }
+        Batch {
+            input_ids: joined(&column(&batches, |batch| &batch.input_ids), threads),
+            loss_mask: joined(&column(&batches, |batch| &batch.loss_mask), threads),
+            message_index: joined(&column(&batches, |batch| &batch.message_index), threads),
+            origin: joined(&column(&batches, |batch| &batch.origin), threads),
+            loss_weight: joined(&column(&batches, |batch| &batch.loss_weight), threads),
+            offsets,
         }
     }
 }
