@@ -376,7 +376,7 @@ class ChatFormat:
             special_tokens: See `encode_batch`.
             threads: See `encode_batch`.
             errors: See `encode_batch`.
-            block_bytes: How much is read at a time; 16 MiB by default.
+            block_bytes: How much is read at a time; 4 MiB by default.
             **arguments: See `encode_batch`.
 
         Yields:

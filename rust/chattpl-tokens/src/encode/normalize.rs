@@ -33,11 +33,10 @@ pub(crate) fn normalize(steps: &[Normalizer], text: &str, first: bool) -> Option
 fn apply(step: &Normalizer, text: &str, first: bool) -> Option<Normalized> {
     match step {
         Normalizer::Nfc => compose(text),
-        Normalizer::Prepend(prefix) => {
+        Normalizer::PrependFirst(_) if !first => None,
+        Normalizer::Prepend(prefix) | Normalizer::PrependFirst(prefix) => {
             (!text.is_empty()).then(|| Normalized::default().with(prefix, 0).copied(text, 0).ended(text))
         }
-        Normalizer::PrependFirst(_) if !first => None,
-        Normalizer::PrependFirst(prefix) => apply(&Normalizer::Prepend(prefix.clone()), text, first),
         Normalizer::Replace { pattern, content } => replace(text, pattern, content),
         Normalizer::Metaspace { replacement, prepend } => {
             let mark = replacement.encode_utf8(&mut [0; 4]).to_owned();
