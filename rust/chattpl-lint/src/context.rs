@@ -1,6 +1,7 @@
 //! What rules look at: one template, and what the caller supplied besides.
 
 use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use chattpl_render::Program;
@@ -8,7 +9,7 @@ use chattpl_syntax::{Diagnostic, Parsed, Source, Span};
 use chattpl_tokens::Encoder;
 
 use crate::index::Nodes;
-use crate::probe::Probes;
+use crate::probe::{shapes, Probes};
 use crate::rule::NotEvaluated;
 use crate::scope::Scopes;
 
@@ -84,12 +85,19 @@ pub struct Context<'s> {
     nodes: OnceCell<Nodes<'s>>,
     scopes: OnceCell<Scopes<'s>>,
     probes: OnceCell<Probes<'s>>,
+    printed: OnceCell<HashSet<Span>>,
 }
 
 impl<'s> Context<'s> {
     /// A context in which nothing has been looked at.
     pub fn new(subject: &'s Subject) -> Self {
-        Context { subject, nodes: OnceCell::new(), scopes: OnceCell::new(), probes: OnceCell::new() }
+        Context {
+            subject,
+            nodes: OnceCell::new(),
+            scopes: OnceCell::new(),
+            probes: OnceCell::new(),
+            printed: OnceCell::new(),
+        }
     }
 
     /// The tree.
@@ -127,6 +135,23 @@ impl<'s> Context<'s> {
             Ok(program) => Ok(self.probes.get_or_init(|| Probes::new(program, self.subject.token_arguments()))),
             Err(_) => Err(NotEvaluated::because("the template does not compile")),
         }
+    }
+
+    /// The literals of the template that some conversation prints.
+    ///
+    /// # Errors
+    /// The template does not compile.
+    pub fn printed_places(&self) -> Result<&HashSet<Span>, NotEvaluated> {
+        let probes = self.probes()?;
+        Ok(self.printed.get_or_init(|| {
+            let mut places = HashSet::new();
+            for outcome in shapes().iter().map(|shape| probes.natural(shape)) {
+                if let Ok(printed) = &*outcome {
+                    places.extend(printed.segments.iter().filter_map(|segment| segment.template_span));
+                }
+            }
+            places.into_iter().map(|span| self.normalized(span)).collect()
+        }))
     }
 
     /// The model's tokenizer.
