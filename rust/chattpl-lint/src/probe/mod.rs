@@ -4,7 +4,8 @@ pub mod locate;
 pub mod shape;
 mod shapes;
 
-use std::cell::{Cell, RefCell};
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -37,6 +38,15 @@ pub enum Thinking {
     Off,
 }
 
+/// How a conversation is written down where templates differ in what they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Form {
+    /// Contents are lists of parts, as templates of vision models want them; otherwise texts.
+    pub parts: bool,
+    /// Arguments of calls are JSON text, as servers of OpenAI's kind pass them; otherwise mappings.
+    pub string_arguments: bool,
+}
+
 /// Which render is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Ask {
@@ -45,12 +55,13 @@ pub struct Ask {
     prompt: bool,
     thinking: Thinking,
     later: bool,
+    form: Option<Form>,
 }
 
 impl Ask {
     /// The whole conversation of a shape, without the generation prompt.
     pub fn whole(shape: &'static Shape) -> Self {
-        Ask { shape: shape.index, upto: None, prompt: false, thinking: Thinking::Unset, later: false }
+        Ask { shape: shape.index, upto: None, prompt: false, thinking: Thinking::Unset, later: false, form: None }
     }
 
     /// The first messages only.
@@ -66,6 +77,11 @@ impl Ask {
     /// With `enable_thinking` set.
     pub fn thinking(self, thinking: Thinking) -> Self {
         Ask { thinking, ..self }
+    }
+
+    /// Written in this form, whatever form the template takes.
+    pub fn written(self, form: Form) -> Self {
+        Ask { form: Some(form), ..self }
     }
 
     /// At another moment, some years later.
@@ -145,13 +161,14 @@ pub struct Probes<'s> {
     done: RefCell<HashMap<Ask, Rc<Outcome>>>,
     room: RefCell<(Bump, Buffers)>,
     runaway: Cell<u32>,
+    form: OnceCell<Form>,
 }
 
 impl<'s> Probes<'s> {
     /// Nothing is rendered yet.
     pub(crate) fn new(program: &'s Arc<Program>, tokens: Vec<(&'s str, &'s str)>) -> Self {
         let room = RefCell::new((Bump::new(), Buffers::default()));
-        Probes { program, tokens, done: RefCell::default(), room, runaway: Cell::new(0) }
+        Probes { program, tokens, done: RefCell::default(), room, runaway: Cell::new(0), form: OnceCell::new() }
     }
 
     /// The compiled template.
@@ -160,18 +177,37 @@ impl<'s> Probes<'s> {
     }
 
     /// What becomes of a render; it is made once.
+    ///
+    /// The conversation is written in the form that the template takes, unless `ask` names one.
     pub fn get(&self, ask: Ask) -> Rc<Outcome> {
+        let form = ask.form.unwrap_or_else(|| self.form());
+        let ask = ask.written(form);
         if let Some(outcome) = self.done.borrow().get(&ask) {
             return Rc::clone(outcome);
         }
         let shape = &shapes()[ask.shape];
-        let conversation = match ask.upto {
-            Some(count) => shape.first_messages(count),
-            None => shape.json.clone(),
+        let conversation = match (ask.upto, form) {
+            (None, Form { parts: false, string_arguments: false }) => Cow::Borrowed(shape.json.as_str()),
+            (upto, form) => Cow::Owned(shape.written(upto, form).to_string()),
         };
         let outcome = Rc::new(self.render(&conversation, &shape.arguments, &ask));
         self.done.borrow_mut().insert(ask, Rc::clone(&outcome));
         outcome
+    }
+
+    /// The form of conversation that the template takes: the plain one, unless only another renders.
+    pub fn form(&self) -> Form {
+        *self.form.get_or_init(|| {
+            let plain = shape("single-user");
+            let content = "/messages/0/content";
+            let says = |form| matches!(&*self.get(Ask::whole(plain).written(form)), Ok(printed) if !printed.text_of(content).is_empty());
+            let mut form = Form::default();
+            form.parts = !says(form) && says(Form { parts: true, ..form });
+            let call = shape("tool-call");
+            let calls = |form| self.get(Ask::whole(call).written(form)).is_ok();
+            form.string_arguments = !calls(form) && calls(Form { string_arguments: true, ..form });
+            form
+        })
     }
 
     /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
@@ -184,7 +220,7 @@ impl<'s> Probes<'s> {
     ///
     /// `conversation` is an object with `messages` and, if need be, `tools` and `documents`.
     pub fn render_value(&self, conversation: &Value, prompt: bool) -> Outcome {
-        let ask = Ask { shape: 0, upto: None, prompt, thinking: Thinking::Unset, later: false };
+        let ask = Ask { shape: 0, upto: None, prompt, thinking: Thinking::Unset, later: false, form: None };
         self.render(&conversation.to_string(), "", &ask)
     }
 

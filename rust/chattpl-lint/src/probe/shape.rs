@@ -2,9 +2,10 @@
 
 use std::sync::LazyLock;
 
-use serde_json::Value;
+use serde_json::{json, Value};
 
 use super::shapes::table;
+use super::Form;
 
 /// A conversation that is rendered with every template.
 #[derive(Debug)]
@@ -111,16 +112,31 @@ impl Shape {
         self.messages().last().is_some_and(|last| last["role"] != "assistant")
     }
 
-    /// JSON text of the conversation with its first messages alone.
-    pub(crate) fn first_messages(&self, count: usize) -> String {
-        let mut cut = self.conversation.clone();
-        if let Some(messages) = cut["messages"].as_array_mut() {
-            messages.truncate(count);
+    /// The conversation, or its first messages alone, in a form.
+    pub(crate) fn written(&self, upto: Option<usize>, form: Form) -> Value {
+        let mut conversation = self.conversation.clone();
+        let Some(messages) = conversation["messages"].as_array_mut() else {
+            return conversation;
+        };
+        messages.truncate(upto.unwrap_or(usize::MAX));
+        for message in messages {
+            if form.parts && message["content"].is_string() {
+                let text = message["content"].take();
+                message["content"] = json!([{ "type": "text", "text": text }]);
+            }
+            let calls = message.get_mut("tool_calls").and_then(Value::as_array_mut);
+            for call in calls.into_iter().flatten().filter(|_| form.string_arguments) {
+                let arguments = &mut call["function"]["arguments"];
+                if !arguments.is_string() {
+                    *arguments = Value::String(arguments.to_string());
+                }
+            }
         }
-        cut.to_string()
+        conversation
     }
 
-    /// The text of each message's content: the content itself, or its text parts.
+    /// The text of each message's content: the content itself, or its text parts. Written as parts, a content that is a
+    /// text keeps its path and gets the parts below it.
     pub fn contents(&self) -> Vec<Text> {
         let mut found = Vec::new();
         for (message, value) in self.messages().iter().enumerate() {

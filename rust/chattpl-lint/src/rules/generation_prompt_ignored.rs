@@ -48,7 +48,10 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     if asked.text != unasked.text || !whole.text.starts_with(&asked.text) {
         return Ok(Vec::new());
     }
-    let Some(said) = (0..whole.segments.len()).find(|index| whole.path(*index) == "/messages/1/content") else {
+    if ends_in_header(context, &asked.text)? {
+        return Ok(Vec::new());
+    }
+    let Some(said) = (0..whole.segments.len()).find(|index| whole.path(*index).starts_with("/messages/1/content")) else {
         return Ok(Vec::new());
     };
     let header = asked.text.len()..whole.range(said).start;
@@ -62,6 +65,26 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let shown = whole.text[header].trim();
     let message = format!("`{shown}` stands before what the assistant says, and `add_generation_prompt` does not print it");
     Ok(vec![Finding::new(rule, place, message).on_shape(plain.name)])
+}
+
+/// Whether the text behind a user's last words is more than what stands there when another user goes on: then the prompt
+/// is printed, asked for or not.
+fn ends_in_header(context: &Context<'_>, asked: &str) -> Result<bool, crate::rule::NotEvaluated> {
+    let outcome = context.probes()?.get(Ask::whole(shape("consecutive-users")));
+    let Ok(two) = &*outcome else {
+        return Ok(false);
+    };
+    let said = |message: usize| {
+        let path = format!("/messages/{message}/content");
+        (0..two.segments.len()).find(|index| two.path(*index).starts_with(&path)).map(|index| two.range(index))
+    };
+    let (Some(first), Some(second)) = (said(0), said(1)) else {
+        return Ok(false);
+    };
+    let between = two.text.get(first.end..second.start).unwrap_or_default();
+    let last_words = shape("plain").contents().swap_remove(0).text;
+    let tail = asked.rsplit_once(&last_words).map_or("", |(_, tail)| tail);
+    Ok(!between.starts_with(tail))
 }
 
 /// The first literal of the header that is more than white space.

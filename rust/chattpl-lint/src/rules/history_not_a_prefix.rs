@@ -102,6 +102,7 @@ fn common_prefix(left: &str, right: &str) -> usize {
 
 /// What stands in the cut text and no longer in the whole, in words.
 fn lost_text(cut: &Printed, whole: &Printed, at: usize) -> String {
+    let at = marker_start(&cut.text, at);
     let rest = &cut.text[at..];
     // The lost text ends where the whole goes on with what follows it.
     let anchor: String = whole.text[at..].chars().take(12).collect();
@@ -109,4 +110,10 @@ fn lost_text(cut: &Printed, whole: &Printed, at: usize) -> String {
     let shown: String = lost.chars().take(MAX_SHOWN).collect();
     let dots = if shown.len() < lost.len() { "..." } else { "" };
     format!("`{}{dots}` is lost", shown.replace('\n', "\\n"))
+}
+
+/// The start of the marker, such as `<think>` or `[INST]`, that an offset lies in; else the offset.
+fn marker_start(text: &str, at: usize) -> usize {
+    let opening = text[..at].rfind(['<', '[']).filter(|opening| !text[*opening..at].contains(['>', ']', ' ', '\n']));
+    opening.unwrap_or(at)
 }

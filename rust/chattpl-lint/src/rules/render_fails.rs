@@ -17,11 +17,13 @@ declare_rule! {
     /// ## Bad
     /// ```jinja
     /// {%- for message in messages -%}{{- message.role + message.content + message.name -}}{%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     ///
     /// ## Good
     /// ```jinja
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     code: "CT201",
     name: "render-fails",

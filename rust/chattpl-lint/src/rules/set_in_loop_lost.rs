@@ -25,6 +25,7 @@ declare_rule! {
     /// {%- endfor -%}
     /// {{- system -}}
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     ///
     /// ## Good
@@ -35,6 +36,7 @@ declare_rule! {
     /// {%- endfor -%}
     /// {{- found.system -}}
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     code: "CT101",
     name: "set-in-loop-lost",

@@ -17,14 +17,14 @@ declare_rule! {
     /// ```jinja select="CT104"
     /// {#- chattpl: ignore[CT104] -#}
     /// {{- messages[0].content }}
-    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}
+    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}
     /// ```
     ///
     /// ## Good
     /// ```jinja select="CT104"
     /// {#- chattpl: ignore[CT104] the server refuses empty conversations -#}
     /// {{- messages[0].content }}
-    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}
+    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}
     /// ```
     code: "CT015",
     name: "suppression-without-reason",

@@ -19,7 +19,7 @@ declare_rule! {
     ///
     /// ## Good
     /// ```jinja
-    /// {% for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}
+    /// {% for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}
     /// ```
     code: "CT001",
     name: "syntax-error",

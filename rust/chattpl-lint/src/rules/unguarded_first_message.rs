@@ -23,6 +23,7 @@ declare_rule! {
     /// {%- for message in messages if message.role != 'system' -%}
     /// {{- message.role + ': ' + (message.content or '') + ';' -}}
     /// {%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     ///
     /// ## Good
@@ -31,6 +32,7 @@ declare_rule! {
     /// {%- for message in messages if message.role != 'system' -%}
     /// {{- message.role + ': ' + (message.content or '') + ';' -}}
     /// {%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     code: "CT104",
     name: "unguarded-first-message",

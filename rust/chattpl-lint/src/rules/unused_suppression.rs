@@ -17,18 +17,18 @@ declare_rule! {
     /// ## Bad
     /// ```jinja
     /// {#- chattpl: ignore[CT001] the parser of an old release -#}
-    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}
+    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}
     /// ```
     ///
     /// ## Good
     /// ```jinja
-    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}
+    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}
     /// ```
     ///
     /// ## Fixed
     /// ```jinja
     ///
-    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}
+    /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}
     /// ```
     code: "CT014",
     name: "unused-suppression",

@@ -21,6 +21,7 @@ declare_rule! {
     /// {%- for message in messages %}
     ///     {{ message.role + ': ' + (message.content or '') + ';' }}
     /// {%- endfor %}
+    /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     ///
     /// ## Good
@@ -28,6 +29,7 @@ declare_rule! {
     /// {%- for message in messages %}
     ///     {{- message.role + ': ' + (message.content or '') + ';' }}
     /// {%- endfor %}
+    /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     code: "CT105",
     name: "whitespace-leak",
@@ -51,7 +53,8 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
             continue;
         };
         // Only what is printed by a conversation is a leak; the rest stands in captured or dead text.
-        if let Some(what) = leak(context, before, text, after) {
+        let alone = || tokens[..index].iter().rev().take_while(|token| on_line_of(context, token, before)).all(is_layout);
+        if let Some(what) = leak(context, before, text, after).filter(|_| alone()) {
             if context.printed_places()?.contains(&token.span) {
                 let fix = Fix::changing("add `-` to the tag", vec![dash(after)]);
                 found.push(Finding::new(rule, token.span, format!("{what} is printed")).with_fix(fix));
@@ -64,6 +67,16 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 /// The next token that is not removed white space.
 fn visible<'a>(mut tokens: impl Iterator<Item = &'a Token>) -> Option<&'a Token> {
     tokens.find(|token| token.kind != TokenKind::Trimmed)
+}
+
+/// Whether a token stands on the line on which `tag` ends.
+fn on_line_of(context: &Context<'_>, token: &Token, tag: &Token) -> bool {
+    !context.text()[token.span.start as usize..tag.span.end as usize].contains('\n')
+}
+
+/// Whether a token prints nothing: beside one that does, the layout may be part of the text.
+fn is_layout(token: &Token) -> bool {
+    !matches!(token.kind, TokenKind::Text | TokenKind::RawText | TokenKind::VariableBegin(_))
 }
 
 /// What leaks between two tags, if anything does.
