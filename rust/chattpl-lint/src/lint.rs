@@ -134,7 +134,7 @@ fn about_comments(context: &Context<'_>, settings: &Settings, comments: &[Suppre
         let could_match = |comment: &&Suppression| {
             let named =
                 |rule: &&Rule| comment.codes.iter().any(|(code, _)| Selector::matches_rule(code, rule.code, rule.name));
-            RULES.iter().copied().filter(|rule| named(&rule)).all(|rule| settings.enables(rule))
+            RULES.iter().copied().filter(|rule| named(rule)).all(|rule| settings.enables(rule))
         };
         let unused = comments.iter().zip(used).filter(|(_, used)| !**used).map(|(comment, _)| comment);
         found.extend(unused.filter(could_match).map(|comment| unused_suppression::finding(context, comment)));

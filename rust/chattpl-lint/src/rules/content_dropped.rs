@@ -37,7 +37,7 @@ declare_rule! {
     kind: Probe,
     profiles: [Default, Serve, Sft, Rl],
     fix: None,
-    since: "0.2.0",
+    since: "0.1.0",
     check: check,
 }
 

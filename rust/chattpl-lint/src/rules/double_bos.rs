@@ -34,7 +34,7 @@ declare_rule! {
     kind: Token,
     profiles: [Serve, Sft, Rl],
     fix: None,
-    since: "0.2.0",
+    since: "0.1.0",
     check: check,
 }
 

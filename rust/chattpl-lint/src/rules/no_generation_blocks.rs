@@ -36,7 +36,7 @@ declare_rule! {
     kind: Training,
     profiles: [Sft],
     fix: None,
-    since: "0.2.0",
+    since: "0.1.0",
     check: check,
 }
 

@@ -44,7 +44,7 @@ declare_rule! {
     kind: Static,
     profiles: [Default, Serve, Sft, Rl],
     fix: None,
-    since: "0.2.0",
+    since: "0.1.0",
     check: check,
 }
 

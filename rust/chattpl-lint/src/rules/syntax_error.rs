@@ -27,7 +27,7 @@ declare_rule! {
     kind: Static,
     profiles: [Default, Serve, Sft, Rl, Portability, Security],
     fix: None,
-    since: "0.2.0",
+    since: "0.1.0",
     check: check,
 }
 

@@ -40,7 +40,7 @@ declare_rule! {
     kind: Static,
     profiles: [Serve],
     fix: None,
-    since: "0.2.0",
+    since: "0.1.0",
     check: check,
 }
 

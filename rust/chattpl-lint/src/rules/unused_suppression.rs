@@ -36,7 +36,7 @@ declare_rule! {
     kind: Static,
     profiles: [Default, Serve, Sft, Rl, Portability, Security],
     fix: Always,
-    since: "0.2.0",
+    since: "0.1.0",
     check: check,
 }
 
