@@ -31,7 +31,7 @@
 //!
 //! # Probes
 //!
-//! [`probe::shapes`] is the table of conversations. No text in it stands in two places, and every stretch of output knows
+//! [`probe::shapes`] is the table of conversations. No text stands twice in one of them, and every stretch of output knows
 //! its origin, so a check asks for paths and not for substrings: [`probe::Printed::text_of`] with
 //! `"/messages/1/content"` is what was printed of that value, wherever it went. [`probe::Ask`] names a render: a shape,
 //! its first messages only, with the generation prompt, with `enable_thinking`, at another time.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterable, Iterator
@@ -17,6 +18,8 @@ from chattpl.source import read_text
 from chattpl.tokenizer import Tokenizer
 
 _SUFFIXES = (".jinja", ".jinja2", ".j2")
+# As the templates' own lines are counted, unlike `str.splitlines`.
+_LINE_END = re.compile("\r\n|\r|\n")
 _MAX_SHOWN = 100
 
 
@@ -135,7 +138,7 @@ def _print(output_format: str, subjects: list[_Subject], reports: list[LintRepor
         console.write_data(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
         return
     for subject, result in zip(subjects, reports, strict=True):
-        lines = subject.source.splitlines() if output_format == "full" else []
+        lines = _LINE_END.split(subject.source) if output_format == "full" else []
         for diagnostic in result.diagnostics:
             console.write_data(_heading(diagnostic) + "\n")
             if output_format == "full":

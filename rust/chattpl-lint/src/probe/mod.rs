@@ -26,6 +26,8 @@ const LIMITS: Limits =
 /// Renders past a limit after which the template is not run any more.
 const MAX_RUNAWAY: u32 = 3;
 
+const NOT_RUN: &str = "not run: the template ran past its limits before";
+
 /// What the flag of reasoning templates is set to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Thinking {
@@ -154,6 +156,11 @@ pub fn is_runaway(error: &RenderError) -> bool {
     matches!(error.code(), code::INSTRUCTIONS | code::OUTPUT | code::DEPTH)
 }
 
+/// Whether a render was not even tried, because others of the template were stopped.
+pub fn was_not_run(error: &RenderError) -> bool {
+    error.message() == NOT_RUN
+}
+
 /// The renders of one template.
 pub struct Probes<'s> {
     program: &'s Arc<Program>,
@@ -226,11 +233,7 @@ impl<'s> Probes<'s> {
 
     fn render(&self, conversation: &str, arguments: &str, ask: &Ask) -> Outcome {
         if self.runaway.get() >= MAX_RUNAWAY {
-            return Err(RenderError::own(
-                code::INSTRUCTIONS,
-                "not run: the template ran away before",
-                "see the others",
-            ));
+            return Err(RenderError::own(code::INSTRUCTIONS, NOT_RUN, "see the renders before"));
         }
         let mut room = self.room.borrow_mut();
         let (arena, buffers) = &mut *room;

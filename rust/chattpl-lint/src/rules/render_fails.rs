@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::first_line;
-use crate::probe::{is_constraint, is_runaway, shapes};
+use crate::probe::{is_constraint, is_runaway, shapes, was_not_run};
 use crate::rule::{Checked, Rule};
 
 declare_rule! {
@@ -43,7 +43,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         let Err(error) = &*outcome else {
             continue;
         };
-        if is_constraint(error) {
+        if is_constraint(error) || was_not_run(error) {
             continue;
         }
         let span = error.span().unwrap_or_else(|| first_line(context));

@@ -54,11 +54,15 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         };
         // Only what is printed by a conversation is a leak; the rest stands in captured or dead text.
         let alone = || tokens[..index].iter().rev().take_while(|token| on_line_of(context, token, before)).all(is_layout);
-        if let Some(what) = leak(context, before, text, after).filter(|_| alone()) {
-            if context.printed_places()?.contains(&token.span) {
-                let fix = Fix::changing("add `-` to the tag", vec![dash(after)]);
-                found.push(Finding::new(rule, token.span, format!("{what} is printed")).with_fix(fix));
-            }
+        let what = match leak(context, before, text, after) {
+            Some(Leak::Indent) => "the indent before this tag",
+            Some(Leak::BlankLine) if alone() => "a blank line between block tags",
+            _ => continue,
+        };
+        // Only what is printed by a conversation is a leak; the rest stands in captured or dead text.
+        if context.printed_places()?.contains(&token.span) {
+            let fix = Fix::changing("add `-` to the tag", vec![dash(after)]);
+            found.push(Finding::new(rule, token.span, format!("{what} is printed")).with_fix(fix));
         }
     }
     Ok(found)
@@ -79,17 +83,23 @@ fn is_layout(token: &Token) -> bool {
     !matches!(token.kind, TokenKind::Text | TokenKind::RawText | TokenKind::VariableBegin(_))
 }
 
+/// What kind of layout is printed.
+enum Leak {
+    Indent,
+    BlankLine,
+}
+
 /// What leaks between two tags, if anything does.
-fn leak(context: &Context<'_>, before: &Token, text: &str, after: &Token) -> Option<&'static str> {
+fn leak(context: &Context<'_>, before: &Token, text: &str, after: &Token) -> Option<Leak> {
     let closes_block = matches!(before.kind, TokenKind::BlockEnd(_) | TokenKind::CommentEnd(_));
     let opens_block = matches!(after.kind, TokenKind::BlockBegin(_) | TokenKind::CommentBegin(_));
     let prints = matches!(after.kind, TokenKind::VariableBegin(_));
     let line_start = context.text()[..after.span.start as usize].trim_end_matches([' ', '\t']).ends_with('\n');
     if closes_block && prints && line_start && !text.contains('\n') {
-        return Some("the indent before this tag");
+        return Some(Leak::Indent);
     }
     if closes_block && opens_block && text.contains('\n') {
-        return Some("a blank line between block tags");
+        return Some(Leak::BlankLine);
     }
     None
 }

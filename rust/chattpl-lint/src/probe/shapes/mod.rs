@@ -1,5 +1,5 @@
-//! The table of probe conversations. Every text stands in one place of one conversation only, so that what a template
-//! printed, moved or lost can be told apart; `ordinary` ones are those that every model meets.
+//! The table of probe conversations. No text stands twice in a conversation, so that what a template printed, moved or
+//! lost can be told apart; `ordinary` ones are those that every model meets.
 
 mod content;
 mod reasoning;
