@@ -58,8 +58,8 @@ def run(options: Namespace) -> int:
     subjects = list(_subjects(options.paths, model, unreadable))
     reports = [report(_as_source(subject.source), settings, name=subject.path) for subject in subjects]
     _print(options.output_format, subjects, reports)
-    for error in unreadable:
-        console.complain(error)
+    for fault in unreadable:
+        console.complain(fault)
     _summarize(reports)
     if unreadable:
         return 2
@@ -90,7 +90,8 @@ def _settings(options: Namespace, model: ChatFormat | None) -> LintSettings:
 def _tokenizer(given: str | None, model: ChatFormat | None) -> Tokenizer | None:
     """The tokenizer that was named, else the model's where it has one at hand."""
     if given:
-        return Tokenizer.from_file(given) if Path(given).exists() else Tokenizer.load(given)
+        found = Tokenizer.from_file(given) if Path(given).exists() else Tokenizer.load(given)
+        return found if isinstance(found, Tokenizer) else None
     if model is None:
         return None
     try:

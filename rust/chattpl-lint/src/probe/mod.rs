@@ -146,6 +146,12 @@ impl Printed {
 /// What became of a render.
 pub type Outcome = Result<Printed, RenderError>;
 
+/// Bytes that two texts share at their start, on a boundary of characters.
+pub fn common_prefix(left: &str, right: &str) -> usize {
+    let pairs = left.char_indices().zip(right.chars());
+    pairs.take_while(|((_, left), right)| left == right).last().map_or(0, |((at, c), _)| at + c.len_utf8())
+}
+
 /// Whether an error is the author's own `raise_exception`: a constraint of the format, not a fault.
 pub fn is_constraint(error: &RenderError) -> bool {
     error.class() == ErrorClass::TemplateError

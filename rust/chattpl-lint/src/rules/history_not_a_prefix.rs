@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{message_loop, printer_of};
-use crate::probe::{shape, Ask, Outcome, Printed, Shape};
+use crate::probe::{common_prefix, shape, Ask, Outcome, Printed, Shape};
 use crate::rule::{Checked, Rule};
 
 /// The conversations that are cut after each of their assistant's turns.
@@ -92,12 +92,6 @@ fn difference(
     let lost = lost_text(cut, whole, at);
     let message = format!("the text up to an assistant's turn changes when the conversation goes on: {lost}");
     Ok(Some(Finding::new(rule, place, message).on_shape(shape.name)))
-}
-
-/// Bytes that two texts share at their start, on a boundary of characters.
-fn common_prefix(left: &str, right: &str) -> usize {
-    let pairs = left.char_indices().zip(right.chars());
-    pairs.take_while(|((_, left), right)| left == right).last().map_or(0, |((at, c), _)| at + c.len_utf8())
 }
 
 /// What stands in the cut text and no longer in the whole, in words.
