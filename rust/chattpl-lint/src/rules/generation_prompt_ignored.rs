@@ -78,7 +78,7 @@ fn content_of(printed: &Printed, message: usize) -> Option<Range<usize>> {
     let path = format!("/messages/{message}/content");
     let mut inside = (0..printed.segments.len()).filter(|index| printed.path(*index).starts_with(&path));
     let first = inside.next()?;
-    let last = inside.last().unwrap_or(first);
+    let last = inside.next_back().unwrap_or(first);
     Some(printed.range(first).start..printed.range(last).end)
 }
 
