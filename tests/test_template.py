@@ -168,7 +168,7 @@ def test_runaway_template_is_stopped(source: str) -> None:
         [sys.executable, "-c", script, source], capture_output=True, text=True, timeout=20, check=False
     )
     assert done.stderr == ""
-    assert done.stdout.startswith("CT")
+    assert done.stdout.startswith("CE")
 
 
 @pytest.mark.parametrize(

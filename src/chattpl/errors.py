@@ -160,7 +160,7 @@ def build_error(
     Returns:
         The error, not raised. It can be pickled.
     """
-    number = int(code.removeprefix("CT"))
+    number = int(code.removeprefix("CE"))
     family = next((cls for codes, cls in _FAMILIES if number in codes), ChatTemplateError)
     return _rebuild(family, class_name, message, code, location, hint, excerpt)
 
