@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from chattpl.errors import VocabularyError as VocabularyError
     from chattpl.format import ChatFormat as ChatFormat
     from chattpl.format import load as load
+    from chattpl.linter import Diagnostic as Diagnostic
+    from chattpl.linter import LintReport as LintReport
+    from chattpl.linter import lint as lint
     from chattpl.messages import Message as Message
     from chattpl.messages import Tool as Tool
     from chattpl.messages import ToolCall as ToolCall
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ChatFormat",
     "ChatTemplateError",
+    "Diagnostic",
     "DocstringParsingException",
     "EncodeError",
     "Encoded",
@@ -48,6 +52,7 @@ __all__ = [
     "InputError",
     "LeftOutRow",
     "LimitError",
+    "LintReport",
     "Message",
     "ModelInfo",
     "Origin",
@@ -65,6 +70,7 @@ __all__ = [
     "TypeHintParsingException",
     "VocabularyError",
     "__version__",
+    "lint",
     "load",
     "models",
     "tool_schema",
@@ -87,6 +93,7 @@ _HOME = {
         "VocabularyError",
     ),
     "format": ("ChatFormat", "load"),
+    "linter": ("Diagnostic", "LintReport", "lint"),
     "messages": ("Message", "Tool", "ToolCall"),
     "origin": ("Origin",),
     "registry": ("ModelInfo", "models"),

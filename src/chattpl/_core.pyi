@@ -22,6 +22,9 @@ __all__ = [
     "format_for_model_id",
     "format_json",
     "format_names",
+    "lint",
+    "lint_fix",
+    "lint_rules",
     "pack_of_ranks",
 ]
 
@@ -205,3 +208,19 @@ def format_names() -> list[tuple[str, list[str]]]: ...
 def format_json(name: str) -> str | None: ...
 def format_for_model_id(model_id: str) -> str | None: ...
 def pack_of_ranks(ranks: bytes, description: str) -> bytes: ...
+
+_Place = tuple[int, int, int, int]
+_Edits = list[tuple[int, int, str]]
+_Diagnostic = tuple[str, str, str, _Place, str | None, tuple[str, bool, _Edits] | None, list[tuple[_Place, str]]]
+
+def lint(
+    source: str, request: Mapping[str, Any], name: str | None = None, tokenizer: Tokenizer | None = None
+) -> tuple[list[_Diagnostic], list[tuple[str, str, str]], list[tuple[_Diagnostic, str]]]: ...
+def lint_fix(
+    source: str,
+    request: Mapping[str, Any],
+    name: str | None = None,
+    tokenizer: Tokenizer | None = None,
+    unsafe_fixes: bool = False,
+) -> tuple[str, int]: ...
+def lint_rules() -> list[tuple[str, str, str, list[str], str]]: ...

@@ -34,10 +34,21 @@ LAYERS = [
     ],
     ["foreign"],
     ["tokenizer"],
+    ["linter"],
     ["format"],
     ["integrations", "cli", "__main__"],
 ]
-MAY_IMPORT_CORE = {"template", "registry", "tokenizer", "format", "encoded", "errors", "vocabularies", "__init__"}
+MAY_IMPORT_CORE = {
+    "template",
+    "registry",
+    "tokenizer",
+    "format",
+    "encoded",
+    "errors",
+    "vocabularies",
+    "linter",
+    "__init__",
+}
 # Who may import what is heavy, in a function that needs it.
 MAY_IMPORT_HEAVY = {
     "torch": {"integrations"},

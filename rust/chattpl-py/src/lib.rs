@@ -7,6 +7,7 @@ mod chat;
 mod convert;
 mod errors;
 mod inspect;
+mod lint;
 mod plain;
 mod registry;
 mod rendered;
@@ -32,6 +33,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(registry::format_names, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_json, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_for_model_id, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::lint, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::lint_fix, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::lint_rules, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
     Ok(())
 }

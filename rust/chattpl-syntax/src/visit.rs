@@ -6,7 +6,7 @@
 //!
 //! struct Names(Vec<String>);
 //!
-//! impl Visitor for Names {
+//! impl Visitor<'_> for Names {
 //!     fn visit_expr(&mut self, expr: &Expr) {
 //!         if let ExprKind::Name(name) = &expr.kind {
 //!             self.0.push(name.to_string());
@@ -24,35 +24,35 @@
 use crate::ast::{Args, Expr, ExprKind, Signature, Stmt, StmtKind, Target, Template};
 
 /// Sees every statement, expression and target; override a method and call its `walk_*` to go on below.
-pub trait Visitor {
+pub trait Visitor<'t> {
     /// Called for each statement before its parts.
-    fn visit_stmt(&mut self, stmt: &Stmt) {
+    fn visit_stmt(&mut self, stmt: &'t Stmt) {
         walk_stmt(self, stmt);
     }
 
     /// Called for each expression before its parts.
-    fn visit_expr(&mut self, expr: &Expr) {
+    fn visit_expr(&mut self, expr: &'t Expr) {
         walk_expr(self, expr);
     }
 
     /// Called for each assignment or loop target before its parts.
-    fn visit_target(&mut self, target: &Target) {
+    fn visit_target(&mut self, target: &'t Target) {
         walk_target(self, target);
     }
 }
 
 /// Visits the statements of a template in order.
-pub fn walk_template<V: Visitor + ?Sized>(visitor: &mut V, template: &Template) {
+pub fn walk_template<'t, V: Visitor<'t> + ?Sized>(visitor: &mut V, template: &'t Template) {
     walk_body(visitor, &template.body);
 }
 
 /// Visits statements in order.
-pub fn walk_body<V: Visitor + ?Sized>(visitor: &mut V, body: &[Stmt]) {
+pub fn walk_body<'t, V: Visitor<'t> + ?Sized>(visitor: &mut V, body: &'t [Stmt]) {
     body.iter().for_each(|stmt| visitor.visit_stmt(stmt));
 }
 
 /// Visits the parts of a statement in source order.
-pub fn walk_stmt<V: Visitor + ?Sized>(visitor: &mut V, stmt: &Stmt) {
+pub fn walk_stmt<'t, V: Visitor<'t> + ?Sized>(visitor: &mut V, stmt: &'t Stmt) {
     match &stmt.kind {
         StmtKind::Text(_) | StmtKind::Break | StmtKind::Continue => {}
         StmtKind::Output(expr) => visitor.visit_expr(expr),
@@ -110,7 +110,7 @@ pub fn walk_stmt<V: Visitor + ?Sized>(visitor: &mut V, stmt: &Stmt) {
 }
 
 /// Visits the parts of an expression in source order.
-pub fn walk_expr<V: Visitor + ?Sized>(visitor: &mut V, expr: &Expr) {
+pub fn walk_expr<'t, V: Visitor<'t> + ?Sized>(visitor: &mut V, expr: &'t Expr) {
     match &expr.kind {
         ExprKind::Const(_) | ExprKind::Name(_) => {}
         ExprKind::List(items) | ExprKind::Tuple(items) | ExprKind::Concat(items) => {
@@ -159,20 +159,20 @@ pub fn walk_expr<V: Visitor + ?Sized>(visitor: &mut V, expr: &Expr) {
 }
 
 /// Visits the parts of a tuple target.
-pub fn walk_target<V: Visitor + ?Sized>(visitor: &mut V, target: &Target) {
+pub fn walk_target<'t, V: Visitor<'t> + ?Sized>(visitor: &mut V, target: &'t Target) {
     if let Target::Tuple(items, _) = target {
         items.iter().for_each(|item| visitor.visit_target(item));
     }
 }
 
 /// Visits argument expressions: positional, keywords, `*`, `**`.
-pub fn walk_args<V: Visitor + ?Sized>(visitor: &mut V, args: &Args) {
+pub fn walk_args<'t, V: Visitor<'t> + ?Sized>(visitor: &mut V, args: &'t Args) {
     args.positional.iter().for_each(|value| visitor.visit_expr(value));
     args.keywords.iter().for_each(|(_, value)| visitor.visit_expr(value));
     args.star.iter().for_each(|value| visitor.visit_expr(value));
     args.double_star.iter().for_each(|value| visitor.visit_expr(value));
 }
 
-fn walk_signature<V: Visitor + ?Sized>(visitor: &mut V, signature: &Signature) {
+fn walk_signature<'t, V: Visitor<'t> + ?Sized>(visitor: &mut V, signature: &'t Signature) {
     signature.defaults.iter().for_each(|value| visitor.visit_expr(value));
 }

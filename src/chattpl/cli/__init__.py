@@ -15,12 +15,14 @@ COMMANDS = {
     "render": "print a conversation in a model's format, and where each piece of it came from",
     "encode": "turn conversations into token ids with masks and origins",
     "compile": "write a format with its vocabulary to one file",
+    "lint": "find faults of templates",
+    "rule": "show the manual of a lint rule",
     "models": "list the known formats",
     "inspect": "show a template's syntax tree or bytecode",
 }
 
 _EPILOG = """\
-exit codes: 0 clean; 1 the template refused a conversation; 2 wrong usage or unreadable input
+exit codes: 0 clean; 1 findings, or the template refused a conversation; 2 wrong usage or unreadable input
 environment: NO_COLOR=1 turns colours off, FORCE_COLOR=1 turns them on
 """
 

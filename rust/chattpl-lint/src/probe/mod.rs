@@ -1,0 +1,297 @@
+//! Fixed conversations, rendered once for each template and shared by all rules.
+
+pub mod locate;
+pub mod shape;
+mod shapes;
+
+use std::borrow::Cow;
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use chattpl_render::error::code;
+use chattpl_render::{
+    read_arguments, read_conversation, render, Buffers, Bump, Clock, DateTime, ErrorClass, Input, Limits, Options,
+    Origin, PathStep, Place, Program, RenderError, Segments, Step,
+};
+use serde_json::Value;
+
+pub use shape::{shape, shapes, Shape, Text};
+
+/// A conversation needs far less; a template that needs more is reported, not waited for.
+const LIMITS: Limits =
+    Limits { max_instructions: 2_000_000, max_output_bytes: 4 << 20, max_memory_bytes: 32 << 20, max_depth: 180 };
+
+/// Renders past a limit after which the template is not run any more.
+const MAX_RUNAWAY: u32 = 3;
+
+const NOT_RUN: &str = "not run: the template ran past its limits before";
+
+/// What the flag of reasoning templates is set to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Thinking {
+    /// Not passed.
+    #[default]
+    Unset,
+    /// `enable_thinking=true`.
+    On,
+    /// `enable_thinking=false`.
+    Off,
+}
+
+/// How a conversation is written down where templates differ in what they take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Form {
+    /// Contents are lists of parts, as templates of vision models want them; otherwise texts.
+    pub parts: bool,
+    /// Arguments of calls are JSON text, as servers of OpenAI's kind pass them; otherwise mappings.
+    pub string_arguments: bool,
+}
+
+/// Which render is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Ask {
+    shape: usize,
+    upto: Option<usize>,
+    prompt: bool,
+    thinking: Thinking,
+    later: bool,
+    form: Option<Form>,
+}
+
+impl Ask {
+    /// The whole conversation of a shape, without the generation prompt.
+    pub fn whole(shape: &'static Shape) -> Self {
+        Ask { shape: shape.index, upto: None, prompt: false, thinking: Thinking::Unset, later: false, form: None }
+    }
+
+    /// The first messages only.
+    pub fn upto(self, count: usize) -> Self {
+        Ask { upto: Some(count), ..self }
+    }
+
+    /// With `add_generation_prompt=true`.
+    pub fn prompted(self) -> Self {
+        Ask { prompt: true, ..self }
+    }
+
+    /// With `enable_thinking` set.
+    pub fn thinking(self, thinking: Thinking) -> Self {
+        Ask { thinking, ..self }
+    }
+
+    /// Written in this form, whatever form the template takes.
+    pub fn written(self, form: Form) -> Self {
+        Ask { form: Some(form), ..self }
+    }
+
+    /// At another moment, some years later.
+    pub fn later(self) -> Self {
+        Ask { later: true, ..self }
+    }
+}
+
+/// A render that came to its end.
+#[derive(Debug)]
+pub struct Printed {
+    /// The text.
+    pub text: String,
+    /// Where it came from. Their template spans are of the caller's text: see [`crate::Context::normalized`].
+    pub segments: Segments,
+    /// Byte ranges of `{% generation %}` blocks.
+    pub generation: Vec<(u32, u32)>,
+}
+
+impl Printed {
+    /// The text that values at `path`, or inside it, were printed as: all pieces in order.
+    ///
+    /// `path` is of the caller's data, such as `/messages/3/content`.
+    pub fn text_of(&self, path: &str) -> String {
+        let inside = |index: &usize| {
+            let found = self.path(*index);
+            found.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        (0..self.segments.len()).filter(inside).map(|index| &self.text[self.range(index)]).collect()
+    }
+
+    /// Whether the template printed any data of a message.
+    pub fn says(&self, message: usize) -> bool {
+        (0..self.segments.len()).any(|index| {
+            self.segments.message(index) == Some(message as u32) && self.segments.origin_at(index) == Origin::Message
+        })
+    }
+
+    /// The bytes of a segment.
+    pub fn range(&self, index: usize) -> std::ops::Range<usize> {
+        let start = if index == 0 { 0 } else { self.segments.end(index - 1) };
+        start..self.segments.end(index)
+    }
+
+    /// The path of a segment's value as a JSON pointer; empty for text of the template.
+    pub fn path(&self, index: usize) -> String {
+        let segment = self.segments.get(index);
+        let mut path = String::new();
+        for step in self.segments.path(&segment) {
+            path.push('/');
+            match step {
+                PathStep::Name(name) => path.push_str(&name.replace('~', "~0").replace('/', "~1")),
+                PathStep::Index(at) => path.push_str(&at.to_string()),
+            }
+        }
+        path
+    }
+}
+
+/// What became of a render.
+pub type Outcome = Result<Printed, RenderError>;
+
+/// Bytes that two texts share at their start, on a boundary of characters.
+pub fn common_prefix(left: &str, right: &str) -> usize {
+    let pairs = left.char_indices().zip(right.chars());
+    pairs.take_while(|((_, left), right)| left == right).last().map_or(0, |((at, c), _)| at + c.len_utf8())
+}
+
+/// Whether an error is the author's own `raise_exception`: a constraint of the format, not a fault.
+pub fn is_constraint(error: &RenderError) -> bool {
+    error.class() == ErrorClass::TemplateError
+}
+
+/// Whether a render was stopped because it used too much.
+pub fn is_runaway(error: &RenderError) -> bool {
+    matches!(error.code(), code::INSTRUCTIONS | code::OUTPUT | code::DEPTH)
+}
+
+/// Whether a render was not even tried, because others of the template were stopped.
+pub fn was_not_run(error: &RenderError) -> bool {
+    error.message() == NOT_RUN
+}
+
+/// The renders of one template.
+pub struct Probes<'s> {
+    program: &'s Arc<Program>,
+    tokens: Vec<(&'s str, &'s str)>,
+    done: RefCell<HashMap<Ask, Rc<Outcome>>>,
+    room: RefCell<(Bump, Buffers)>,
+    runaway: Cell<u32>,
+    form: OnceCell<Form>,
+}
+
+impl<'s> Probes<'s> {
+    /// Nothing is rendered yet.
+    pub(crate) fn new(program: &'s Arc<Program>, tokens: Vec<(&'s str, &'s str)>) -> Self {
+        let room = RefCell::new((Bump::new(), Buffers::default()));
+        Probes { program, tokens, done: RefCell::default(), room, runaway: Cell::new(0), form: OnceCell::new() }
+    }
+
+    /// The compiled template.
+    pub fn program(&self) -> &'s Arc<Program> {
+        self.program
+    }
+
+    /// What becomes of a render; it is made once.
+    ///
+    /// The conversation is written in the form that the template takes, unless `ask` names one.
+    pub fn get(&self, ask: Ask) -> Rc<Outcome> {
+        let form = ask.form.unwrap_or_else(|| self.form());
+        let ask = ask.written(form);
+        if let Some(outcome) = self.done.borrow().get(&ask) {
+            return Rc::clone(outcome);
+        }
+        let shape = &shapes()[ask.shape];
+        let conversation = match (ask.upto, form) {
+            (None, Form { parts: false, string_arguments: false }) => Cow::Borrowed(shape.json.as_str()),
+            (upto, form) => Cow::Owned(shape.written(upto, form).to_string()),
+        };
+        let outcome = Rc::new(self.render(&conversation, &shape.arguments, &ask));
+        self.done.borrow_mut().insert(ask, Rc::clone(&outcome));
+        outcome
+    }
+
+    /// The form of conversation that the template takes: the plain one, unless only another renders.
+    pub fn form(&self) -> Form {
+        *self.form.get_or_init(|| {
+            let plain = shape("single-user");
+            let content = "/messages/0/content";
+            let says = |form| matches!(&*self.get(Ask::whole(plain).written(form)), Ok(printed) if !printed.text_of(content).is_empty());
+            let mut form = Form::default();
+            form.parts = !says(form) && says(Form { parts: true, ..form });
+            let call = shape("tool-call");
+            let calls = |form| self.get(Ask::whole(call).written(form)).is_ok();
+            form.string_arguments = !calls(form) && calls(Form { string_arguments: true, ..form });
+            form
+        })
+    }
+
+    /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
+    pub fn natural(&self, shape: &'static Shape) -> Rc<Outcome> {
+        let ask = Ask::whole(shape);
+        self.get(if shape.awaits_assistant() { ask.prompted() } else { ask })
+    }
+
+    /// Renders a conversation that is no shape; not kept.
+    ///
+    /// `conversation` is an object with `messages` and, if need be, `tools` and `documents`.
+    pub fn render_value(&self, conversation: &Value, prompt: bool) -> Outcome {
+        let ask = Ask { shape: 0, upto: None, prompt, thinking: Thinking::Unset, later: false, form: None };
+        self.render(&conversation.to_string(), "", &ask)
+    }
+
+    fn render(&self, conversation: &str, arguments: &str, ask: &Ask) -> Outcome {
+        if self.runaway.get() >= MAX_RUNAWAY {
+            return Err(RenderError::own(code::INSTRUCTIONS, NOT_RUN, "see the renders before"));
+        }
+        let mut room = self.room.borrow_mut();
+        let (arena, buffers) = &mut *room;
+        arena.reset();
+        let outcome = self.render_in(arena, buffers, (conversation, arguments), ask);
+        if outcome.as_ref().is_err_and(is_runaway) {
+            self.runaway.set(self.runaway.get() + 1);
+        }
+        outcome
+    }
+
+    fn render_in(
+        &self,
+        arena: &Bump,
+        buffers: &mut Buffers,
+        (conversation, arguments): (&str, &str),
+        ask: &Ask,
+    ) -> Outcome {
+        let mut input = Input::new(arena);
+        for (name, text) in &self.tokens {
+            let place = input.place(Place::ARGUMENTS, Step::Name(name));
+            input.set_argument(name, input.str(place, text));
+        }
+        set_flag(&mut input, "add_generation_prompt", Some(ask.prompt));
+        set_flag(
+            &mut input,
+            "enable_thinking",
+            match ask.thinking {
+                Thinking::Unset => None,
+                Thinking::On => Some(true),
+                Thinking::Off => Some(false),
+            },
+        );
+        if !arguments.is_empty() {
+            read_arguments(&mut input, arguments.as_bytes())?;
+        }
+        read_conversation(&mut input, conversation.as_bytes())?;
+        let options = Options { limits: LIMITS, clock: Clock { now: moment(ask.later) }, continue_field: None };
+        let (text, segments, generation) = render(self.program, input, &options, buffers)?.into_parts();
+        Ok(Printed { text, segments, generation })
+    }
+}
+
+fn set_flag<'r>(input: &mut Input<'r>, name: &'static str, value: Option<bool>) {
+    if let Some(value) = value {
+        let place = input.place(Place::ARGUMENTS, Step::Name(name));
+        input.set_argument(name, input.bool(place, value));
+    }
+}
+
+/// A fixed moment, so that findings are the same on every day.
+fn moment(later: bool) -> DateTime {
+    let (year, month, day) = if later { (2031, 3, 4) } else { (2026, 11, 23) };
+    DateTime { year, month, day, hour: 12, minute: 0, second: 0, microsecond: 0 }
+}

@@ -1,0 +1,177 @@
+//! Tools: declared, called, answered.
+
+use serde_json::{json, Value};
+
+use super::{assistant, call, calling, ordinary, plain_tools, result, special, system, tool, user, Draft};
+
+pub(super) fn table() -> Vec<Draft> {
+    let mut table = declared();
+    table.extend(called());
+    table.extend(arguments());
+    table.extend(results());
+    table
+}
+
+fn declared() -> Vec<Draft> {
+    vec![
+        ordinary("tools-unused", json!([user("Hello, is anyone there?"), assistant("Yes, all day.")]))
+            .tools(plain_tools()),
+        ordinary("tools-system", json!([system("Consult the almanac."), user("Shall I sail?")])).tools(plain_tools()),
+        special("many-tools", json!([user("Pick any instrument.")])).tools((0..12).map(numbered_tool).collect()),
+        special("deep-schema", json!([user("Book the ferry.")])).tools(json!([deep_tool()])),
+    ]
+}
+
+fn numbered_tool(number: u32) -> Value {
+    let name = format!("instrument_{number}");
+    tool(&name, &format!("Plays instrument number {number}."), json!({ "type": "object", "properties": {} }))
+}
+
+/// A schema whose every leaf is a word of its own.
+fn deep_tool() -> Value {
+    tool(
+        "book_ferry",
+        "Books a ferry crossing.",
+        json!({
+            "type": "object",
+            "properties": {
+                "cabin": { "type": "string", "enum": ["porthole", "bunkroom"], "default": "bunkroom", "description": "Cabin wanted." },
+                "party": {
+                    "type": "object",
+                    "description": "Who travels.",
+                    "properties": {
+                        "leader": { "anyOf": [{ "type": "string", "description": "Full surname." }, { "type": "null" }] },
+                        "ages": { "type": "array", "items": { "type": "integer", "minimum": 3, "maximum": 97 } },
+                    },
+                    "required": ["leader"],
+                },
+                "vehicle": { "$ref": "#/$defs/vehicle" },
+            },
+            "required": ["cabin", "party"],
+            "$defs": { "vehicle": { "type": "string", "pattern": "^[A-Z]{2}$" } },
+        }),
+    )
+}
+
+fn called() -> Vec<Draft> {
+    let hull = || json!([call("weather01", "get_weather", json!({ "town": "Whitby" }))]);
+    let round = || {
+        vec![user("Weather for Whitby?"), calling("", hull()), result("weather01", "get_weather", "Drizzle and gulls.")]
+    };
+    let with = |more: Vec<Value>| Value::Array(round().into_iter().chain(more).collect());
+    vec![
+        ordinary("tool-call", json!([user("Is it raining in Whitby?"), calling("", hull())])).tools(plain_tools()),
+        ordinary("tool-round", with(vec![])).tools(plain_tools()),
+        ordinary("tool-answer", with(vec![assistant("Take a raincoat.")])).tools(plain_tools()),
+        ordinary("user-after-tool", with(vec![assistant("Bring an umbrella."), user("And tomorrow then?")]))
+            .tools(plain_tools()),
+        special("user-right-after-tool", with(vec![user("Never mind the answer.")])).tools(plain_tools()),
+        special(
+            "tool-call-null-content",
+            json!([
+                user("Storm due in Whitby?"),
+                calling(Value::Null, hull()),
+                result("weather01", "get_weather", "No storm.")
+            ]),
+        )
+        .tools(plain_tools()),
+        special(
+            "tool-call-preamble",
+            json!([
+                user("Rain due in Whitby?"),
+                calling("Let me look outside.", hull()),
+                result("weather01", "get_weather", "Dry.")
+            ]),
+        )
+        .tools(plain_tools()),
+        special(
+            "parallel-calls",
+            json!([
+                user("Weather in Leith and tide at Grimsby?"),
+                calling(
+                    "",
+                    json!([
+                        call("parallel1", "get_weather", json!({ "town": "Leith" })),
+                        call("parallel2", "get_tide", json!({ "harbour": "Grimsby" })),
+                    ])
+                ),
+                result("parallel1", "get_weather", "Sleet over Leith."),
+                result("parallel2", "get_tide", "Ebb at Grimsby."),
+            ]),
+        )
+        .tools(plain_tools()),
+        special(
+            "two-rounds",
+            json!([
+                user("Compare two harbours."),
+                calling("", json!([call("roundone1", "get_tide", json!({ "harbour": "Tarbert" }))])),
+                result("roundone1", "get_tide", "Flood at Tarbert."),
+                calling("", json!([call("roundtwo2", "get_tide", json!({ "harbour": "Oban" }))])),
+                result("roundtwo2", "get_tide", "Slack at Oban."),
+                assistant("Oban is calmer."),
+            ]),
+        )
+        .tools(plain_tools()),
+        special("tool-history-without-tools", with(vec![assistant("Pack a scarf.")])),
+        special(
+            "openai-ids",
+            json!([
+                user("Tide for Mallaig?"),
+                calling(
+                    "",
+                    json!([call("call_9fQ2xLwTz7bKdVmA1sEo3uYc", "get_tide", json!({ "harbour": "Mallaig" }))])
+                ),
+                result("call_9fQ2xLwTz7bKdVmA1sEo3uYc", "get_tide", "High at Mallaig."),
+            ]),
+        )
+        .tools(plain_tools()),
+    ]
+}
+
+/// A conversation in which one tool is called with these arguments.
+fn with_arguments(name: &'static str, question: &str, arguments: Value) -> Draft {
+    special(name, json!([user(question), calling("", json!([call("argument1", "get_tide", arguments)]))]))
+        .tools(plain_tools())
+}
+
+fn arguments() -> Vec<Draft> {
+    vec![
+        with_arguments("empty-arguments", "Any tide at all?", json!({})),
+        with_arguments("arguments-string", "Tide at Portree?", json!("{\"harbour\": \"Portree\", \"hours\": 6}")),
+        with_arguments("arguments-mapping", "Tide near Portree?", json!({ "harbour": "Portree", "hours": 6 })),
+        with_arguments(
+            "typed-arguments",
+            "Tide with all settings?",
+            json!({ "harbour": null, "exact": true, "rough": false, "hours": 12, "height": 2.5, "names": ["Ayr", "Troon"] }),
+        ),
+        with_arguments(
+            "nested-unicode-arguments",
+            "Tide with odd names?",
+            json!({ "harbour": { "name": "Århus", "quote": "a \"b\" <c> & 'd'", "kana": "みなと" } }),
+        ),
+    ]
+}
+
+/// A conversation in which a tool answers with this content.
+fn with_result(name: &'static str, question: &str, content: Value) -> Draft {
+    let calls = json!([call("result001", "get_weather", json!({ "town": "Kirkwall" }))]);
+    special(name, json!([user(question), calling("", calls), result("result001", "get_weather", content)]))
+        .tools(plain_tools())
+}
+
+fn results() -> Vec<Draft> {
+    let unnamed = json!([
+        user("Wind at Kirkwall?"),
+        calling("", json!([call("unnamed01", "get_weather", json!({ "town": "Kirkwall" }))])),
+        { "role": "tool", "tool_call_id": "unnamed01", "content": "A stiff breeze." },
+    ]);
+    vec![
+        with_result("result-json", "Gale at Kirkwall?", json!("{\"gale\": true, \"knots\": 41}")),
+        with_result("result-mapping", "Hail at Kirkwall?", json!({ "hail": "pea-sized", "depth": 3 })),
+        with_result("result-parts", "Mist at Kirkwall?", json!([{ "type": "text", "text": "Mist until ten." }])),
+        with_result("result-multi-line", "Snow at Kirkwall?", json!("Snow report:\n- deep\n- wet\n")),
+        with_result("result-empty", "Fog at Kirkwall?", json!("")),
+        with_result("result-error", "Frost at Kirkwall?", json!("Error: station unreachable")),
+        special("result-unnamed", unnamed).tools(plain_tools()),
+    ]
+}

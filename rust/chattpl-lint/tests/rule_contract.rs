@@ -1,0 +1,189 @@
+//! What every rule has to keep: its manual is true, its fix converges, and a safe fix changes no render.
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use chattpl_lint::lint::renders_alike;
+use chattpl_lint::manual::{book, example, sections, text, Example};
+use chattpl_lint::rule::FixAvailability;
+use chattpl_lint::{
+    fix_all, lint, Applicability, Context, Profile, Rule, Selector, Settings, Subject, Supplied, RULES,
+};
+use chattpl_tokens::read::tokenizer_json;
+use chattpl_tokens::{Encoder, TokenId};
+use serde_json::json;
+
+/// The default profile and the rule itself.
+fn settings(rule: &Rule, example: &Example) -> Settings {
+    let more = setting(example, "select").into_iter().flat_map(|list| list.split(' '));
+    let names = [rule.code].into_iter().chain(more);
+    let extend_select = names.map(|name| Selector::parse(name).expect("the name of a rule")).collect();
+    Settings { extend_select, ..Settings::default() }
+}
+
+fn setting<'a>(example: &'a Example, name: &str) -> Option<&'a str> {
+    example.settings.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+}
+
+fn words(example: &Example, name: &str) -> Option<Vec<String>> {
+    setting(example, name).map(|list| list.split(' ').map(str::to_owned).collect())
+}
+
+fn subject(example: &Example) -> Subject {
+    const KNOWN: [&str; 8] = ["bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select"];
+    for (name, _) in &example.settings {
+        assert!(KNOWN.contains(&name.as_str()), "a fence declares `{name}`, which nobody reads");
+    }
+    let declared = ["bos", "eos", "pad", "unk"]
+        .into_iter()
+        .filter_map(|name| setting(example, name).map(|text| (format!("{name}_token"), text.to_owned())));
+    let encoder = words(example, "tokens").map(|tokens| Arc::new(encoder(&tokens, setting(example, "adds"))));
+    let supplied =
+        Supplied { tokens: declared.collect(), encoder, stop_tokens: words(example, "stop"), other_template: None };
+    Subject::new(example.template.clone(), None, supplied)
+}
+
+/// A tokenizer of single bytes and the given added tokens.
+fn encoder(added: &[String], adds: Option<&str>) -> Encoder {
+    let printable = |byte: u32| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
+    let mut vocab = serde_json::Map::new();
+    let mut next = 0x100;
+    for byte in 0..=0xff_u32 {
+        let shown = if printable(byte) { byte } else { next };
+        next += u32::from(!printable(byte));
+        vocab.insert(char::from_u32(shown).expect("a character").to_string(), json!(byte));
+    }
+    let id = |index: usize| 256 + index as TokenId;
+    let tokens: Vec<_> = added
+        .iter()
+        .enumerate()
+        .map(|(index, content)| {
+            json!({
+                "id": id(index), "content": content, "special": true,
+                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+            })
+        })
+        .collect();
+    let around = adds.map(|token| {
+        let index = added.iter().position(|found| found == token).expect("`adds` is one of `tokens`");
+        json!({
+            "type": "TemplateProcessing",
+            "single": [{ "SpecialToken": { "id": token, "type_id": 0 } }, { "Sequence": { "id": "A", "type_id": 0 } }],
+            "pair": [{ "Sequence": { "id": "A", "type_id": 0 } }, { "Sequence": { "id": "B", "type_id": 0 } }],
+            "special_tokens": { token: { "id": token, "ids": [id(index)], "tokens": [token] } },
+        })
+    });
+    let file = json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": tokens, "normalizer": null,
+        "pre_tokenizer": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
+        "post_processor": around,
+        "decoder": { "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true },
+        "model": { "type": "BPE", "vocab": vocab, "merges": [], "byte_fallback": false },
+    });
+    let vocabulary = tokenizer_json("example", file.to_string().as_bytes()).expect("a readable tokenizer");
+    Encoder::new(Arc::new(vocabulary)).expect("an encoder")
+}
+
+fn codes(example: &Example, settings: &Settings) -> Vec<&'static str> {
+    lint(&subject(example), settings).findings.iter().map(|finding| finding.code).collect()
+}
+
+fn of(rule: &Rule, title: &str) -> Example {
+    example(rule, title).unwrap_or_else(|| panic!("{} has no template under `{title}`", rule.code))
+}
+
+#[test]
+fn codes_ascend_and_names_are_files() {
+    assert!(RULES.windows(2).all(|pair| pair[0].code < pair[1].code), "RULES is not sorted by code");
+    let names: HashSet<&str> = RULES.iter().map(|rule| rule.name).collect();
+    assert_eq!(names.len(), RULES.len(), "two rules have one name");
+    for rule in RULES {
+        let stem = Path::new(rule.file).file_stem().and_then(|stem| stem.to_str()).expect("a file name");
+        assert_eq!(stem, rule.name.replace('-', "_"), "{}", rule.code);
+        assert!(rule.code.starts_with(&format!("CT{}", rule.family.digit())), "{}", rule.code);
+        assert!(rule.code.len() == 5 && rule.code[2..].bytes().all(|byte| byte.is_ascii_digit()), "{}", rule.code);
+        assert!(!rule.profiles.contains(&Profile::All), "{}: every rule is in `all`", rule.code);
+    }
+}
+
+#[test]
+fn manuals_have_their_sections() {
+    for rule in RULES {
+        let manual = text(rule);
+        let titles: Vec<&str> = sections(&manual).iter().map(|section| section.title).collect();
+        assert!(titles.starts_with(&["What it does", "Why", "Bad", "Good"]), "{}: {titles:?}", rule.code);
+        assert!(sections(&manual).iter().all(|section| !section.text.is_empty()), "{}", rule.code);
+    }
+}
+
+#[test]
+fn bad_triggers_its_rule_alone() {
+    for rule in RULES {
+        let bad = of(rule, "Bad");
+        let found: HashSet<&str> = codes(&bad, &settings(rule, &bad)).into_iter().collect();
+        assert_eq!(found, HashSet::from([rule.code]), "{}", bad.template);
+    }
+}
+
+#[test]
+fn good_is_clean() {
+    for rule in RULES {
+        let good = of(rule, "Good");
+        assert_eq!(codes(&good, &settings(rule, &good)), Vec::<&str>::new(), "{}:\n{}", rule.code, good.template);
+    }
+}
+
+#[test]
+fn good_is_evaluated() {
+    for rule in RULES {
+        let good = of(rule, "Good");
+        let report = lint(&subject(&good), &settings(rule, &good));
+        let reason = report.not_evaluated.iter().find(|(found, _)| found.code == rule.code);
+        assert_eq!(reason.map(|(_, reason)| &reason.0), None, "{}", rule.code);
+    }
+}
+
+#[test]
+fn fixed_bad_is_good_and_fixing_twice_changes_nothing() {
+    for rule in RULES {
+        let bad = of(rule, "Bad");
+        let settings = settings(rule, &bad);
+        let fixes = lint(&subject(&bad), &settings).findings.iter().filter(|finding| finding.fix.is_some()).count();
+        assert_eq!(fixes > 0, rule.fix != FixAvailability::None, "{}: its declared fix", rule.code);
+        if fixes == 0 {
+            continue;
+        }
+        let wanted = example(rule, "Fixed").unwrap_or_else(|| of(rule, "Good"));
+        let once = fix_all(&subject(&bad), &settings, Applicability::Unsafe);
+        assert_eq!(once.text, wanted.template, "{}", rule.code);
+        let fixed = Example { template: once.text, ..bad };
+        assert!(subject(&fixed).parsed.is_ok(), "{}", rule.code);
+        assert_eq!(fix_all(&subject(&fixed), &settings, Applicability::Unsafe).applied, 0, "{}", rule.code);
+    }
+}
+
+#[test]
+fn safe_fixes_change_no_render() {
+    for rule in RULES.iter().filter(|rule| rule.fix != FixAvailability::None) {
+        let bad = of(rule, "Bad");
+        let before = subject(&bad);
+        let text = fix_all(&before, &settings(rule, &bad), Applicability::Safe).text;
+        let after = subject(&Example { template: text, ..bad });
+        let (before, after) = (Context::new(&before), Context::new(&after));
+        if let (Ok(before), Ok(after)) = (before.probes(), after.probes()) {
+            assert!(renders_alike(before, after), "{}", rule.code);
+        }
+    }
+}
+
+#[test]
+fn the_book_of_rules_is_current() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("RULES.md");
+    let wanted = book(RULES);
+    if std::env::var_os("CHATTPL_UPDATE").is_some() {
+        std::fs::write(&path, &wanted).expect("RULES.md can be written");
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == wanted, "RULES.md is stale: run `CHATTPL_UPDATE=1 cargo test -p chattpl-lint`");
+}

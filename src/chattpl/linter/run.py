@@ -1,0 +1,152 @@
+"""Runs the rules over a template."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chattpl import _core
+from chattpl.linter.diagnostic import Diagnostic, Edit, Fix, LintReport, NotEvaluated, Place, Suppressed
+from chattpl.source import read_text
+from chattpl.template import Template
+from chattpl.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LintSettings:
+    """Which rules run, and what is known besides the template."""
+
+    profile: str = "default"
+    """The set of rules to begin with: `default`, `serve`, `sft`, `rl`, `portability`, `security` or `all`."""
+    select: Sequence[str] = ()
+    """Only these rules: codes, starts of codes, names, or `ALL`."""
+    extend_select: Sequence[str] = ()
+    """These rules besides."""
+    ignore: Sequence[str] = ()
+    """Not these rules."""
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    """Tokens that the template reads as arguments: `bos_token` and its text."""
+    tokenizer: Tokenizer | None = None
+    """The model's tokenizer."""
+    stop_tokens: Sequence[str] | None = None
+    """The tokens at which the model's generation configuration stops."""
+    other_template: tuple[str, str] | None = None
+    """Another template of the same model, and where it is from."""
+
+    def check(self) -> None:
+        """Makes sure that the rules and the profile exist.
+
+        Raises:
+            ValueError: One does not.
+        """
+        _core.lint("", self.request())
+
+    def request(self) -> dict[str, object]:
+        """What the extension reads."""
+        return {
+            "profile": self.profile,
+            "select": list(self.select),
+            "extend_select": list(self.extend_select),
+            "ignore": list(self.ignore),
+            "tokens": list(self.tokens.items()),
+            "stop_tokens": None if self.stop_tokens is None else list(self.stop_tokens),
+            "other_template": self.other_template,
+        }
+
+
+def lint(
+    source_or_path: str | os.PathLike[str] | Template,
+    *,
+    profile: str = "default",
+    select: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    tokens: Mapping[str, str] | None = None,
+    tokenizer: Tokenizer | None = None,
+    name: str | None = None,
+) -> list[Diagnostic]:
+    """Finds the faults of a template.
+
+    Args:
+        source_or_path: The text of a template, its file as a path object or as a text without `{` and line ends, or a
+            compiled template.
+        profile: The set of rules to begin with.
+        select: Only these rules: codes, starts of codes, names, or `"ALL"`.
+        ignore: Not these rules.
+        tokens: Tokens that the template reads as arguments, such as `{"bos_token": "<s>"}`.
+        tokenizer: The model's tokenizer, for rules that need one.
+        name: What to call the template.
+
+    Returns:
+        The faults in order of the text. Rules that lack what they need say nothing: see `chattpl.linter.report`.
+
+    Raises:
+        SourceError: The file cannot be read.
+        ValueError: There is no such profile or rule.
+
+    Example:
+        >>> [fault.code for fault in lint("{% for m in messages %}{{ m.content }}")]
+        ['CT001']
+    """
+    settings = LintSettings(profile=profile, select=select, ignore=ignore, tokens=tokens or {}, tokenizer=tokenizer)
+    return list(report(source_or_path, settings, name=name).diagnostics)
+
+
+def report(
+    source_or_path: str | os.PathLike[str] | Template, settings: LintSettings, *, name: str | None = None
+) -> LintReport:
+    """Lints a template and says also what could not be looked at, and what is silenced.
+
+    Raises:
+        SourceError: The file cannot be read.
+        ValueError: There is no such profile or rule.
+    """
+    source, known = _read(source_or_path)
+    path = name or known or "<template>"
+    found, not_evaluated, suppressed = _core.lint(source, settings.request(), path, settings.tokenizer)
+    return LintReport(
+        path=path,
+        diagnostics=tuple(_diagnostic(path, finding) for finding in found),
+        not_evaluated=tuple(NotEvaluated(*rule) for rule in not_evaluated),
+        suppressed=tuple(Suppressed(_diagnostic(path, finding), reason) for finding, reason in suppressed),
+    )
+
+
+def fix(
+    source_or_path: str | os.PathLike[str] | Template, settings: LintSettings, *, unsafe: bool = False
+) -> tuple[str, int]:
+    """Repairs a template.
+
+    Args:
+        source_or_path: See `lint`.
+        settings: Which rules run.
+        unsafe: Whether to apply also fixes that change what some conversation renders to.
+
+    Returns:
+        The new text, and how many fixes were applied.
+    """
+    source, path = _read(source_or_path)
+    return _core.lint_fix(source, settings.request(), path, settings.tokenizer, unsafe)
+
+
+def _read(source_or_path: str | os.PathLike[str] | Template) -> tuple[str, str | None]:
+    """The text of a template, and what it is called."""
+    if isinstance(source_or_path, Template):
+        return source_or_path.source, source_or_path.name
+    if isinstance(source_or_path, str) and ("{" in source_or_path or "\n" in source_or_path):
+        return source_or_path, None
+    return read_text(source_or_path), os.fspath(source_or_path)
+
+
+def _diagnostic(path: str, finding: _core._Diagnostic) -> Diagnostic:
+    code, name, message, place, shape, fix, related = finding
+    return Diagnostic(
+        code=code,
+        name=name,
+        message=message,
+        path=path,
+        place=Place(*place),
+        shape=shape,
+        fix=Fix(title=fix[0], safe=fix[1], edits=tuple(Edit(*edit) for edit in fix[2])) if fix else None,
+        related=tuple((Place(*where), what) for where, what in related),
+    )
