@@ -167,6 +167,17 @@ def test_broken_rows_are_named_or_set_aside() -> None:
     assert batch[0].input_ids.tolist() == batch[1].input_ids.tolist() == chat.encode(CHAT).input_ids.tolist()
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("later", [[{"role": "user"}, 3], {"no": "messages"}])
+def test_the_first_broken_row_is_the_one_told_of(threads: int, later: Any) -> None:
+    """Rows are rendered in blocks before they are encoded, so that a later row may be the first to fail."""
+    forged = [{"role": "user", "content": "a <|im_end|>"}]
+    rows = [*[CHAT] * 70, forged, *[CHAT] * 3, later, *[CHAT] * 200]
+    with pytest.raises(EncodeError) as caught:
+        chattpl.load("qwen3").encode_batch(rows, special_tokens="error", threads=threads)
+    assert caught.value.location == "row 70: messages[0].content"
+
+
 def test_an_empty_source_is_an_empty_batch(tmp_path: Path) -> None:
     chat = chattpl.load("qwen3")
     packed = tmp_path / "rows.jsonl.gz"

@@ -1,5 +1,6 @@
 //! `ChatEncoder`: conversations to ids, masks and origins.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chattpl_render::{read_arguments, read_conversation, Buffers, Bump, Clock, Input, Limits, Options, RenderError};
@@ -176,40 +177,51 @@ impl ChatEncoder {
         let options = settings.options(self.limits);
         let (mut known, mut left_out) = (KnownHeaders::default(), Vec::new());
         let keys = Keys::new(py);
+        let mut draft = |row: &Bound<'py, PyAny>| {
+            let own = keys.read(row)?;
+            let call = Call {
+                tools: tools.or(own.tools.as_ref()),
+                documents: documents.or(own.documents.as_ref()),
+                add_generation_prompt,
+                arguments,
+            };
+            match &own.messages {
+                Some(messages) => self.draft(py, messages, &call, &settings, &mut known),
+                None => Err(crate::errors::no_messages(py)),
+            }
+        };
+        // The error that ends the drafts. Rows before it still get their tokens, as an earlier fault is the one to raise.
+        let mut last = None;
+        let failed = AtomicBool::new(false);
         let mut rows_left = rows.iter().enumerate();
         let make = || {
             let (mut drafts, mut bytes) = (Vec::with_capacity(BLOCK_ROWS), 0);
-            for (at, row) in rows_left.by_ref() {
-                let own = keys.read(&row)?;
-                let call = Call {
-                    tools: tools.or(own.tools.as_ref()),
-                    documents: documents.or(own.documents.as_ref()),
-                    add_generation_prompt,
-                    arguments,
-                };
-                let drafted = match &own.messages {
-                    Some(messages) => self.draft(py, messages, &call, &settings, &mut known),
-                    None => Err(crate::errors::no_messages(py)),
-                };
-                match drafted {
+            while last.is_none() && !failed.load(Ordering::Relaxed) && drafts.len() < BLOCK_ROWS && bytes < BLOCK_BYTES
+            {
+                let Some((at, row)) = rows_left.next() else { break };
+                match draft(&row) {
                     Ok(draft) => {
                         bytes += draft.text.len();
                         drafts.push((at, draft));
                     }
                     Err(error) if quarantine && error.is_instance_of::<PyException>(py) => {
-                        left_out.push(crate::errors::left_out(py, at, &error)?);
+                        match crate::errors::left_out(py, at, &error) {
+                            Ok(row) => left_out.push(row),
+                            Err(error) => last = Some(error),
+                        }
                     }
-                    Err(error) => return Err(crate::errors::in_row(py, error, at)),
-                }
-                if drafts.len() == BLOCK_ROWS || bytes >= BLOCK_BYTES {
-                    break;
+                    Err(error) => last = Some(crate::errors::in_row(py, error, at)),
                 }
             }
-            Ok((!drafts.is_empty()).then_some(drafts))
+            (!drafts.is_empty()).then_some(drafts)
         };
         let threads = workers::count(threads, rows.len().div_ceil(BLOCK_ROWS));
-        let chunks = self.finish_all(py, threads, make, &options)?;
+        let on_fault = || failed.store(!quarantine, Ordering::Relaxed);
+        let chunks = self.finish_all(py, threads, make, &options, on_fault);
         let batch = self.gather(py, chunks, threads, &mut left_out, quarantine)?;
+        if let Some(error) = last {
+            return Err(error);
+        }
         left_out.sort_by_key(|row| row.0);
         Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
@@ -368,18 +380,22 @@ impl ChatEncoder {
     }
 
     /// Makes the tokens of the drafts that `make` gives, block by block, without the interpreter lock.
+    ///
+    /// `on_fault` is called at every fault.
     fn finish_all(
         &self,
         py: Python<'_>,
         threads: usize,
-        mut make: impl FnMut() -> PyResult<Option<Drafts>>,
+        mut make: impl FnMut() -> Option<Drafts>,
         options: &ChatOptions<'_>,
-    ) -> PyResult<Vec<Chunk>> {
+        on_fault: impl Fn() + Sync,
+    ) -> Vec<Chunk> {
         let finish = |drafts: Drafts, chunk: &mut Chunk| {
             self.with_scratch(|scratch| {
                 for (row, draft) in drafts {
                     if let Err(error) = self.core.finish(scratch, &draft, options, &mut chunk.batch) {
                         chunk.faults.push((row, RowError::Token(error)));
+                        on_fault();
                     }
                 }
             });
@@ -387,10 +403,10 @@ impl ChatEncoder {
         if threads == 1 {
             // All in one: a result that goes on growing costs less than many small ones.
             let mut chunk = Chunk::new();
-            while let Some(drafts) = make()? {
+            while let Some(drafts) = make() {
                 py.detach(|| finish(drafts, &mut chunk));
             }
-            return Ok(vec![chunk]);
+            return vec![chunk];
         }
         let work = |drafts: Drafts| {
             let mut chunk = Chunk::new();

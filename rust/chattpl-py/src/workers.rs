@@ -55,17 +55,17 @@ struct Queue<B> {
 ///
 /// `make` gives the next block, or `None` after the last; it alone may use what belongs to this thread. `work_here` is
 /// `work` as this thread does it, which it does when blocks pile up and when none is left to make.
-pub fn piped<B: Send, R: Send, E>(
+pub fn piped<B: Send, R: Send>(
     threads: usize,
-    mut make: impl FnMut() -> Result<Option<B>, E>,
+    mut make: impl FnMut() -> Option<B>,
     work: impl Fn(B) -> R + Sync,
     work_here: impl Fn(B) -> R,
-) -> Result<Vec<R>, E> {
+) -> Vec<R> {
     let queue = Mutex::new(Queue { blocks: VecDeque::new(), closed: false });
     let (more, done) = (Condvar::new(), Mutex::new(Vec::new()));
     let lock = || queue.lock().expect("nobody panics with the lock");
     let keep = |(at, result): (usize, R)| done.lock().expect("nobody panics with the lock").push((at, result));
-    let made = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         for _ in 1..threads {
             scope.spawn(|| loop {
                 let mut queue = lock();
@@ -83,29 +83,18 @@ pub fn piped<B: Send, R: Send, E>(
                 keep((at, work_here(block)));
             }
         };
-        let mut make_all = || {
-            let mut at = 0;
-            while let Some(block) = make()? {
-                lock().blocks.push_back((at, block));
-                more.notify_one();
-                at += 1;
-                help(threads);
-            }
-            Ok(())
-        };
-        let made = make_all();
-        let mut queue = lock();
-        queue.closed = true;
-        if made.is_err() {
-            queue.blocks.clear();
+        let mut at = 0;
+        while let Some(block) = make() {
+            lock().blocks.push_back((at, block));
+            more.notify_one();
+            at += 1;
+            help(threads);
         }
-        drop(queue);
+        lock().closed = true;
         more.notify_all();
         help(0);
-        made
     });
-    made?;
     let mut done = done.into_inner().expect("nobody panicked with the lock");
     done.sort_by_key(|(at, _)| *at);
-    Ok(done.into_iter().map(|(_, result)| result).collect())
+    done.into_iter().map(|(_, result)| result).collect()
 }
