@@ -18,7 +18,7 @@ impl Selector {
     /// Reads a selector.
     ///
     /// # Errors
-    /// A text that names no rule; the nearest name is in the message.
+    /// A text that names no rule.
     pub fn parse(text: &str) -> Result<Selector, String> {
         if RULES.iter().any(|rule| Selector::matches_rule(text, rule.code, rule.name)) {
             return Ok(Selector(text.to_owned()));

@@ -91,15 +91,18 @@ def _tokenizer(given: str | None, model: ChatFormat | None) -> Tokenizer | None:
     """The tokenizer that was named, else the model's where it has one at hand."""
     if given:
         found = Tokenizer.from_file(given) if Path(given).exists() else Tokenizer.load(given)
-        return found if isinstance(found, Tokenizer) else None
-    if model is None:
+    elif model is None:
         return None
-    try:
-        tokenizer = model.tokenizer
-    except VocabularyError as error:
-        console.talk(f"note: no tokenizer to check with: {error.message}")
-        return None
-    return tokenizer if isinstance(tokenizer, Tokenizer) else None
+    else:
+        try:
+            found = model.tokenizer
+        except VocabularyError as error:
+            console.talk(f"note: no tokenizer to check with: {error.message}")
+            return None
+    if isinstance(found, Tokenizer):
+        return found
+    console.talk("note: no tokenizer to check with: rules look at byte pair encodings only, and this is another kind")
+    return None
 
 
 def _subjects(
