@@ -25,7 +25,7 @@ from chattpl import Tokenizer
 from compare import CLOCK
 from fetch_oracles import NO_TRL, trl_templates
 from masks_table import check_table
-from paths import CONFORMANCE, NO_CONFORMANCE
+from paths import CONFORMANCE, NO_CONFORMANCE, NO_REAL_DATA
 from real_rows import real_rows
 from strategies import probes
 from vendor_packages import folder_of_ranks, harmony_encoding
@@ -209,7 +209,8 @@ def test_mask_equals_the_sampled_mask(name: str) -> None:
 
 
 @pytest.mark.skipif(
-    not CONFORMANCE.is_dir() or not real_rows(), reason="the table counts conversations that are not here"
+    not CONFORMANCE.is_dir() or not real_rows(),
+    reason=NO_REAL_DATA,
 )
 def test_table_is_current() -> None:
     rows = []

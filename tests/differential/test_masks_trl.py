@@ -19,7 +19,7 @@ from byte_tokenizers import STOP_TOKENS, STOP_TOKENS_OF_GLM, byte_format, mask_o
 from compare import CLOCK, TOKENS
 from fetch_oracles import NO_TRL, trl_templates
 from masks_table import check_table
-from paths import CONFORMANCE
+from paths import CONFORMANCE, NO_REAL_DATA
 from real_rows import real_rows
 from strategies import Probe, probes
 
@@ -59,7 +59,8 @@ def test_derived_mask_equals_the_marks_of_the_training_template(family: str) -> 
 
 
 @pytest.mark.skipif(
-    not CONFORMANCE.is_dir() or not real_rows(), reason="the table counts conversations that are not here"
+    not CONFORMANCE.is_dir() or not real_rows(),
+    reason=NO_REAL_DATA,
 )
 def test_table_is_current() -> None:
     rows = []

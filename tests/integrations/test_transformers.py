@@ -699,7 +699,7 @@ def test_what_is_not_covered_stays_as_it_is_and_is_told() -> None:
 
 ORACLES = Path(os.environ.get("CHATTPL_ORACLES") or "none")
 REAL = sorted(path.parent.name for path in ORACLES.glob("*/tokenizer.json"))
-NO_ORACLES = "CHATTPL_ORACLES names no folder with NAME/tokenizer.json"
+NO_ORACLES = "set CHATTPL_ORACLES to a folder that holds NAME/tokenizer.json of published models"
 
 
 @pytest.mark.slow
