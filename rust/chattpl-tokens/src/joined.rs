@@ -41,6 +41,6 @@ mod tests {
         for threads in [1, 2, 3, 36, 37, 38, 1000] {
             assert_eq!(joined(&slices, threads), expected, "{threads} threads");
         }
-        assert_eq!(joined::<i32>(&[], 2), []);
+        assert!(joined::<i32>(&[], 2).is_empty());
     }
 }
