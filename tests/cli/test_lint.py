@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -121,3 +124,87 @@ def test_all_manuals_and_the_list_name_the_same_rules() -> None:
 def test_an_unknown_rule_gets_its_neighbour() -> None:
     result = chattpl("rule", "set-in-lop-lost")
     assert (result.code, "did you mean `set-in-loop-lost`?" in result.err) == (2, True)
+
+
+# ---- repairs ---------------------------------------------------------------------------------------------------------
+
+UNUSED = "{#- chattpl: ignore[CT101] was once needed -#}\r\n" + CLEAN
+LEAKS = CLEAN.replace("{{- '<' + m", "\r\n    {{ '<' + m", 1)
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "template.jinja"
+    path.write_bytes(text.encode())
+    return path
+
+
+def test_safe_fixes_are_written_and_line_ends_stay(tmp_path: Path) -> None:
+    path = written(tmp_path, UNUSED + "\r\n")
+    result = chattpl("lint", path, "--fix")
+    assert (result.code, result.out, result.err.splitlines()[:2]) == (
+        0,
+        "",
+        ["1 fault repaired", "no faults in 1 template"],
+    )
+    assert path.read_bytes() == f"\r\n{CLEAN}\r\n".encode()
+    assert "repaired" not in chattpl("lint", path, "--fix").err
+
+
+def test_fixes_that_change_a_render_are_asked_for(tmp_path: Path) -> None:
+    path = written(tmp_path, LEAKS)
+    result = chattpl("lint", path, "--fix")
+    assert (result.code, path.read_bytes()) == (1, LEAKS.encode())
+    assert "`--fix --unsafe-fixes` repairs 1 of them" in result.err
+    assert chattpl("lint", path, "--fix", "--unsafe-fixes").code == 0
+    assert path.read_bytes() == LEAKS.replace("{{ '<'", "{{- '<'").encode()
+
+
+@pytest.mark.skipif(not shutil.which("patch"), reason="the program `patch` is not installed")
+def test_a_diff_is_what_patch_takes_and_nothing_is_written(tmp_path: Path) -> None:
+    path = written(tmp_path, LEAKS)
+    result = chattpl("lint", path, "--diff", "--unsafe-fixes")
+    assert (result.code, path.read_bytes()) == (1, LEAKS.encode())
+    subprocess.run(["patch", "--binary", path], input=result.out.encode(), check=True, capture_output=True)
+    assert path.read_bytes() == LEAKS.replace("{{ '<'", "{{- '<'").encode()
+    result = chattpl("lint", path, "--diff", "--unsafe-fixes")
+    assert (result.code, result.out, result.err) == (0, "", "0 faults would be repaired in 1 template\n")
+
+
+def test_standard_input_is_repaired_to_standard_output() -> None:
+    result = chattpl("lint", "-", "--fix", stdin=LOST.replace("{%-", UNUSED.splitlines()[0] + "{%-", 1).encode())
+    assert (result.code, result.out) == (1, LOST)
+    assert "CT101" in result.err
+
+
+def test_a_text_without_line_ends_is_given_none() -> None:
+    result = chattpl("lint", "-", "--fix", stdin=CLEAN)
+    assert (result.code, result.out) == (0, CLEAN)
+
+
+def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    path = written(tmp_path, UNUSED)
+    path.chmod(0o444)
+    if os.access(path, os.W_OK):
+        pytest.skip("this user may write to any file")
+    result = chattpl("lint", path, "--fix")
+    assert (result.code, "cannot be written" in result.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words", [["--fix", "--diff"], ["--unsafe-fixes"], ["-", "-", "--fix"]], ids=lambda words: " ".join(words)
+)
+def test_repairs_that_cannot_be_meant_are_refused(folder: Path, words: list[str]) -> None:
+    result = chattpl("lint", folder / "clean.jinja", *words)
+    assert (result.code, result.out, result.err.startswith("error: ")) == (2, "", True)
+
+
+def test_a_model_of_the_registry_has_no_file_to_repair() -> None:
+    assert chattpl("lint", "--model", "qwen3", "--fix").code == 2
+
+
+def test_statistics_count_the_faults_of_each_rule(folder: Path) -> None:
+    (folder / "two.jinja").write_text(LOST + LOST.replace("last", "final"), "utf-8")
+    result = chattpl("lint", folder, "--select", "CT101", "--statistics")
+    assert (result.code, result.out) == (1, "3  CT101  set-in-loop-lost\n")
+    result = chattpl("lint", folder, "--select", "CT101", "--statistics", "--output-format", "json", "--exit-zero")
+    assert (result.code, json.loads(result.out)) == (0, [{"code": "CT101", "name": "set-in-loop-lost", "count": 3}])

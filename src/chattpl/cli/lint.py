@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 import re
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from chattpl.cli import console
 from chattpl.errors import ChatTemplateError, SourceError, VocabularyError
 from chattpl.format import ChatFormat, load
-from chattpl.linter import Diagnostic, LintReport, LintSettings, report
+from chattpl.linter import Diagnostic, LintReport, LintSettings, fix, report
 from chattpl.source import read_text
 from chattpl.tokenizer import Tokenizer
 
 _SUFFIXES = (".jinja", ".jinja2", ".j2")
 # As the templates' own lines are counted, unlike `str.splitlines`.
 _LINE_END = re.compile("\r\n|\r|\n")
+_LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 _MAX_SHOWN = 100
 
 
@@ -28,6 +31,8 @@ class _Subject(NamedTuple):
 
     path: str
     source: str
+    file: Path | None
+    """Where to write repairs; None for standard input."""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -39,13 +44,25 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--extend-select", type=_names, default=[], metavar="RULES", help="these besides")
     parser.add_argument("--ignore", type=_names, default=[], metavar="RULES", help="not these")
     parser.add_argument("--profile", default="default", help="default, serve, sft, rl, portability, security or all")
+    parser.add_argument(
+        "--fix", action="store_true", help="apply the fixes after which every conversation looks the same"
+    )
+    parser.add_argument(
+        "--unsafe-fixes", action="store_true", help="with --fix, --diff: also fixes that change a render"
+    )
+    parser.add_argument("--diff", action="store_true", help="show what --fix would write, and write nothing")
+    parser.add_argument("--exit-zero", action="store_true", help="exit with 0 even where there are faults")
+    parser.add_argument(
+        "--statistics", action="store_true", help="count the faults of each rule instead of showing them"
+    )
     parser.add_argument("--output-format", choices=("full", "concise", "json"), default="full")
 
 
 def run(options: Namespace) -> int:
-    """Lints every template: 1 if any has a fault, 2 if any cannot be read."""
-    if not options.paths and not options.model:
-        console.talk("error: nothing to lint: give files or folders, `-`, or `--model REF`")
+    """Lints every template: 1 if any has a fault, 2 if any cannot be read or written."""
+    usage = _wrong_usage(options)
+    if usage:
+        console.talk(f"error: {usage}")
         return 2
     model = load(options.model) if options.model else None
     settings = _settings(options, model)
@@ -54,16 +71,80 @@ def run(options: Namespace) -> int:
     except ValueError as error:
         console.talk(f"error: {error}")
         return 2
-    unreadable: list[ChatTemplateError] = []
-    subjects = list(_subjects(options.paths, model, unreadable))
-    reports = [report(_as_source(subject.source), settings, name=subject.path) for subject in subjects]
-    _print(options.output_format, subjects, reports)
-    for fault in unreadable:
+    broken: list[ChatTemplateError] = []
+    subjects = list(_subjects(options.paths, model, broken))
+    if options.diff:
+        counts = [_show_diff(subject, settings, options.unsafe_fixes) for subject in subjects]
+        console.talk(f"{_plural(sum(counts), 'fault')} would be repaired in {_plural(len(subjects), 'template')}")
+        faulty = any(counts)
+    else:
+        applied = 0
+        if options.fix:
+            subjects, applied = _repair(subjects, settings, options.unsafe_fixes, broken)
+        reports = [report(_as_source(subject.source), settings, name=subject.path) for subject in subjects]
+        # What is repaired on its way from standard input to standard output stays alone there.
+        alone = options.fix and "-" in options.paths
+        _print(options, subjects, reports, _talk_lines if alone else console.write_data)
+        _summarize(reports, applied)
+        faulty = any(found.diagnostics for found in reports)
+    for fault in broken:
         console.complain(fault)
-    _summarize(reports)
-    if unreadable:
+    if broken:
         return 2
-    return 1 if any(found.diagnostics for found in reports) else 0
+    return 1 if faulty and not options.exit_zero else 0
+
+
+def _wrong_usage(options: Namespace) -> str | None:
+    if not options.paths and not options.model:
+        return "nothing to lint: give files or folders, `-`, or `--model REF`"
+    if options.paths.count("-") > 1:
+        return "standard input can be read once"
+    if options.fix and options.diff:
+        return "`--fix` writes and `--diff` shows: give one of them"
+    if options.unsafe_fixes and not (options.fix or options.diff):
+        return "`--unsafe-fixes` says which fixes `--fix` applies or `--diff` shows: give one of them besides"
+    if (options.fix or options.diff) and not options.paths:
+        return "there is no file to repair: give files or folders, or `-`"
+    return None
+
+
+def _fixed(subject: _Subject, settings: LintSettings, unsafe: bool) -> tuple[str, int]:
+    """The repaired text, and how many fixes it took."""
+    source = _as_source(subject.source)
+    text, applied = fix(source, settings, unsafe=unsafe)
+    return (text if source == subject.source else text.removesuffix("\n")), applied
+
+
+def _repair(
+    subjects: Iterable[_Subject], settings: LintSettings, unsafe: bool, broken: list[ChatTemplateError]
+) -> tuple[list[_Subject], int]:
+    """Writes repaired templates: what there is now, and how many fixes it took."""
+    repaired, count = [], 0
+    for subject in subjects:
+        text, applied = _fixed(subject, settings, unsafe)
+        if subject.file is None:
+            console.write_data(text)
+        elif text != subject.source:
+            try:
+                with open(subject.file, "w", encoding="utf-8", newline="") as file:
+                    file.write(text)
+            except OSError as error:
+                broken.append(SourceError(f"cannot be written: {error.strerror}", location=subject.path))
+                repaired.append(subject)
+                continue
+        repaired.append(subject._replace(source=text))
+        count += applied
+    return repaired, count
+
+
+def _show_diff(subject: _Subject, settings: LintSettings, unsafe: bool) -> int:
+    """Prints what a repair would change; how many fixes it takes."""
+    text, applied = _fixed(subject, settings, unsafe)
+    before, after = _LINE.findall(subject.source), _LINE.findall(text)
+    for line in difflib.unified_diff(before, after, subject.path, subject.path):
+        ends = line.endswith(("\n", "\r"))
+        console.write_data(line if ends else f"{line}\n\\ No newline at end of file\n")
+    return applied
 
 
 def _names(text: str) -> list[str]:
@@ -110,16 +191,16 @@ def _subjects(
 ) -> Iterator[_Subject]:
     """The templates to lint; what cannot be read goes to `unreadable`."""
     if model is not None and not paths:
-        yield _Subject(model.template.name or model.name, model.template.source)
+        yield _Subject(model.template.name or model.name, model.template.source, None)
     for given in paths:
         if given == "-":
-            yield _Subject("<stdin>", _standard_input())
+            yield _Subject("<stdin>", _standard_input(), None)
             continue
         path = Path(given)
         files = _templates_in(path) if path.is_dir() else [path]
         for file in files:
             try:
-                yield _Subject(str(file), read_text(file))
+                yield _Subject(str(file), read_text(file), file)
             except SourceError as error:
                 unreadable.append(error)
 
@@ -136,17 +217,40 @@ def _standard_input() -> str:
         raise SourceError(f"not UTF-8 text: {error.reason}", location="<stdin>") from error
 
 
-def _print(output_format: str, subjects: list[_Subject], reports: list[LintReport]) -> None:
-    if output_format == "json":
-        found = [diagnostic.as_json() for result in reports for diagnostic in result.diagnostics]
-        console.write_data(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
+def _print(
+    options: Namespace, subjects: list[_Subject], reports: list[LintReport], write: Callable[[str], None]
+) -> None:
+    diagnostics = [diagnostic for result in reports for diagnostic in result.diagnostics]
+    if options.statistics:
+        _print_statistics(options.output_format, diagnostics, write)
+        return
+    if options.output_format == "json":
+        found = [diagnostic.as_json() for diagnostic in diagnostics]
+        write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
         return
     for subject, result in zip(subjects, reports, strict=True):
-        lines = _LINE_END.split(subject.source) if output_format == "full" else []
+        lines = _LINE_END.split(subject.source) if options.output_format == "full" else []
         for diagnostic in result.diagnostics:
-            console.write_data(_heading(diagnostic) + "\n")
-            if output_format == "full":
-                console.write_data(_excerpt(diagnostic, lines))
+            write(_heading(diagnostic) + "\n")
+            if options.output_format == "full":
+                write(_excerpt(diagnostic, lines))
+
+
+def _print_statistics(output_format: str, diagnostics: list[Diagnostic], write: Callable[[str], None]) -> None:
+    """How often each rule found a fault, most often first."""
+    counts = Counter((diagnostic.code, diagnostic.name) for diagnostic in diagnostics)
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    if output_format == "json":
+        found = [{"code": code, "name": name, "count": count} for (code, name), count in ordered]
+        write(json.dumps(found, indent=2) + "\n")
+        return
+    width = max((len(str(count)) for count in counts.values()), default=0)
+    for (code, name), count in ordered:
+        write(f"{count:>{width}}  {code}  {name}\n")
+
+
+def _talk_lines(text: str) -> None:
+    console.talk(text.removesuffix("\n"))
 
 
 def _heading(diagnostic: Diagnostic) -> str:
@@ -172,11 +276,18 @@ def _excerpt(diagnostic: Diagnostic, lines: list[str]) -> str:
     return "".join(f"{console.harmless(part)}\n" for part in [*parts, ""])
 
 
-def _summarize(reports: list[LintReport]) -> None:
-    """Says on standard error how much was found, and which rules could not look."""
-    count = sum(len(result.diagnostics) for result in reports)
-    faults, templates = _plural(count, "fault"), _plural(len(reports), "template")
-    console.talk(f"{faults} in {templates}" if count else f"no faults in {templates}")
+def _summarize(reports: list[LintReport], applied: int) -> None:
+    """Says on standard error how much was found and repaired, and which rules could not look."""
+    diagnostics = [diagnostic for result in reports for diagnostic in result.diagnostics]
+    if applied:
+        console.talk(f"{_plural(applied, 'fault')} repaired")
+    templates = _plural(len(reports), "template")
+    console.talk(f"{_plural(len(diagnostics), 'fault')} in {templates}" if diagnostics else f"no faults in {templates}")
+    fixes = Counter(diagnostic.fix.safe for diagnostic in diagnostics if diagnostic.fix)
+    if fixes[True]:
+        console.talk(f"`--fix` repairs {fixes[True]} of them")
+    if fixes[False]:
+        console.talk(f"`--fix --unsafe-fixes` repairs {fixes[False]}{' more' if fixes[True] else ' of them'}")
     reasons: dict[str, set[str]] = {}
     for result in reports:
         for rule in result.not_evaluated:
