@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,6 +70,36 @@ def test_json_output_has_the_documented_keys(folder: Path) -> None:
         "shape",
     ]
     assert (fault["line"], fault["column"], fault["end_column"], fault["fix"]) == (2, 9, 13, None)
+
+
+def test_github_notes_are_workflow_commands(folder: Path) -> None:
+    path = folder / "100%, a:b.jinja"
+    path.write_text(LOST, "utf-8")
+    result = chattpl("lint", path, "--select", "CT101", "--output-format", "github")
+    assert result.code == 1
+    properties, message = result.out.removeprefix("::error ").rstrip("\n").split("::", 1)
+    place = f"file={path.parent}/100%25%2C a%3Ab.jinja,line=2,endLine=2,col=9,endColumn=13"
+    assert properties == f"title=CT101 set-in-loop-lost,{place}"
+    assert message.startswith("`last` is set in a loop")
+
+
+def test_gitlab_fingerprints_stay_when_lines_move_and_are_unique(folder: Path) -> None:
+    def found(text: str) -> list[dict[str, Any]]:
+        (folder / "clean.jinja").write_text(text, "utf-8")
+        result = chattpl("lint", folder / "clean.jinja", "--select", "CT101", "--output-format", "gitlab")
+        return json.loads(result.out)  # type: ignore[no-any-return]
+
+    (before,) = found(LOST)
+    (after,) = found("{#- a line before -#}\n" + LOST)
+    assert before["fingerprint"] == after["fingerprint"]
+    assert (before["location"]["positions"]["begin"], after["location"]["positions"]["begin"]["line"]) == (
+        {"line": 2, "column": 9},
+        3,
+    )
+    several = found(LOST + LOST.replace("last", "final"))
+    assert len({fault["fingerprint"] for fault in several}) == len(several) == 2
+    assert all(set(fault) == {"description", "check_name", "fingerprint", "severity", "location"} for fault in several)
+    assert found(CLEAN) == []
 
 
 def test_standard_input_is_read() -> None:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from chattpl.cli import console
+from chattpl.cli import console, findings
 from chattpl.errors import ChatTemplateError, SourceError, VocabularyError
 from chattpl.format import ChatFormat, load
-from chattpl.linter import Diagnostic, LintReport, LintSettings, fix, report
+from chattpl.linter import LintReport, LintSettings, fix, report
 from chattpl.source import read_text
 from chattpl.tokenizer import Tokenizer
 
 _SUFFIXES = (".jinja", ".jinja2", ".j2")
 # As the templates' own lines are counted, unlike `str.splitlines`.
-_LINE_END = re.compile("\r\n|\r|\n")
 _LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-_MAX_SHOWN = 100
 
 
 class _Subject(NamedTuple):
@@ -55,7 +52,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--statistics", action="store_true", help="count the faults of each rule instead of showing them"
     )
-    parser.add_argument("--output-format", choices=("full", "concise", "json"), default="full")
+    parser.add_argument("--output-format", choices=findings.FORMATS, default="full")
 
 
 def run(options: Namespace) -> int:
@@ -84,7 +81,9 @@ def run(options: Namespace) -> int:
         reports = [report(_as_source(subject.source), settings, name=subject.path) for subject in subjects]
         # What is repaired on its way from standard input to standard output stays alone there.
         alone = options.fix and "-" in options.paths
-        _print(options, subjects, reports, _talk_lines if alone else console.write_data)
+        write = _talk_lines if alone else console.write_data
+        sources = {subject.path: subject.source for subject in subjects}
+        write(findings.to_text(options.output_format, reports, sources, statistics=options.statistics))
         _summarize(reports, applied)
         faulty = any(found.diagnostics for found in reports)
     for fault in broken:
@@ -217,63 +216,8 @@ def _standard_input() -> str:
         raise SourceError(f"not UTF-8 text: {error.reason}", location="<stdin>") from error
 
 
-def _print(
-    options: Namespace, subjects: list[_Subject], reports: list[LintReport], write: Callable[[str], None]
-) -> None:
-    diagnostics = [diagnostic for result in reports for diagnostic in result.diagnostics]
-    if options.statistics:
-        _print_statistics(options.output_format, diagnostics, write)
-        return
-    if options.output_format == "json":
-        found = [diagnostic.as_json() for diagnostic in diagnostics]
-        write(json.dumps(found, ensure_ascii=False, indent=2) + "\n")
-        return
-    for subject, result in zip(subjects, reports, strict=True):
-        lines = _LINE_END.split(subject.source) if options.output_format == "full" else []
-        for diagnostic in result.diagnostics:
-            write(_heading(diagnostic) + "\n")
-            if options.output_format == "full":
-                write(_excerpt(diagnostic, lines))
-
-
-def _print_statistics(output_format: str, diagnostics: list[Diagnostic], write: Callable[[str], None]) -> None:
-    """How often each rule found a fault, most often first."""
-    counts = Counter((diagnostic.code, diagnostic.name) for diagnostic in diagnostics)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    if output_format == "json":
-        found = [{"code": code, "name": name, "count": count} for (code, name), count in ordered]
-        write(json.dumps(found, indent=2) + "\n")
-        return
-    width = max((len(str(count)) for count in counts.values()), default=0)
-    for (code, name), count in ordered:
-        write(f"{count:>{width}}  {code}  {name}\n")
-
-
 def _talk_lines(text: str) -> None:
     console.talk(text.removesuffix("\n"))
-
-
-def _heading(diagnostic: Diagnostic) -> str:
-    place = f"{diagnostic.path}:{diagnostic.place.line}:{diagnostic.place.column}"
-    return console.harmless(f"{place}: {diagnostic.code} [{diagnostic.name}] {diagnostic.message}")
-
-
-def _excerpt(diagnostic: Diagnostic, lines: list[str]) -> str:
-    """The line of the fault with a mark below it, the conversation that shows it, and the way out."""
-    line, column, end_line, end_column = diagnostic.place
-    text = lines[line - 1] if line <= len(lines) else ""
-    end = end_column if end_line == line else len(text) + 1
-    skipped = max(0, column - 1 - _MAX_SHOWN // 2) if len(text) > _MAX_SHOWN else 0
-    shown = text[skipped : skipped + _MAX_SHOWN].replace("\t", " ")
-    width = max(1, min(end, skipped + _MAX_SHOWN + 1) - column)
-    margin = " " * len(str(line))
-    parts = [f"{margin} |", f"{line} | {shown}".rstrip(), f"{margin} | {' ' * (column - 1 - skipped)}{'^' * width}"]
-    parts += [f"{margin} = {what}: line {place.line}" for place, what in diagnostic.related]
-    if diagnostic.shape:
-        parts.append(f"{margin} = conversation: {diagnostic.shape}")
-    if diagnostic.fix:
-        parts.append(f"{margin} = {'fix' if diagnostic.fix.safe else 'unsafe fix'}: {diagnostic.fix.title}")
-    return "".join(f"{console.harmless(part)}\n" for part in [*parts, ""])
 
 
 def _summarize(reports: list[LintReport], applied: int) -> None:
