@@ -218,12 +218,8 @@ impl ChatEncoder {
         let threads = workers::count(threads, rows.len().div_ceil(BLOCK_ROWS));
         let on_fault = || failed.store(!quarantine, Ordering::Relaxed);
         let chunks = self.finish_all(py, threads, make, &options, on_fault);
-        let batch = self.gather(py, chunks, threads, &mut left_out, quarantine)?;
-        if let Some(error) = last {
-            return Err(error);
-        }
-        left_out.sort_by_key(|row| row.0);
-        Ok((arrays(batch, !settings.train.parts.all()), left_out))
+        let done = self.gather(py, chunks, threads, &settings, left_out, quarantine)?;
+        last.map_or(Ok(done), Err)
     }
 
     /// Encodes lines of JSON, each a list of messages or an object with `messages`; empty lines are no rows.
@@ -255,9 +251,7 @@ impl ChatEncoder {
                 self.with_scratch(|scratch| self.encode_chunk(scratch, rows, first_row + first, arguments, &options))
             })
         });
-        let mut left_out = Vec::new();
-        let batch = self.gather(py, chunks, workers::count(threads, usize::MAX), &mut left_out, quarantine)?;
-        Ok((arrays(batch, !settings.train.parts.all()), left_out))
+        self.gather(py, chunks, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
     }
 
     /// Encodes what has `__arrow_c_stream__` or `__arrow_c_array__`; otherwise as `encode_lines`.
@@ -287,9 +281,7 @@ impl ChatEncoder {
             }))
         });
         let chunks = chunks.map_err(|error: RenderError| render_error(py, &error, self.core.program()))?;
-        let mut left_out = Vec::new();
-        let batch = self.gather(py, chunks, workers::count(threads, usize::MAX), &mut left_out, quarantine)?;
-        Ok((arrays(batch, !settings.train.parts.all()), left_out))
+        self.gather(py, chunks, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
     }
 }
 
@@ -448,15 +440,16 @@ impl ChatEncoder {
         chunk
     }
 
-    /// Puts the chunks together in order; the first fault is raised unless faults are to be left out.
+    /// Puts the chunks together in order; the first fault is raised unless faults are to be left out, as `left_out` was.
     fn gather(
         &self,
         py: Python<'_>,
         chunks: Vec<Chunk>,
         threads: usize,
-        left_out: &mut Vec<LeftOut>,
+        settings: &Settings,
+        mut left_out: Vec<LeftOut>,
         quarantine: bool,
-    ) -> PyResult<Batch> {
+    ) -> PyResult<(Arrays, Vec<LeftOut>)> {
         let mut batches = Vec::with_capacity(chunks.len());
         for chunk in chunks {
             for (row, fault) in chunk.faults {
@@ -471,7 +464,9 @@ impl ChatEncoder {
             }
             batches.push(chunk.batch);
         }
-        Ok(py.detach(|| Batch::join(batches, threads)))
+        left_out.sort_by_key(|row| row.0);
+        let batch = py.detach(|| Batch::join(batches, threads));
+        Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
 }
 
