@@ -51,6 +51,19 @@ struct Queue<B> {
     closed: bool,
 }
 
+/// Tells waiting threads that no block is to come, when it goes out of scope: a panic must not leave them waiting.
+struct Closing<'q, B> {
+    queue: &'q Mutex<Queue<B>>,
+    more: &'q Condvar,
+}
+
+impl<B> Drop for Closing<'_, B> {
+    fn drop(&mut self) {
+        self.queue.lock().expect("nobody panics with the lock").closed = true;
+        self.more.notify_all();
+    }
+}
+
 /// Makes blocks on this thread while others work on them; the results in order.
 ///
 /// `make` gives the next block, or `None` after the last; it alone may use what belongs to this thread. `work_here` is
@@ -83,6 +96,7 @@ pub fn piped<B: Send, R: Send>(
                 keep((at, work_here(block)));
             }
         };
+        let closing = Closing { queue: &queue, more: &more };
         let mut at = 0;
         while let Some(block) = make() {
             lock().blocks.push_back((at, block));
@@ -90,8 +104,7 @@ pub fn piped<B: Send, R: Send>(
             at += 1;
             help(threads);
         }
-        lock().closed = true;
-        more.notify_all();
+        drop(closing);
         help(0);
     });
     let mut done = done.into_inner().expect("nobody panicked with the lock");
