@@ -18,21 +18,16 @@ from pathlib import Path
 from typing import IO, Any
 
 from chattpl.cli import console
+from chattpl.cli.formats import add_format_arguments, load_format
 from chattpl.cli.render import add_conversation_arguments, conversation_keywords
 from chattpl.encoded import EncodedBatch, LeftOutRow, save_quarantine
 from chattpl.errors import InputError
-from chattpl.format import load
 from chattpl.train import PARTS, Train
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declares the arguments of `chattpl encode`."""
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--model", "-m", metavar="M", help="a format's name, a Hub id, a model's folder")
-    which.add_argument("--template", "-t", metavar="FILE", help="a template file; needs --tokenizer")
-    parser.add_argument(
-        "--tokenizer", metavar="T", help="a tokenizer file or folder, or the name of a shipped vocabulary"
-    )
+    add_format_arguments(parser)
     parser.add_argument("data", metavar="DATA", help="a .jsonl file, plain or compressed; - for standard input")
     parser.add_argument("-o", "--output", metavar="FILE", help="a .parquet, .arrow or .jsonl file")
     add_conversation_arguments(parser)
@@ -51,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> int:
     """Encodes a file, block by block."""
-    chat = load(Path(options.template) if options.template is not None else options.model, tokenizer=options.tokenizer)
+    chat = load_format(options)
     train = Train(roles=options.train_roles, turns=options.train_turns, parts=options.train_parts)
     batches = chat.encode_blocks(
         sys.stdin.buffer if options.data == "-" else options.data,

@@ -16,14 +16,14 @@ from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, N
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from chattpl import Rendered, Segment
 from chattpl.cli import console, exit_code
 from chattpl.cli.conversations import Row, read_json_file, read_rows
+from chattpl.cli.formats import load_format
 from chattpl.errors import ChatTemplateError, InputError, RenderError
-from chattpl.format import ChatFormat, load
+from chattpl.format import ChatFormat
 from chattpl.messages import Conversation, oddities
 from chattpl.origin import BY_CODE, Origin
 
@@ -107,7 +107,7 @@ def conversation_keywords(options: Namespace) -> dict[str, Any]:
 
 def run(options: Namespace) -> int:
     """Renders each conversation; goes on past those that fail."""
-    chat = load(Path(options.template) if options.template is not None else options.model, tokenizer=options.tokenizer)
+    chat = load_format(options)
     keywords = conversation_keywords(options)
     rows = read_rows(options.conversation)
     if rows is None:

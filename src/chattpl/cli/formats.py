@@ -1,0 +1,23 @@
+"""The arguments that name a format with its vocabulary, and how they are loaded."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from chattpl.format import ChatFormat, load
+
+
+def add_format_arguments(parser: ArgumentParser) -> None:
+    """Declares `--model` or `--template`, and `--tokenizer`."""
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("--model", "-m", metavar="M", help="a format's name, a Hub id, a model's folder")
+    which.add_argument("--template", "-t", metavar="FILE", help="a template file; needs --tokenizer")
+    parser.add_argument(
+        "--tokenizer", metavar="T", help="a tokenizer file or folder, or the name of a shipped vocabulary"
+    )
+
+
+def load_format(options: Namespace) -> ChatFormat:
+    """Loads what these arguments name."""
+    return load(Path(options.template) if options.template is not None else options.model, tokenizer=options.tokenizer)
