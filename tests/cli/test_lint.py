@@ -190,15 +190,18 @@ def test_fixes_that_change_a_render_are_asked_for(tmp_path: Path) -> None:
     assert path.read_bytes() == LEAKS.replace("{{ '<'", "{{- '<'").encode()
 
 
-@pytest.mark.skipif(not shutil.which("patch"), reason="the program `patch` is not installed")
-def test_a_diff_is_what_patch_takes_and_nothing_is_written(tmp_path: Path) -> None:
+@pytest.mark.skipif(not shutil.which("git"), reason="needs the program `git`")
+def test_a_diff_can_be_applied_and_nothing_is_written(tmp_path: Path) -> None:
     path = written(tmp_path, LEAKS)
-    result = chattpl("lint", path, "--diff", "--unsafe-fixes")
+    words = ("lint", path.name, "--diff", "--unsafe-fixes")
+    result = chattpl(*words, cwd=tmp_path)
     assert (result.code, path.read_bytes()) == (1, LEAKS.encode())
-    subprocess.run(["patch", "--binary", path], input=result.out.encode(), check=True, capture_output=True)
+    assert result.err == "1 fault would be repaired in 1 template\n"
+    subprocess.run(
+        ["git", "apply", "-p0", "--whitespace=nowarn"], input=result.out.encode(), cwd=tmp_path, check=True, timeout=60
+    )
     assert path.read_bytes() == LEAKS.replace("{{ '<'", "{{- '<'").encode()
-    result = chattpl("lint", path, "--diff", "--unsafe-fixes")
-    assert (result.code, result.out, result.err) == (0, "", "0 faults would be repaired in 1 template\n")
+    assert chattpl(*words, cwd=tmp_path) == (0, "", "0 faults would be repaired in 1 template\n")
 
 
 def test_standard_input_is_repaired_to_standard_output() -> None:
@@ -209,7 +212,7 @@ def test_standard_input_is_repaired_to_standard_output() -> None:
 
 def test_a_text_without_line_ends_is_given_none() -> None:
     result = chattpl("lint", "-", "--fix", stdin=CLEAN)
-    assert (result.code, result.out) == (0, CLEAN)
+    assert (result.code, result.out, result.err.splitlines()[0]) == (0, CLEAN, "no faults in 1 template")
 
 
 def test_a_file_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="git is not installed")
+pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs the program `git`")
 
 ROOT = Path(__file__).parents[2]
 BROKEN = "{%- for m in messages %}{{ m.content }"

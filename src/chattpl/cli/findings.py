@@ -68,7 +68,7 @@ def _statistics(diagnostics: Iterable[Diagnostic], *, as_json: bool) -> str:
 def _command(diagnostic: Diagnostic) -> str:
     """A workflow command with which GitHub Actions puts a note beside the line."""
     line, column, end_line, end_column = diagnostic.place
-    place = {"file": _in_repository(diagnostic.path), "line": line, "endLine": end_line}
+    place = {"file": _from_here(diagnostic.path), "line": line, "endLine": end_line}
     if line == end_line:
         # Columns of a note on several lines are refused.
         place |= {"col": column, "endColumn": end_column}
@@ -77,7 +77,7 @@ def _command(diagnostic: Diagnostic) -> str:
     return f"::error {listed}::{_escaped(diagnostic.message)}"
 
 
-def _in_repository(path: str) -> str:
+def _from_here(path: str) -> str:
     """The path as review pages want it: from the folder where the command runs, with `/`."""
     folder, file = Path.cwd(), Path(os.path.abspath(path))
     return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else path
@@ -92,7 +92,7 @@ def _code_quality(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
     seen: Counter[str] = Counter()
     found = []
     for diagnostic in diagnostics:
-        path = _in_repository(diagnostic.path)
+        path = _from_here(diagnostic.path)
         identity = "\0".join((path, diagnostic.code, diagnostic.message))
         seen[identity] += 1
         fingerprint = hashlib.sha256(f"{identity}\0{seen[identity]}".encode("utf-8", "surrogatepass")).hexdigest()

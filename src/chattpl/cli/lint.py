@@ -78,7 +78,7 @@ def run(options: Namespace) -> int:
         applied = 0
         if options.fix:
             subjects, applied = _repair(subjects, settings, options.unsafe_fixes, broken)
-        reports = [report(_as_source(subject.source), settings, name=subject.path) for subject in subjects]
+        reports = [report(subject.source, settings, name=subject.path) for subject in subjects]
         # What is repaired on its way from standard input to standard output stays alone there.
         alone = options.fix and "-" in options.paths
         write = _talk_lines if alone else console.write_data
@@ -107,20 +107,13 @@ def _wrong_usage(options: Namespace) -> str | None:
     return None
 
 
-def _fixed(subject: _Subject, settings: LintSettings, unsafe: bool) -> tuple[str, int]:
-    """The repaired text, and how many fixes it took."""
-    source = _as_source(subject.source)
-    text, applied = fix(source, settings, unsafe=unsafe)
-    return (text if source == subject.source else text.removesuffix("\n")), applied
-
-
 def _repair(
     subjects: Iterable[_Subject], settings: LintSettings, unsafe: bool, broken: list[ChatTemplateError]
 ) -> tuple[list[_Subject], int]:
     """Writes repaired templates: what there is now, and how many fixes it took."""
     repaired, count = [], 0
     for subject in subjects:
-        text, applied = _fixed(subject, settings, unsafe)
+        text, applied = fix(subject.source, settings, unsafe=unsafe)
         if subject.file is None:
             console.write_data(text)
         elif text != subject.source:
@@ -138,21 +131,17 @@ def _repair(
 
 def _show_diff(subject: _Subject, settings: LintSettings, unsafe: bool) -> int:
     """Prints what a repair would change; how many fixes it takes."""
-    text, applied = _fixed(subject, settings, unsafe)
+    text, applied = fix(subject.source, settings, unsafe=unsafe)
     before, after = _LINE.findall(subject.source), _LINE.findall(text)
+    clean = console.harmless if console.is_terminal(sys.stdout) else str
     for line in difflib.unified_diff(before, after, subject.path, subject.path):
         ends = line.endswith(("\n", "\r"))
-        console.write_data(line if ends else f"{line}\n\\ No newline at end of file\n")
+        console.write_data(clean(line if ends else f"{line}\n\\ No newline at end of file\n"))
     return applied
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _as_source(text: str) -> str:
-    # A text without a tag or a line end would be taken for a path; a last line end is no part of a template.
-    return text if "\n" in text else text + "\n"
 
 
 def _settings(options: Namespace, model: ChatFormat | None) -> LintSettings:
@@ -217,7 +206,8 @@ def _standard_input() -> str:
 
 
 def _talk_lines(text: str) -> None:
-    console.talk(text.removesuffix("\n"))
+    if text:
+        console.talk(text.removesuffix("\n"))
 
 
 def _summarize(reports: list[LintReport], applied: int) -> None:

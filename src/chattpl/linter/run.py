@@ -89,20 +89,22 @@ def lint(
         ['CT001']
     """
     settings = LintSettings(profile=profile, select=select, ignore=ignore, tokens=tokens or {}, tokenizer=tokenizer)
-    return list(report(source_or_path, settings, name=name).diagnostics)
+    source, known = _read(source_or_path)
+    return list(report(source, settings, name=name or known).diagnostics)
 
 
-def report(
-    source_or_path: str | os.PathLike[str] | Template, settings: LintSettings, *, name: str | None = None
-) -> LintReport:
+def report(source: str, settings: LintSettings, *, name: str | None = None) -> LintReport:
     """Lints a template and says also what could not be looked at, and what is silenced.
 
+    Args:
+        source: The text of the template.
+        settings: Which rules run.
+        name: What to call the template.
+
     Raises:
-        SourceError: The file cannot be read.
         ValueError: There is no such profile or rule.
     """
-    source, known = _read(source_or_path)
-    path = name or known or "<template>"
+    path = name or "<template>"
     found, not_evaluated, suppressed = _core.lint(source, settings.request(), path, settings.tokenizer)
     return LintReport(
         path=path,
@@ -112,21 +114,18 @@ def report(
     )
 
 
-def fix(
-    source_or_path: str | os.PathLike[str] | Template, settings: LintSettings, *, unsafe: bool = False
-) -> tuple[str, int]:
+def fix(source: str, settings: LintSettings, *, unsafe: bool = False) -> tuple[str, int]:
     """Repairs a template.
 
     Args:
-        source_or_path: See `lint`.
+        source: The text of the template.
         settings: Which rules run.
         unsafe: Whether to apply also fixes that change what some conversation renders to.
 
     Returns:
         The new text, and how many fixes were applied.
     """
-    source, path = _read(source_or_path)
-    return _core.lint_fix(source, settings.request(), path, settings.tokenizer, unsafe)
+    return _core.lint_fix(source, settings.request(), None, settings.tokenizer, unsafe)
 
 
 def _read(source_or_path: str | os.PathLike[str] | Template) -> tuple[str, str | None]:
