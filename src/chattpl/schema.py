@@ -26,8 +26,9 @@ _CONTAINERS: dict[type, str] = {list: "array", tuple: "array", dict: "object"}
 _DESCRIPTION = re.compile(r"^(.*?)[\n\s]*(?:Args:|Returns:|Raises:|\Z)", re.DOTALL)
 _ARGUMENTS = re.compile(r"\n\s*Args:\n(.*?)[\n\s]*(?:Returns:|Raises:|\Z)", re.DOTALL)
 _RETURNS = re.compile(r"\n\s*Returns:\n\s*(.*?)[\n\s]*(?:Raises:|\Z)", re.DOTALL)
-# `name: description`; the description runs on until another `name:` that is not indented deeper than the first.
-_ONE_ARGUMENT = re.compile(r"(?:^|\n)([ \t]*)(\w+):\s*(.*?)\s*(?=\n(?!\1[ \t])[ \t]*\w+:|\Z)", re.DOTALL)
+# `name: description` or `name (type): description`, which runs on until another name that is not indented deeper.
+_TYPE = r"(?:[ \t]*\([^()\n]*\))?"
+_ONE_ARGUMENT = re.compile(rf"(?:^|\n)([ \t]*)(\w+){_TYPE}:\s*(.*?)\s*(?=\n(?!\1[ \t])[ \t]*\w+{_TYPE}:|\Z)", re.DOTALL)
 _CHOICES = re.compile(r"\(choices:\s*(.*?)\)\s*$", re.IGNORECASE)
 
 
