@@ -10,6 +10,7 @@ import warnings
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import cache
 from itertools import cycle, islice
 from pathlib import Path
@@ -152,6 +153,20 @@ CONVERSATIONS: list[Any] = [
     [u("x" * 60), a("ab" * 40)],
 ]
 BATCHES: list[Any] = [CONVERSATIONS[:3], CONVERSATIONS[3:8], tuple(CONVERSATIONS[7:]), [CONVERSATIONS[0]]]
+
+
+@dataclass
+class Said:
+    role: str
+    content: str | None
+    tool_calls: list[Any] | None = None
+
+
+@dataclass
+class Chat:
+    messages: list[Any]
+
+
 ODD: list[Any] = [
     [],
     [[]],
@@ -163,6 +178,11 @@ ODD: list[Any] = [
     [[u("x")], [3]],
     None,
     [{}],
+    [Said("user", "x"), Said("assistant", None, [{"type": "function", "function": {"name": "f", "arguments": {}}}])],
+    [[Said("user", "x")], [u("y")]],
+    [[u("x")], [Said]],
+    Chat([u("x"), a("y")]),
+    [Chat([u("x")]), Chat([Said("user", "y"), a("z")])],
 ]
 
 SCHEMA = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {"type": "object"}}}
@@ -390,12 +410,16 @@ def expected_mask(encoding: Any, spans: list[tuple[int, int]]) -> list[int]:
     return mask
 
 
-def faults(encoding: Any, spans: list[tuple[int, int]], cut: int | None, side: str) -> set[str]:
-    """Which of the kinds in docs/accelerate.md, that `transformers` gets wrong, a row has; see there."""
+EMPTY_INSIDE = "empty span inside a token"
+"""What `transformers` gets wrong; see docs/accelerate.md."""
+
+
+def hard_spans(encoding: Any, spans: list[tuple[int, int]], cut: int | None, side: str) -> set[str]:
+    """What makes the mask of a row hard to get right; releases before 5.24 of `transformers` got all of it wrong."""
     found = set()
     for start, end in spans:
         if start == end:
-            found.add("empty span")
+            found.add(EMPTY_INSIDE if any(s < start < e for s, e in encoding.offsets) else "empty span")
             continue
         first, last = encoding.char_to_token(start), encoding.char_to_token(end - 1)
         if first is None or last is None:
@@ -417,7 +441,7 @@ def row_mask(mask: list[int], length: int, cut: int | None, truncation_side: str
 
 
 def check_mask(plain: Any, conversation: Any, attributes: Any, options: Any, found: Any) -> tuple[set[str], str | None]:
-    """Compares a mask with its definition; also says what `transformers` may get wrong in it."""
+    """Compares a mask with its definition; also says what is hard about it."""
     spans = spans_of(plain, conversation, options)
     rows = whole(plain, conversation, options)
     cut = options.get("max_length") if options.get("truncation") else None
@@ -426,7 +450,7 @@ def check_mask(plain: Any, conversation: Any, attributes: Any, options: Any, fou
     nested = bool(options.get("return_tensors")) or isinstance(conversation[0], (list, tuple))
     ids, masks = (found["input_ids"], found["assistant_masks"])
     for i, (encoding, row_spans) in enumerate(zip(rows, spans, strict=True)):
-        kinds |= faults(encoding, row_spans, cut, t_side)
+        kinds |= hard_spans(encoding, row_spans, cut, t_side)
         got = list(map(int, masks[i] if nested else masks))
         length = len(ids[i] if nested else ids)
         want = expected_mask(encoding, row_spans)
@@ -455,8 +479,8 @@ def test_every_option_gives_what_the_plain_tokenizer_gives(pair: tuple[Any, Any]
                 ignored = None
                 if encode.get("return_assistant_tokens_mask") and expected.error is None:
                     kinds, how = check_mask(aside, conversation, attributes, options, found.value)
-                    counted.update(kinds or {"masks that must be equal"})
-                    ignored = "assistant_masks" if kinds else None
+                    ignored = "assistant_masks" if EMPTY_INSIDE in kinds else None
+                    counted.update(kinds if ignored else kinds | {"masks that must be equal"})
                     if how:
                         wrong[f"{conversation} {attributes} {options}"] = how
                 if how := check(expected, found, ignored=ignored):
@@ -518,17 +542,16 @@ def test_mask_of_a_span_at_the_first_token_does_not_run_to_the_end() -> None:
     source = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}<|im_end|>{% endfor %}"
     options = {"chat_template": source, "return_assistant_tokens_mask": True}
     chat = [a("a"), a("b")]
-    assert fast.apply_chat_template(chat, **options)["assistant_masks"] == [1, 0, 1, 0]
-    assert set(plain.apply_chat_template(chat, **options)["assistant_masks"]) == {1}
+    for each in (fast, plain):
+        assert each.apply_chat_template(chat, **options)["assistant_masks"] == [1, 0, 1, 0]
 
 
 def test_mask_of_an_empty_span_at_the_very_beginning() -> None:
     plain, fast = tokenizer("byte-level"), accelerate(tokenizer("byte-level"))
     source = "{% for m in messages %}{% generation %}{{ m.content }}{% endgeneration %}x{% endfor %}"
     options = {"chat_template": source, "return_assistant_tokens_mask": True}
-    assert fast.apply_chat_template([a("")], **options)["assistant_masks"] == [0]
-    with pytest.raises(OverflowError):
-        plain.apply_chat_template([a("")], **options)
+    for each in (fast, plain):
+        assert each.apply_chat_template([a("")], **options)["assistant_masks"] == [0]
 
 
 def test_mask_of_odd_spans_is_by_the_definition() -> None:
@@ -553,10 +576,11 @@ def test_mask_of_odd_spans_is_by_the_definition() -> None:
             kinds, how = check_mask(plain, chat, {}, options, found)
             assert how is None, (chat, how)
             differs = found["assistant_masks"] != expected["assistant_masks"]
-            assert kinds or not differs
+            assert EMPTY_INSIDE in kinds or not differs
             counted.update(f"{kind}: {'differs' if differs else 'same'}" for kind in kinds)
-    assert {"empty span: differs", "character of several tokens: differs"} <= counted.keys()
-    assert "character without a token: differs" in counted
+    assert f"{EMPTY_INSIDE}: differs" in counted
+    same = ("empty span", "character of several tokens", "character without a token")
+    assert {f"{kind}: same" for kind in same} <= counted.keys()
 
 
 def test_added_tokens_count_from_the_next_call_on(pair: tuple[Any, Any]) -> None:

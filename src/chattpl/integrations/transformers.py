@@ -10,7 +10,7 @@ import warnings
 from functools import lru_cache
 from typing import Any
 
-from transformers import PreTrainedTokenizerBase
+from transformers import PreTrainedTokenizerBase, tokenization_utils_base
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 from transformers.utils import chat_template_utils
 
@@ -263,15 +263,23 @@ def _compiled(source: str) -> Template:
     return Template(source)
 
 
+def _without_none(chat: Any) -> list[dict[str, Any]]:
+    return [{key: value for key, value in message.items() if value is not None} for message in chat]
+
+
+_normalized = getattr(tokenization_utils_base, "_normalize_chat_messages", _without_none)
+"""Messages as dicts without keys whose value is None; `transformers` 5.24 and later also take objects."""
+
+
 def _conversations(conversation: Any) -> tuple[bool, list[list[dict[str, Any]]]]:
-    """Whether there are several, and all of them without keys whose value is None."""
+    """Whether there are several, and all of them as the renderer takes them."""
     if isinstance(conversation, (list, tuple)) and len(conversation) == 0:
         raise ValueError("Cannot apply chat template to an empty conversation. Provide at least one message.")
     is_batched = isinstance(conversation, (list, tuple)) and (
         isinstance(conversation[0], (list, tuple)) or hasattr(conversation[0], "messages")
     )
     chats = conversation if is_batched else [conversation]
-    return is_batched, [[{k: v for k, v in message.items() if v is not None} for message in chat] for chat in chats]
+    return is_batched, [_normalized(chat) for chat in chats]
 
 
 def _check(continue_final_message: Any, add_generation_prompt: Any, with_mask: bool, source: str) -> None:
