@@ -11,6 +11,7 @@ use chattpl_tokens::Encoder;
 use crate::index::Nodes;
 use crate::probe::{shapes, Probes};
 use crate::rule::NotEvaluated;
+use crate::sampling::Sampling;
 use crate::scope::Scopes;
 
 /// Stand-ins for the tokens that `transformers` always passes, where the caller declares none.
@@ -86,6 +87,7 @@ pub struct Context<'s> {
     scopes: OnceCell<Scopes<'s>>,
     probes: OnceCell<Probes<'s>>,
     printed: OnceCell<HashSet<Span>>,
+    sampling: OnceCell<Sampling>,
 }
 
 impl<'s> Context<'s> {
@@ -97,6 +99,7 @@ impl<'s> Context<'s> {
             scopes: OnceCell::new(),
             probes: OnceCell::new(),
             printed: OnceCell::new(),
+            sampling: OnceCell::new(),
         }
     }
 
@@ -152,6 +155,15 @@ impl<'s> Context<'s> {
             }
             places.into_iter().map(|span| self.normalized(span)).collect()
         }))
+    }
+
+    /// What a model samples, and what ends its turns.
+    ///
+    /// # Errors
+    /// The template does not compile.
+    pub fn sampling(&self) -> Result<&Sampling, NotEvaluated> {
+        let probes = self.probes()?;
+        Ok(self.sampling.get_or_init(|| Sampling::new(self, probes)))
     }
 
     /// The model's tokenizer.

@@ -24,6 +24,7 @@
 //! | [`Context::scopes`] | every binding and read of a name, and which binding a read sees |
 //! | [`Context::probes`] | renders of the probe conversations, each made once |
 //! | [`Context::printed_places`] | the literals that some conversation prints |
+//! | [`Context::sampling`] | what a model samples of a render, which token ends a turn |
 //! | [`Context::encoder`], [`Context::declared`] | the tokenizer; the text of `bos_token` and the like |
 //!
 //! Each gives [`rule::NotEvaluated`] where its input is missing: pass it on with `?`, so that a rule that could not look
@@ -70,6 +71,7 @@ pub mod manual;
 pub mod probe;
 pub mod rule;
 pub mod rules;
+pub mod sampling;
 pub mod scope;
 pub mod suppress;
 

@@ -122,6 +122,21 @@ impl Printed {
         })
     }
 
+    /// The bytes from behind what a message says up to what a later one says; `None` where it says nothing.
+    pub fn behind(&self, message: usize) -> Option<std::ops::Range<usize>> {
+        let said = |index: usize| {
+            let segments = &self.segments;
+            let names = ["role", "name"];
+            (segments.origin_at(index) == Origin::Message
+                && segments.name_at(index, 1).is_some_and(|name| !names.contains(&name)))
+            .then(|| segments.message(index))
+            .flatten()
+        };
+        let last = (0..self.segments.len()).rev().find(|index| said(*index) == Some(message as u32))?;
+        let next = (last + 1..self.segments.len()).find(|index| said(*index).is_some());
+        Some(self.segments.end(last)..next.map_or(self.text.len(), |index| self.range(index).start))
+    }
+
     /// The bytes of a segment.
     pub fn range(&self, index: usize) -> std::ops::Range<usize> {
         let start = if index == 0 { 0 } else { self.segments.end(index - 1) };

@@ -24,8 +24,22 @@ rules! {
     history_not_a_prefix,
     content_dropped,
     double_bos,
+    missing_bos,
     marker_not_one_token,
+    stop_token_mismatch,
+    pad_is_end_of_turn,
+    text_after_stop_token,
+    unstable_boundary,
+    forgeable_control_token,
+    two_sources_disagree,
+    declared_token_unused,
+    token_flag_surprise,
     no_generation_blocks,
+    mask_empty,
+    mask_leaks,
+    stop_token_outside_mask,
+    train_serve_context_differs,
+    reasoning_never_trained,
 }
 
 /// The rule with this code or name.

@@ -63,6 +63,13 @@ pub(super) fn table() -> Vec<Draft> {
             ]),
         ),
         special("reasoning-tool-loop", tool_loop()).tools(plain_tools()),
+        special(
+            "reasoning-in-last-content",
+            json!([
+                user("Which moon is darkest?"),
+                assistant("<think>\nCallisto is heavily cratered.\n</think>\n\nCallisto."),
+            ]),
+        ),
     ]
 }
 
