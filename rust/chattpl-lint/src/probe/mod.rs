@@ -167,6 +167,12 @@ pub fn common_prefix(left: &str, right: &str) -> usize {
     pairs.take_while(|((_, left), right)| left == right).last().map_or(0, |((at, c), _)| at + c.len_utf8())
 }
 
+/// The start of the marker, such as `<think>` or `[INST]`, that an offset lies in; else the offset.
+pub fn marker_start(text: &str, at: usize) -> usize {
+    let opening = text[..at].rfind(['<', '[']).filter(|opening| !text[*opening..at].contains(['>', ']', ' ', '\n']));
+    opening.unwrap_or(at)
+}
+
 /// Whether an error is the author's own `raise_exception`: a constraint of the format, not a fault.
 pub fn is_constraint(error: &RenderError) -> bool {
     error.class() == ErrorClass::TemplateError

@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{message_loop, printer_of};
-use crate::probe::{common_prefix, shape, Ask, Outcome, Printed, Shape};
+use crate::probe::{common_prefix, marker_start, shape, Ask, Outcome, Printed, Shape};
 use crate::rule::{Checked, Rule};
 
 /// The conversations that are cut after each of their assistant's turns.
@@ -104,10 +104,4 @@ fn lost_text(cut: &Printed, whole: &Printed, at: usize) -> String {
     let shown: String = lost.chars().take(MAX_SHOWN).collect();
     let dots = if shown.len() < lost.len() { "..." } else { "" };
     format!("`{}{dots}` is lost", shown.replace('\n', "\\n"))
-}
-
-/// The start of the marker, such as `<think>` or `[INST]`, that an offset lies in; else the offset.
-fn marker_start(text: &str, at: usize) -> usize {
-    let opening = text[..at].rfind(['<', '[']).filter(|opening| !text[*opening..at].contains(['>', ']', ' ', '\n']));
-    opening.unwrap_or(at)
 }

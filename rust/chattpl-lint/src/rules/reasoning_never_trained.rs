@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::message_loop;
-use crate::probe::{shape, Ask, Printed, Shape};
+use crate::probe::{shape, Ask, Printed, Shape, Thinking};
 use crate::rule::{Checked, Rule};
 use crate::sampling::Sampling;
 
@@ -62,14 +62,17 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let mut answered = None;
     for (name, thought) in SHAPES {
         let shape = shape(name);
-        let outcome = probes.get(Ask::whole(shape));
-        let Ok(printed) = &*outcome else {
-            continue;
-        };
-        if is_learnt(context, sampling, (shape, printed), thought)? {
-            return Ok(Vec::new());
+        // Some templates show thoughts only where they are asked to.
+        for ask in [Ask::whole(shape), Ask::whole(shape).thinking(Thinking::On)] {
+            let outcome = probes.get(ask);
+            let Ok(printed) = &*outcome else {
+                continue;
+            };
+            if is_learnt(context, sampling, (shape, printed), thought)? {
+                return Ok(Vec::new());
+            }
+            answered = answered.or(printed.says(1).then_some(name));
         }
-        answered = answered.or(printed.says(1).then_some(name));
     }
     let message = "the model is to think before it answers, and no assistant's turn holds the reasoning of a message";
     let finding = |name| Ok(Finding::new(rule, message_loop(context)?, message).on_shape(name));

@@ -4,7 +4,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{message_loop, printer_of};
-use crate::probe::{common_prefix, shape, Ask, Outcome, Shape};
+use crate::probe::{common_prefix, marker_start, shape, Ask, Outcome, Shape};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
 /// Conversations with several turns of the assistant.
@@ -86,10 +86,11 @@ fn difference(
         Some(place) => place,
         None => message_loop(context)?,
     };
+    let start = marker_start(&row.text, at);
     let message = format!(
         "before an assistant's turn a row of training shows {}, and a prompt {}",
-        shown(&row.text[at..]),
-        shown(&served.text[at..])
+        shown(&row.text[start..]),
+        shown(&served.text[start..])
     );
     Ok(Some(Finding::new(rule, place, message).on_shape(shape.name)))
 }
