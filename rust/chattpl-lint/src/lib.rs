@@ -68,6 +68,7 @@ pub mod fix;
 pub mod index;
 pub mod lint;
 pub mod manual;
+pub mod marks;
 pub mod probe;
 pub mod rule;
 pub mod rules;

@@ -3,6 +3,7 @@
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
+use crate::marks;
 use crate::probe::locate::message_loop;
 use crate::rule::{Checked, Rule};
 
@@ -35,7 +36,7 @@ declare_rule! {
     family: Training,
     kind: Training,
     profiles: [Sft],
-    fix: None,
+    fix: Sometimes,
     since: "0.1.0",
     check: check,
 }
@@ -45,5 +46,9 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         return Ok(Vec::new());
     }
     let message = "no `{% generation %}` block marks what the assistant generates";
-    Ok(vec![Finding::new(rule, message_loop(context)?, message)])
+    let finding = Finding::new(rule, message_loop(context)?, message);
+    Ok(vec![match marks::fix(context)? {
+        Some(fix) => finding.with_fix(fix),
+        None => finding,
+    }])
 }
