@@ -41,7 +41,8 @@ fn subject(example: &Example) -> Subject {
         .filter_map(|name| setting(example, name).map(|text| (format!("{name}_token"), text.to_owned())));
     let encoder = words(example, "tokens").map(|tokens| Arc::new(encoder(&tokens, example)));
     let other_template = setting(example, "other").map(|text| (text.to_owned(), "tokenizer_config.json".to_owned()));
-    let supplied = Supplied { tokens: declared.collect(), encoder, stop_tokens: words(example, "stop"), other_template };
+    let supplied =
+        Supplied { tokens: declared.collect(), encoder, stop_tokens: words(example, "stop"), other_template };
     Subject::new(example.template.clone(), None, supplied)
 }
 

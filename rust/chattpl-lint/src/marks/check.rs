@@ -20,12 +20,14 @@ pub(super) fn keeps_its_promise(context: &Context<'_>, edits: &[Edit]) -> Result
     };
     let sampling = context.sampling()?;
     for shape in shapes() {
-        let asks = [Ask::whole(shape), Ask::whole(shape).prompted()];
-        if !asks.into_iter().all(|ask| same_text(&before.get(ask), &after.get(ask))) {
+        let [natural, whole, prompted] = [Ask::natural(shape), Ask::whole(shape), Ask::whole(shape).prompted()]
+            .map(|ask| ask.written(before.form()));
+        if ![whole, prompted].into_iter().all(|ask| same_text(&before.get(ask), &after.get(ask))) {
             return Ok(false);
         }
-        if let (Ok(printed), Ok(marked)) = (&*before.natural(shape), &*after.natural(shape)) {
-            if sampling.sampled(shape, printed).spans != joined(&marked.generation) {
+        if let (Ok(printed), Ok(marked)) = (&*before.get(natural), &*after.get(natural)) {
+            let sampled = sampling.sampled(shape, printed).spans;
+            if joined(sampled) != joined(blocks(&marked.generation)) {
                 return Ok(false);
             }
         }
@@ -41,15 +43,21 @@ fn same_text(before: &Outcome, after: &Outcome) -> bool {
     }
 }
 
-/// Blocks side by side are one stretch.
-fn joined(blocks: &[(u32, u32)]) -> Vec<Range<usize>> {
-    let mut sorted: Vec<(u32, u32)> = blocks.iter().copied().filter(|(start, end)| start < end).collect();
-    sorted.sort_unstable();
+/// What blocks printed, in order of the text.
+fn blocks(generation: &[(u32, u32)]) -> Vec<Range<usize>> {
+    let ranges = generation.iter().map(|&(start, end)| start as usize..end as usize);
+    let mut sorted: Vec<Range<usize>> = ranges.filter(|range| !range.is_empty()).collect();
+    sorted.sort_unstable_by_key(|range| range.start);
+    sorted
+}
+
+/// Ranges side by side are one.
+fn joined(ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     let mut joined: Vec<Range<usize>> = Vec::new();
-    for (start, end) in sorted {
-        match joined.last_mut().filter(|last| last.end == start as usize) {
-            Some(last) => last.end = end as usize,
-            None => joined.push(start as usize..end as usize),
+    for range in ranges {
+        match joined.last_mut().filter(|last| last.end == range.start) {
+            Some(last) => last.end = range.end,
+            None => joined.push(range),
         }
     }
     joined

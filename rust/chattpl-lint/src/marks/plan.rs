@@ -117,14 +117,12 @@ impl Planner<'_, '_> {
         let Some(Stretch { first, last }) = stretch else {
             return;
         };
-        let left = self.left(first);
-        self.edits.push(Edit::insert(first.span.start, format!("{{%{left} generation +%}}")));
-        let (offset, before) = match &last.kind {
-            StmtKind::Text(_) => self.behind_text(last.span.end),
-            _ => (last.span.end, "+".to_owned()),
-        };
-        let right = if matches!(last.kind, StmtKind::Text(_)) { "+" } else { self.right(last) };
-        self.edits.push(Edit::insert(offset, format!("{{%{before} endgeneration {right}%}}")));
+        let is_text = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Text(_));
+        let (left, inner) = (self.left(first), if is_text(first) { "+" } else { "" });
+        self.edits.push(Edit::insert(first.span.start, format!("{{%{left} generation {inner}%}}")));
+        let (offset, inner) = if is_text(last) { self.behind_text(last.span.end) } else { (last.span.end, "") };
+        let right = if is_text(last) { "+" } else { self.right(last) };
+        self.edits.push(Edit::insert(offset, format!("{{%{inner} endgeneration {right}%}}")));
     }
 
     /// The marker that a tag before a statement needs.
@@ -147,14 +145,14 @@ impl Planner<'_, '_> {
     }
 
     /// Where a tag behind text goes, and its marker: past white space that the tag after it removes.
-    fn behind_text(&self, end: u32) -> (u32, String) {
+    fn behind_text(&self, end: u32) -> (u32, &'static str) {
         let tokens = self.context.parsed().map(|parsed| parsed.tokens.as_slice()).unwrap_or_default();
         let after = tokens.partition_point(|token| token.span.start < end);
         let removed = tokens.get(after).filter(|token| token.kind == TokenKind::Trimmed && token.span.start == end);
         let next = tokens.get(after + 1).map(|token| token.kind);
         match (removed, next) {
-            (Some(removed), Some(TokenKind::BlockBegin(Control::Default))) => (removed.span.end, String::new()),
-            _ => (end, "+".to_owned()),
+            (Some(removed), Some(TokenKind::BlockBegin(Control::Default))) => (removed.span.end, ""),
+            _ => (end, "+"),
         }
     }
 
@@ -251,17 +249,20 @@ fn with_markers(tags: &str, left: &str, right: &str) -> String {
 
 /// A text as a literal of the template language.
 fn quoted(text: &str) -> String {
-    let escaped: String = text.chars().flat_map(|c| {
-        let escape = match c {
-            '\\' => "\\\\",
-            '\'' => "\\'",
-            '\n' => "\\n",
-            '\r' => "\\r",
-            '\t' => "\\t",
-            _ => return vec![c],
-        };
-        escape.chars().collect()
-    }).collect();
+    let escaped: String = text
+        .chars()
+        .flat_map(|c| {
+            let escape = match c {
+                '\\' => "\\\\",
+                '\'' => "\\'",
+                '\n' => "\\n",
+                '\r' => "\\r",
+                '\t' => "\\t",
+                _ => return vec![c],
+            };
+            escape.chars().collect()
+        })
+        .collect();
     format!("'{escaped}'")
 }
 
@@ -270,7 +271,9 @@ fn can_be_wrapped(stmt: &Stmt) -> bool {
     match &stmt.kind {
         StmtKind::Set { target, .. } => matches!(target, Target::Attribute { .. }),
         StmtKind::SetBlock(node) => matches!(node.target, Target::Attribute { .. }),
-        StmtKind::Macro(_) | StmtKind::Break | StmtKind::Continue | StmtKind::Load(_) | StmtKind::Generation(_) => false,
+        StmtKind::Macro(_) | StmtKind::Break | StmtKind::Continue | StmtKind::Load(_) | StmtKind::Generation(_) => {
+            false
+        }
         StmtKind::If(node) => {
             let mut bodies = node.branches.iter().map(|branch| &branch.body).chain([&node.otherwise]);
             bodies.all(|body| body.iter().all(can_be_wrapped))

@@ -9,7 +9,7 @@ use chattpl_syntax::Span;
 
 use super::pieces::{marked, unmarked, Piece, Run};
 use crate::context::Context;
-use crate::probe::{shapes, Printed, Probes, Shape};
+use crate::probe::{shapes, Ask, Printed, Probes, Shape};
 use crate::rule::NotEvaluated;
 
 /// Whose text something printed, and whether it is sampled; how often each was seen.
@@ -80,7 +80,9 @@ pub(super) fn trace(context: &Context<'_>) -> Result<Option<Trace>, NotEvaluated
     let (probes, sampling) = (context.probes()?, context.sampling()?);
     let mut renders = Vec::new();
     for shape in shapes() {
-        let (outcome, traced) = (probes.natural(shape), instrumented.natural(shape));
+        // Marked, the template may take what it refused before.
+        let ask = Ask::natural(shape).written(probes.form());
+        let (outcome, traced) = (probes.get(ask), instrumented.get(ask));
         let Ok(printed) = &*outcome else {
             continue;
         };

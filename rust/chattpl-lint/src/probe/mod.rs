@@ -66,6 +66,16 @@ impl Ask {
         Ask { shape: shape.index, upto: None, prompt: false, thinking: Thinking::Unset, later: false, form: None }
     }
 
+    /// The whole conversation, with the generation prompt where it ends before an assistant's turn.
+    pub fn natural(shape: &'static Shape) -> Self {
+        let ask = Ask::whole(shape);
+        if shape.awaits_assistant() {
+            ask.prompted()
+        } else {
+            ask
+        }
+    }
+
     /// The first messages only.
     pub fn upto(self, count: usize) -> Self {
         Ask { upto: Some(count), ..self }
@@ -246,8 +256,7 @@ impl<'s> Probes<'s> {
 
     /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
     pub fn natural(&self, shape: &'static Shape) -> Rc<Outcome> {
-        let ask = Ask::whole(shape);
-        self.get(if shape.awaits_assistant() { ask.prompted() } else { ask })
+        self.get(Ask::natural(shape))
     }
 
     /// Renders a conversation that is no shape; not kept.

@@ -15,6 +15,10 @@ declare_rule! {
     /// `transformers` and `trl` learn from `assistant_masks` that those blocks mark. Without them the mask is all zeros, and
     /// training on assistants only learns nothing. (`chattpl` derives masks from any template and needs no blocks.)
     ///
+    /// The fix adds blocks around what the model samples: all of a turn but what the generation prompt supplies and what
+    /// follows the stop token. It is offered where every probe conversation prints the same text with it, and its blocks are
+    /// exactly what `chattpl` derives.
+    ///
     /// ## Bad
     /// ```jinja
     /// {%- for message in messages -%}{{- '[' + message.role + ']' + (message.content or '') + '\n' -}}{%- endfor -%}
@@ -27,8 +31,14 @@ declare_rule! {
     /// {{- '[' + message.role + ']' -}}
     /// {%- if message.role == 'assistant' -%}
     /// {%- generation -%}{{- (message.content or '') + '\n' -}}{%- endgeneration -%}
-    /// {%- else -%}{{- message.content + '\n' -}}{%- endif -%}
+    /// {%- else -%}{{- (message.content or '') + '\n' -}}{%- endif -%}
     /// {%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- '[assistant]' -}}{%- endif -%}
+    /// ```
+    ///
+    /// ## Fixed
+    /// ```jinja
+    /// {%- for message in messages -%}{{- '[' + message.role + ']' }}{% if message.role == 'assistant' %}{% generation %}{{ (message.content or '') + '\n' }}{% endgeneration %}{% else %}{{ (message.content or '') + '\n' }}{% endif -%}{%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- '[assistant]' -}}{%- endif -%}
     /// ```
     code: "CT401",
