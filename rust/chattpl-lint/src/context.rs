@@ -172,7 +172,7 @@ impl<'s> Context<'s> {
     /// The caller gave none.
     pub fn encoder(&self) -> Result<&'s Arc<Encoder>, NotEvaluated> {
         let encoder = self.subject.supplied.encoder.as_ref();
-        encoder.ok_or_else(|| NotEvaluated::because("no tokenizer is given"))
+        encoder.ok_or_else(|| NotEvaluated::because("no tokenizer is given: name one, or a model that has one"))
     }
 
     /// The declared text of a token such as `bos_token`.
@@ -180,7 +180,7 @@ impl<'s> Context<'s> {
     /// # Errors
     /// The caller declared none of that name.
     pub fn declared(&self, name: &str) -> Result<&'s str, NotEvaluated> {
-        self.subject.declared(name).ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared")))
+        self.subject.declared(name).ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared: name a model, or the token")))
     }
 
     /// The normalized text of the template.
