@@ -3,6 +3,7 @@
 mod align;
 mod encoded;
 mod encoder;
+mod engine;
 mod header;
 mod prompt;
 mod train;
@@ -10,5 +11,6 @@ mod trust;
 
 pub use encoded::{Batch, Row};
 pub use encoder::{ChatEncoder, ChatOptions, ChatScratch, Draft, KnownHeaders};
+pub use engine::{Engine, Foreign, Tokenize};
 pub use train::{Part, Parts, Train, Turns};
 pub use trust::Control;
