@@ -170,10 +170,12 @@ fn safe_fixes_of_the_registry_change_no_render_and_settle() {
 }
 
 #[test]
-fn registry_templates_are_clean_in_the_default_profile() {
+fn what_the_default_profile_finds_in_registry_templates_is_explained_in_their_notes() {
     for format in chattpl_registry::all() {
         let record: serde_json::Value = serde_json::from_str(format.json).expect("JSON");
+        let notes = record["notes"].as_str().expect("notes");
         let report = lint(&subject(record["template"].as_str().expect("a template")), &Settings::default());
-        assert_eq!(codes(&report), Vec::<&str>::new(), "{}", format.name);
+        let unexplained: Vec<&Finding> = report.findings.iter().filter(|found| !notes.contains(found.code)).collect();
+        assert!(unexplained.is_empty(), "{}: {unexplained:#?}", format.name);
     }
 }

@@ -1,8 +1,10 @@
 //! Fixed conversations, rendered once for each template and shared by all rules.
 
+pub mod ending;
 pub mod locate;
 pub mod shape;
 mod shapes;
+pub mod turn;
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};

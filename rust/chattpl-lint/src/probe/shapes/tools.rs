@@ -9,7 +9,16 @@ pub(super) fn table() -> Vec<Draft> {
     table.extend(called());
     table.extend(arguments());
     table.extend(results());
+    table.push(special("unicode-tool", json!([user("Reserve the sauna.")])).tools(unicode_tool()));
     table
+}
+
+/// A tool whose texts hold what JSON and HTML may escape.
+fn unicode_tool() -> Value {
+    let zone =
+        json!({ "type": "string", "description": "Größe \"S\" <or> 'M' & a/b ☃.", "enum": ["nördlich", "südlich"] });
+    let schema = json!({ "type": "object", "properties": { "zone": zone }, "required": ["zone"] });
+    json!([tool("reserve_sauna", "Belegt die Außensauna.", schema)])
 }
 
 fn declared() -> Vec<Draft> {
