@@ -1,15 +1,16 @@
-//! CT208: what a user or an assistant says does not reach the model.
+//! CT208: what someone says does not reach the model.
 
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::loser_of;
-use crate::probe::{shapes, Text};
+use crate::probe::{shapes, Printed, Shape, Text};
 use crate::rule::{Checked, Rule};
 
 declare_rule! {
     /// ## What it does
-    /// Reports content of user and assistant messages, in conversations that every model meets, of which nothing is printed.
+    /// Reports content of user and assistant messages, in conversations that every model meets, of which nothing is printed;
+    /// and what tools answer, where the template prints the calls.
     ///
     /// ## Why
     /// The template accepts the message and the model never sees it. Nothing in the output says so.
@@ -52,7 +53,12 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         for Text { path, message, text } in shape.contents() {
             let message = message.expect("contents lie in messages");
             let role = shape.role(message);
-            let says = matches!(role, "user" | "assistant") && !text.trim().is_empty();
+            let counts = match role {
+                "user" | "assistant" => true,
+                "tool" => prints_calls(printed, shape),
+                _ => false,
+            };
+            let says = counts && !text.trim().is_empty();
             if !says || !printed.text_of(&path).trim().is_empty() {
                 continue;
             }
@@ -65,4 +71,10 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         }
     }
     Ok(found)
+}
+
+/// Whether the calls of a conversation are printed: a template without a place for tools drops their answers as well.
+fn prints_calls(printed: &Printed, shape: &Shape) -> bool {
+    let calls = (0..shape.messages().len()).map(|message| format!("/messages/{message}/tool_calls"));
+    calls.into_iter().any(|path| !printed.text_of(&path).is_empty())
 }
