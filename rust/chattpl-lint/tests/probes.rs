@@ -4,6 +4,7 @@ use chattpl_lint::probe::markers::{closer_of, markers};
 use chattpl_lint::{lint, Finding, Profile, Selector, Settings, Subject, Supplied};
 
 const CONTENT: &str = "{{- message.content or '' -}}";
+const PARTS: &str = "{%- if message.content is string -%}{{- message.content -}}{%- else -%}{%- for part in message.content or [] -%}{{- part.text or '' -}}{%- endfor -%}{%- endif -%}";
 const CALLS: &str =
     "{%- for call in message.tool_calls or [] -%}{{- '<call>' + (call.function | tojson) + '</call>' -}}{%- endfor -%}";
 
@@ -54,6 +55,7 @@ fn cases() -> Vec<(&'static str, String, &'static str, String)> {
         ))
     };
     let plain = || turns(&format!("{CONTENT}{CALLS}"));
+    let parts = || turns(PARTS);
     vec![
         // transformers#40732, #36404
         ("CT217", turns(&assistant("{{- message.content -}}{{- message.content -}}", CONTENT)), "2 times", plain()),
@@ -67,10 +69,10 @@ fn cases() -> Vec<(&'static str, String, &'static str, String)> {
         ),
         // vllm#54486
         ("CT218", turns("{{- message.content | string -}}"), "as Python writes lists", turns("{%- if message.content is string -%}{{- message.content -}}{%- else -%}{%- for part in message.content or [] -%}{{- part.text or '' -}}{%- endfor -%}{%- endif -%}")),
-        ("CT218", turns("{%- if message.content is string -%}{{- message.content -}}{%- else -%}{{- message.content | tojson -}}{%- endif -%}"), "as JSON", plain()),
-        ("CT218", turns("{%- if message.content is string -%}{{- message.content -}}{%- endif -%}"), "lost where it is given as parts", plain()),
-        ("CT218", turns("{%- if message.content is not string -%}{%- for part in message.content or [] -%}{{- part.text -}}{%- endfor -%}{%- endif -%}"), "lost where it is a text", plain()),
-        ("CT218", turns("{%- if message.content is string -%}{{- message.content -}}{%- elif message.content -%}{{- message.content[0].text -}}{%- endif -%}"), "the others are lost", plain()),
+        ("CT218", turns("{%- if message.content is string -%}{{- message.content -}}{%- else -%}{{- message.content | tojson -}}{%- endif -%}"), "as JSON", parts()),
+        ("CT218", turns("{%- if message.content is string -%}{{- message.content -}}{%- endif -%}"), "lost where it is given as parts", parts()),
+        ("CT218", turns("{%- if message.content is not string -%}{%- for part in message.content or [] -%}{{- part.text -}}{%- endfor -%}{%- endif -%}"), "lost where it is a text", parts()),
+        ("CT218", turns("{%- if message.content is string -%}{{- message.content -}}{%- elif message.content -%}{{- message.content[0].text -}}{%- endif -%}"), "the others are lost", parts()),
         // mlx-vlm#1785, transformers#45290
         ("CT219", turns(&format!("{{{{- message.content -}}}}{CALLS}")), "printed as `None`", plain()),
         ("CT219", turns(&format!("{{{{- message.content + '' -}}}}{CALLS}")), "fails", plain()),

@@ -70,7 +70,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     }
     let what = if string.text.contains("\\\"harbour\\\"") {
         "arguments given as JSON text are encoded a second time (`\"{\\\"harbour\\\": ...`)"
-    } else if !string.text.contains("Portree") {
+    } else if !string.text_of(calls).contains("Portree") {
         "arguments given as JSON text are lost"
     } else if mapping.text.contains("'harbour'") {
         "arguments given as a mapping are printed as Python writes it (`{'harbour': ...`)"

@@ -7,12 +7,12 @@ use crate::probe::locate::first_line;
 use crate::probe::{is_constraint, is_runaway, shape};
 use crate::rule::{Checked, Rule};
 
-/// A conversation, what it has, and the plainer one that a template has to take for the finding to be news.
-const CASES: [(&str, &str, &str); 4] = [
-    ("system-midway", "a system message after the first message", "system"),
-    ("two-systems", "a second system message", "system"),
-    ("system-only", "a conversation without a user's message", "system"),
-    ("loop-without-user", "a tool's answer in a conversation without a user's message", "tool-round"),
+/// A conversation, what it has, and the plainer ones that a template has to take for the finding to be news.
+const CASES: [(&str, &str, &[&str]); 4] = [
+    ("system-midway", "a system message after the first message", &["system"]),
+    ("two-systems", "a second system message", &["system"]),
+    ("system-only", "a conversation without a user's message", &["system"]),
+    ("loop-without-user", "a tool's answer in a conversation without a user's message", &["tool-round", "tools-system"]),
 ];
 
 declare_rule! {
@@ -60,7 +60,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         let Err(error) = &*outcome else {
             continue;
         };
-        if is_runaway(error) || probes.natural(shape(plainer)).is_err() {
+        if is_runaway(error) || plainer.iter().any(|plainer| probes.natural(shape(plainer)).is_err()) {
             continue;
         }
         let span = error.span().unwrap_or_else(|| first_line(context));

@@ -58,7 +58,7 @@ declare_rule! {
 }
 
 /// Conversations with everything that models meet.
-const SHAPES: [&str; 15] = [
+const SHAPES: [&str; 16] = [
     "plain",
     "system",
     "multi-turn",
@@ -69,6 +69,7 @@ const SHAPES: [&str; 15] = [
     "tool-preamble-answer",
     "tool-history-without-tools",
     "parallel-calls",
+    "result-unnamed",
     "two-rounds",
     "reasoning",
     "reasoning-multi-turn",
@@ -107,43 +108,102 @@ struct Seen {
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let probes = context.probes()?;
+    let outcomes = SHAPES.map(shape).map(|shape| (shape, probes.get(Ask::whole(shape))));
+    let mut renders = Vec::new();
+    for (shape, outcome) in &outcomes {
+        if let Ok(printed) = &**outcome {
+            renders.push(Render::of(context, shape, printed));
+        }
+    }
+    let enders: HashSet<(String, String)> = renders.iter().flat_map(Render::after_closers).collect();
+    // What is balanced in no conversation is no pair in this template.
+    let pairs: HashSet<&str> = renders.iter().flat_map(Render::balanced).chain(ALWAYS_CLOSED).collect();
     let mut found: Vec<Finding> = Vec::new();
-    let mut pairs: HashSet<String> = ALWAYS_CLOSED.map(str::to_owned).into();
-    for shape in SHAPES.map(shape) {
-        let outcome = probes.get(Ask::whole(shape));
-        let Ok(printed) = &*outcome else {
-            continue;
-        };
-        let seen = paired(context, printed);
-        let is_faulty = |opener: &str| seen.iter().any(|marker| marker.opener == opener && marker.fate != Fate::Paired);
-        pairs.extend(seen.iter().map(|marker| marker.opener.clone()).filter(|opener| !is_faulty(opener)));
-        let is_fault = |marker: &&Seen| match marker.fate {
-            Fate::Paired => false,
-            // Formats without reasoning in a turn may close what was never opened.
-            Fate::Stray => marker.opener != REASONING && is_structure(printed, marker.at),
-            Fate::Open => is_structure(printed, marker.at) && !ends_otherwise(&seen, marker, printed, shape),
-        };
-        for marker in seen.iter().filter(is_fault) {
-            let span = printer_of(context, printed, marker.at).unwrap_or_else(|| first_line(context));
+    for render in &renders {
+        let faults = render.seen.iter().filter(|marker| render.is_fault(marker, &enders));
+        for marker in faults.filter(|marker| pairs.contains(marker.opener.as_str())) {
+            let span = printer_of(context, render.printed, marker.at).unwrap_or_else(|| first_line(context));
             let what = if marker.fate == Fate::Open { "opened and not closed" } else { "closed and not opened" };
             if !found.iter().any(|known| known.span == span) {
-                let message = format!("`{}` is {what}", marker.text);
-                found.push(Finding::new(rule, span, message).on_shape(shape.name).related(span, marker.opener.clone()));
+                found.push(Finding::new(rule, span, format!("`{}` is {what}", marker.text)).on_shape(render.shape.name));
             }
         }
     }
-    // What is balanced nowhere is no pair in this template.
-    found.retain(|finding| pairs.contains(&finding.related[0].1));
-    found.iter_mut().for_each(|finding| finding.related.clear());
     Ok(found)
 }
 
+/// A conversation with its markers.
+struct Render<'p> {
+    shape: &'static Shape,
+    printed: &'p Printed,
+    /// The text with its data blanked, so that a marker in data counts as none.
+    own: String,
+    seen: Vec<Seen>,
+}
+
+impl<'p> Render<'p> {
+    fn of(context: &Context<'_>, shape: &'static Shape, printed: &'p Printed) -> Self {
+        let own = own_text(printed);
+        let seen = paired(context, &own);
+        Render { shape, printed, own, seen }
+    }
+
+    /// The openers of pairs all of which are closed.
+    fn balanced(&self) -> impl Iterator<Item = &str> {
+        let is_paired = |opener: &str| self.seen.iter().all(|other| other.opener != opener || other.fate == Fate::Paired);
+        self.seen.iter().map(|marker| marker.opener.as_str()).filter(move |opener| is_paired(opener))
+    }
+
+    fn is_fault(&self, marker: &Seen, enders: &HashSet<(String, String)>) -> bool {
+        match marker.fate {
+            Fate::Paired => false,
+            // Formats without reasoning in a turn may close what was never opened.
+            Fate::Stray => marker.opener != REASONING && self.is_structure(marker.at),
+            Fate::Open => self.is_structure(marker.at) && !self.ends_otherwise(marker, enders),
+        }
+    }
+
+    /// Whether an open marker is closed by one that is no half of a pair, such as `<|call|>` or `<|return|>`, or is open
+    /// because the assistant is to go on.
+    fn ends_otherwise(&self, marker: &Seen, enders: &HashSet<(String, String)>) -> bool {
+        let next = self.seen.iter().find(|other| other.at > marker.at && other.text == marker.text);
+        if next.is_none() && self.shape.awaits_assistant() {
+            return true;
+        }
+        if marker.text == REASONING {
+            return false;
+        }
+        let end = self.own[..next.map_or(self.own.len(), |next| next.at)].trim_end_matches('\n');
+        let last = markers(end).last().filter(|range| range.end == end.len() && range.start > marker.at);
+        last.is_some_and(|range| {
+            let is_half = self.seen.iter().any(|other| other.at == range.start);
+            !is_half && !enders.contains(&(marker.opener.clone(), end[range].to_owned()))
+        })
+    }
+
+    /// The markers that follow right after the closing one of a pair, each with what opens the pair: they don't close it.
+    fn after_closers(&self) -> Vec<(String, String)> {
+        let closed = self.seen.iter().filter(|marker| marker.text != marker.opener);
+        let after = closed.filter_map(|marker| {
+            let rest = &self.own[marker.at + marker.text.len()..];
+            let next = markers(rest).next().filter(|range| rest[..range.start].trim_matches('\n').is_empty())?;
+            Some((marker.opener.clone(), rest[next].to_owned()))
+        });
+        after.collect()
+    }
+
+    /// Whether a marker stands in a literal that is no prose: instructions mention markers.
+    fn is_structure(&self, at: usize) -> bool {
+        let literal = self.printed.range(self.printed.segments.index_at(at));
+        self.printed.text[literal].split_whitespace().count() <= MAX_WORDS
+    }
+}
+
 /// The template's markers in order, each closing one with the nearest that it may close.
-fn paired(context: &Context<'_>, printed: &Printed) -> Vec<Seen> {
-    let own = own_text(printed);
+fn paired(context: &Context<'_>, own: &str) -> Vec<Seen> {
     let mut seen: Vec<Seen> = Vec::new();
     let mut open: Vec<(usize, String)> = Vec::new();
-    for range in markers(&own) {
+    for range in markers(own) {
         let text = &own[range.clone()];
         if let Some(at) = open.iter().rposition(|(_, closer)| *closer == *text) {
             let opened = &mut seen[open.remove(at).0];
@@ -179,26 +239,4 @@ fn own_text(printed: &Printed) -> String {
         }
     }
     own
-}
-
-/// Whether a marker stands in a literal that is no prose: instructions mention markers.
-fn is_structure(printed: &Printed, at: usize) -> bool {
-    let literal = &printed.text[printed.range(printed.segments.index_at(at))];
-    literal.split_whitespace().count() <= MAX_WORDS
-}
-
-/// Whether an open marker is closed by a marker that is no half of a pair, such as `<|call|>` or `<|return|>`, or is open
-/// because the assistant is to go on.
-fn ends_otherwise(seen: &[Seen], marker: &Seen, printed: &Printed, shape: &Shape) -> bool {
-    let own = own_text(printed);
-    let next = seen.iter().find(|other| other.at > marker.at && other.text == marker.text);
-    if next.is_none() && shape.awaits_assistant() {
-        return true;
-    }
-    if marker.text == REASONING {
-        return false;
-    }
-    let end = own[..next.map_or(own.len(), |next| next.at)].trim_end_matches('\n');
-    let last = markers(end).filter(|range| range.end == end.len()).last();
-    last.is_some_and(|range| range.start > marker.at && !seen.iter().any(|other| other.at == range.start))
 }
