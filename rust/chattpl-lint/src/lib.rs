@@ -62,6 +62,7 @@
 #![allow(rustdoc::invalid_codeblock_attributes)]
 
 pub mod context;
+pub mod expr;
 pub mod finding;
 pub mod fix;
 pub mod index;

@@ -14,6 +14,11 @@ macro_rules! rules {
 
 rules! {
     syntax_error,
+    unknown_filter,
+    unknown_test,
+    unknown_method,
+    sandbox_mutation,
+    unsupported_statement,
     unused_suppression,
     suppression_without_reason,
     set_in_loop_lost,
