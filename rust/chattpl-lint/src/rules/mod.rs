@@ -23,6 +23,7 @@ rules! {
     crlf_source,
     json_escaped_source,
     unused_assignment,
+    unreachable_branch,
     constant_condition,
     shadowed_loop_variable,
     unused_suppression,
