@@ -61,6 +61,7 @@
 // The fences of manuals carry settings for their examples.
 #![allow(rustdoc::invalid_codeblock_attributes)]
 
+pub mod constant;
 pub mod context;
 pub mod expr;
 pub mod finding;

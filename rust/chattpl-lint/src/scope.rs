@@ -4,6 +4,8 @@
 //! `autoescape` open a scope, whose assignments are gone after it; `if` does not. A read sees the nearest scope around
 //! it that binds the name before the read; a body that runs later (macro, call, block) sees all bindings around it.
 
+use std::collections::HashMap;
+
 use chattpl_syntax::ast::{Expr, ExprKind, For, If, Macro, Name, Signature, Stmt, StmtKind, Target, Template, With};
 use chattpl_syntax::Span;
 
@@ -113,6 +115,8 @@ pub struct Scopes<'t> {
     scopes: Vec<Scope>,
     bindings: Vec<Binding<'t>>,
     uses: Vec<Use<'t>>,
+    /// Indices of uses by the byte that they start at.
+    by_start: HashMap<u32, usize>,
 }
 
 impl<'t> Scopes<'t> {
@@ -141,6 +145,16 @@ impl<'t> Scopes<'t> {
     /// All reads in order of evaluation.
     pub fn uses(&self) -> &[Use<'t>] {
         &self.uses
+    }
+
+    /// The read of a name that stands at `span`.
+    pub fn read_at(&self, span: Span) -> Option<&Use<'t>> {
+        self.by_start.get(&span.start).map(|index| &self.uses[*index]).filter(|read| read.span == span)
+    }
+
+    /// The bindings that the name at `span` may see; empty for other expressions.
+    pub fn seen_at(&self, span: Span) -> Vec<&Binding<'t>> {
+        self.read_at(span).map(|read| self.seen_by(read)).unwrap_or_default()
     }
 
     /// A scope and those around it, the innermost first.
@@ -217,6 +231,7 @@ impl<'t> Resolver<'t> {
 
     fn read(&mut self, name: &'t str, span: Span) {
         let (scope, order, branches) = (self.scope, self.next(), self.branches.clone());
+        self.scopes.by_start.insert(span.start, self.scopes.uses.len());
         self.scopes.uses.push(Use { name, span, scope, order, branches });
     }
 

@@ -38,6 +38,14 @@ rules! {
     double_bos,
     marker_not_one_token,
     no_generation_blocks,
+    dunder_access,
+    attr_filter_escape,
+    reconstructed_name,
+    unbounded_work,
+    invisible_characters,
+    content_gated_instruction,
+    url_or_command_in_template,
+    date_gated_branch,
 }
 
 /// The rule with this code or name.
