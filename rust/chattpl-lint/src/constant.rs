@@ -62,7 +62,7 @@ impl Sources {
             if self.names.contains(&name) {
                 continue;
             }
-            let [binding] = context.scopes().ok()?.seen_at(span)[..] else {
+            let [binding] = context.scopes().ok()?.reaching_at(span)[..] else {
                 return None;
             };
             let value = binding.value.filter(|_| binding.kind == BindingKind::Set)?;

@@ -124,7 +124,7 @@ fn is_prose(text: &str) -> bool {
 fn is_content(scopes: &Scopes<'_>, place: &Expr, seen: &mut HashSet<Span>) -> bool {
     match &place.kind {
         ExprKind::Name(_) => {
-            let values = scopes.seen_at(place.span).into_iter().filter_map(|binding| binding.value);
+            let values = scopes.reaching_at(place.span).into_iter().filter_map(|binding| binding.value);
             values.filter(|value| seen.insert(value.span)).collect::<Vec<_>>().into_iter().any(|value| is_content(scopes, value, seen))
         }
         ExprKind::Filter { input: Some(input), .. } => is_content(scopes, input, seen),

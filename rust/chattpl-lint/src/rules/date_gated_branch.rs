@@ -102,7 +102,7 @@ fn is_clock(scopes: &Scopes<'_>, value: &Expr) -> bool {
         if reads_clock {
             return true;
         }
-        let values = names.into_iter().flat_map(|span| scopes.seen_at(span)).filter_map(|binding| binding.value);
+        let values = names.into_iter().flat_map(|span| scopes.reaching_at(span)).filter_map(|binding| binding.value);
         open.extend(values.filter(|value| seen.insert(value.span)));
     }
     false

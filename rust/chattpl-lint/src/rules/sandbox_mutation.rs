@@ -66,8 +66,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 /// Whether the object is a namespace, which has no methods but may hold macros under any name.
 fn is_namespace(scopes: &Scopes<'_>, object: &Expr) -> bool {
     let made = |value: &Expr| expr::function_call(value).is_some_and(|(name, _)| name == "namespace");
-    let name = expr::name(object);
-    scopes.bindings().iter().any(|binding| Some(binding.name) == name && binding.value.is_some_and(made))
+    expr::name(object).is_some_and(|name| scopes.named(name).any(|binding| binding.value.is_some_and(made)))
 }
 
 /// How to do without.

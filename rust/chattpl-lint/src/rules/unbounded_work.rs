@@ -189,7 +189,7 @@ fn is_callers(context: &Context<'_>, number: &Expr) -> bool {
             false
         });
         for (name, span) in names {
-            let bindings = scopes.seen_at(span);
+            let bindings = scopes.reaching_at(span);
             if bindings.is_empty() && name != "loop" && !functions().contains(&&*name) {
                 return true;
             }

@@ -100,8 +100,7 @@ pub(super) fn may_hold_macros(scopes: &Scopes<'_>, object: &Expr) -> bool {
         ExprKind::Call(callee, _) => matches!(expr::name(callee), Some("namespace" | "dict")),
         _ => false,
     };
-    let bindings = || scopes.bindings().iter().filter(|binding| binding.name == name);
-    name == "self" || bindings().any(|binding| binding.kind == BindingKind::Import || binding.value.is_some_and(made))
+    name == "self" || scopes.named(name).any(|binding| binding.kind == BindingKind::Import || binding.value.is_some_and(made))
 }
 
 /// How the method is written here, where that can be told.

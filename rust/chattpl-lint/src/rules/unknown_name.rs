@@ -88,7 +88,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let called: HashSet<u32> = nodes.exprs().filter_map(|(_, expr)| called_at(expr)).collect();
     let mut found: Vec<Finding> = Vec::new();
     for read in scopes.uses() {
-        if names::functions().contains(&read.name) || doubted.contains(read.name) || !scopes.seen_by(read).is_empty() {
+        if names::functions().contains(&read.name) || doubted.contains(read.name) || !scopes.reaching(read).is_empty() {
             continue;
         }
         let reason = why_unknown(scopes, read, called.contains(&read.span.start));
@@ -146,7 +146,7 @@ fn why_unknown(scopes: &Scopes<'_>, read: &Use<'_>, called: bool) -> Option<Stri
 
 /// The binding, where the name is bound only in loops and `with` blocks that the read does not stand in.
 fn bound_elsewhere<'a, 't>(scopes: &'a Scopes<'t>, read: &Use<'t>) -> Option<&'a Binding<'t>> {
-    let all: Vec<&Binding<'t>> = scopes.bindings().iter().filter(|binding| binding.name == read.name).collect();
+    let all: Vec<&Binding<'t>> = scopes.named(read.name).collect();
     let local = |binding: &&Binding<'_>| {
         // A parameter often has the name of the caller's argument that is passed for it.
         let kind = matches!(binding.kind, BindingKind::LoopVariable | BindingKind::With);
@@ -159,7 +159,7 @@ fn bound_elsewhere<'a, 't>(scopes: &'a Scopes<'t>, read: &Use<'t>) -> Option<&'a
 
 /// The known name of which this one is a misspelling.
 fn misspelled<'a>(scopes: &'a Scopes<'_>, read: &Use<'_>) -> Option<&'a str> {
-    let is_own = scopes.bindings().iter().any(|binding| binding.name == read.name);
+    let is_own = scopes.named(read.name).next().is_some();
     if is_own || read.name.len() < 5 || SUPPLIED.contains(&read.name) {
         return None;
     }

@@ -70,6 +70,9 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     Ok(found.collect())
 }
 
+/// Facts that are kept at most; real templates have a dozen.
+const MAX_FACTS: usize = 300;
+
 /// An expression whose truth is known at the place that the walk has come to.
 type Fact<'t> = (&'t Expr, bool);
 
@@ -171,7 +174,7 @@ impl<'t> Walk<'t> {
             return parts.into_iter().for_each(|part| self.learn(part, holds));
         }
         let steady = !expr::any(condition, &mut |inner| is_fickle(inner, &self.changed_by_macros));
-        if steady {
+        if steady && self.facts.len() < MAX_FACTS {
             self.facts.push((condition, holds));
         }
     }

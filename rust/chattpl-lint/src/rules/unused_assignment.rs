@@ -1,6 +1,8 @@
 //! CT010: a value that nobody reads.
 
-use chattpl_syntax::ast::{Expr, ExprKind, StmtKind, Target};
+use std::collections::{HashMap, HashSet};
+
+use chattpl_syntax::ast::{Expr, StmtKind, Target};
 use chattpl_syntax::Span;
 
 use crate::context::Context;
@@ -43,13 +45,14 @@ declare_rule! {
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let (nodes, scopes) = (context.nodes()?, context.scopes()?);
     let mut found: Vec<Finding> = Vec::new();
-    for binding in scopes.bindings().iter().filter(|binding| is_unused(scopes, binding)) {
+    let mut reported: HashMap<&str, usize> = HashMap::new();
+    for binding in unused(scopes) {
         // Two values of one name, say of two branches, are one finding.
-        let before = found.iter_mut().find(|finding| context.slice(finding.span) == binding.name);
-        if let Some(finding) = before {
-            finding.related.push((binding.span, "set here, too".to_owned()));
+        if let Some(first) = reported.get(binding.name) {
+            found[*first].related.push((binding.span, "set here, too".to_owned()));
             continue;
         }
+        reported.insert(binding.name, found.len());
         let message = match binding.kind {
             BindingKind::Macro => format!("the macro `{}` is never called", binding.name),
             _ => format!("`{}` is set here and never read", binding.name),
@@ -63,17 +66,19 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     Ok(found)
 }
 
-fn is_unused(scopes: &Scopes<'_>, binding: &Binding<'_>) -> bool {
-    let set = matches!(binding.kind, BindingKind::Set | BindingKind::SetBlock | BindingKind::Macro);
-    if !set || binding.name.starts_with('_') || binding.value.is_some_and(acts) {
-        return false;
-    }
-    let mut reads = scopes.uses().iter().filter(|read| read.name == binding.name);
-    // What a loop loses is the matter of another rule.
-    if binding.kind != BindingKind::Macro && scopes.enclosing(binding.scope, ScopeKind::For).is_some() {
-        return reads.next().is_none();
-    }
-    !reads.any(|read| scopes.seen_by(read).iter().any(|seen| std::ptr::eq(*seen, binding)))
+/// The bindings that no read sees.
+fn unused<'a, 't>(scopes: &'a Scopes<'t>) -> impl Iterator<Item = &'a Binding<'t>> {
+    let read: HashSet<&str> = scopes.uses().iter().map(|read| read.name).collect();
+    let seen: HashSet<u32> = scopes.uses().iter().flat_map(|read| scopes.reaching(read)).map(|seen| seen.order).collect();
+    scopes.bindings().iter().filter(move |binding| {
+        let set = matches!(binding.kind, BindingKind::Set | BindingKind::SetBlock | BindingKind::Macro);
+        let meant = set && !binding.name.starts_with('_') && !binding.value.is_some_and(acts);
+        // What a loop loses is the matter of another rule.
+        let lost = binding.kind != BindingKind::Macro
+            && scopes.enclosing(binding.scope, ScopeKind::For).is_some()
+            && read.contains(binding.name);
+        meant && !lost && !seen.contains(&binding.order)
+    })
 }
 
 /// Whether making the value does something besides: raising, or moving a cycler on.
@@ -88,15 +93,14 @@ fn acts(value: &Expr) -> bool {
 
 /// Attributes of namespaces that are set, by `set` or where the namespace is made, and read nowhere; each once.
 fn unread_attributes<'t>(nodes: &Nodes<'t>, scopes: &Scopes<'t>) -> Vec<(&'t str, &'t str, Span)> {
-    let mut found: Vec<(&str, &str, Span)> = Vec::new();
-    for (name, attribute, span) in attributes_set(nodes) {
-        let known = found.iter().any(|(other, seen, _)| (*other, *seen) == (name, attribute));
-        let is_namespace = scopes.bindings().iter().any(|binding| binding.name == name);
-        if !known && is_namespace && !is_read(nodes, name, attribute) {
-            found.push((name, attribute, span));
-        }
-    }
-    found
+    let reads = attributes_read(nodes);
+    let mut known = HashSet::new();
+    let mut set = attributes_set(nodes);
+    set.retain(|(name, attribute, _)| {
+        let unread = !reads.contains(&(*name, None)) && !reads.contains(&(*name, Some(*attribute)));
+        unread && scopes.named(name).next().is_some() && known.insert((*name, *attribute))
+    });
+    set
 }
 
 /// Every attribute that is given a value: the namespace's name, the attribute, the place.
@@ -118,15 +122,19 @@ fn attributes_set<'t>(nodes: &Nodes<'t>) -> Vec<(&'t str, &'t str, Span)> {
     found
 }
 
-/// Whether the attribute is read, or the namespace as a whole, from which anything may be read.
-fn is_read(nodes: &Nodes<'_>, name: &str, attribute: &str) -> bool {
-    nodes.exprs().filter(|(_, read)| expr::name(read) == Some(name)).any(|(id, _)| {
+/// The attributes that are read of names; without an attribute where the name is read as a whole, so that any may be.
+fn attributes_read<'t>(nodes: &Nodes<'t>) -> HashSet<(&'t str, Option<&'t str>)> {
+    let mut found = HashSet::new();
+    for (id, read) in nodes.exprs() {
+        let Some(name) = expr::name(read) else {
+            continue;
+        };
         let parent = nodes.get(id).parent.map(|parent| nodes.get(parent).item);
-        match parent {
-            Some(Item::Expr(parent @ Expr { kind: ExprKind::Getattr(..) | ExprKind::Getitem(..), .. })) => {
-                expr::field(parent).is_none_or(|(object, read)| expr::name(object) != Some(name) || read == attribute)
-            }
-            _ => true,
-        }
-    })
+        let attribute = match parent {
+            Some(Item::Expr(parent)) => expr::field(parent).filter(|(object, _)| std::ptr::eq(*object, read)),
+            _ => None,
+        };
+        found.insert((name, attribute.map(|(_, attribute)| attribute)));
+    }
+    found
 }
