@@ -61,7 +61,9 @@
 // The fences of manuals carry settings for their examples.
 #![allow(rustdoc::invalid_codeblock_attributes)]
 
+pub mod constant;
 pub mod context;
+pub mod expr;
 pub mod finding;
 pub mod fix;
 pub mod index;

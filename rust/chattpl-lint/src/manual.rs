@@ -2,7 +2,7 @@
 //!
 //! A manual has the sections `## What it does`, `## Why`, `## Bad` and `## Good`, and may have `## Fixed`. `Bad`, `Good` and
 //! `Fixed` hold one fenced template each. A fence may carry what the example needs: `jinja bos="<s>" tokens="<s> </s>"`,
-//! where `bos`, `eos`, `pad` and `unk` declare tokens, `tokens` gives a tokenizer those added tokens, `adds` is what that
+//! where `lines="crlf"` ends lines as Windows does, `bos`, `eos`, `pad` and `unk` declare tokens, `tokens` gives a tokenizer those added tokens, `adds` is what that
 //! tokenizer puts before a text, and `stop` are the stop tokens of the generation configuration.
 
 use crate::rule::Rule;

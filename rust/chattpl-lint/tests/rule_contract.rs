@@ -31,7 +31,7 @@ fn words(example: &Example, name: &str) -> Option<Vec<String>> {
 }
 
 fn subject(example: &Example) -> Subject {
-    const KNOWN: [&str; 8] = ["bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select"];
+    const KNOWN: [&str; 9] = ["bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select", "lines"];
     for (name, _) in &example.settings {
         assert!(KNOWN.contains(&name.as_str()), "a fence declares `{name}`, which nobody reads");
     }
@@ -41,7 +41,11 @@ fn subject(example: &Example) -> Subject {
     let encoder = words(example, "tokens").map(|tokens| Arc::new(encoder(&tokens, setting(example, "adds"))));
     let supplied =
         Supplied { tokens: declared.collect(), encoder, stop_tokens: words(example, "stop"), other_template: None };
-    Subject::new(example.template.clone(), None, supplied)
+    let text = match setting(example, "lines") {
+        Some("crlf") => example.template.replace('\n', "\r\n"),
+        _ => example.template.clone(),
+    };
+    Subject::new(text, None, supplied)
 }
 
 /// A tokenizer of single bytes and the given added tokens.
@@ -157,7 +161,8 @@ fn fixed_bad_is_good_and_fixing_twice_changes_nothing() {
         let wanted = example(rule, "Fixed").unwrap_or_else(|| of(rule, "Good"));
         let once = fix_all(&subject(&bad), &settings, Applicability::Unsafe);
         assert_eq!(once.text, wanted.template, "{}", rule.code);
-        let fixed = Example { template: once.text, ..bad };
+        let settings_left = bad.settings.into_iter().filter(|(name, _)| name != "lines").collect();
+        let fixed = Example { template: once.text, settings: settings_left };
         assert!(subject(&fixed).parsed.is_ok(), "{}", rule.code);
         assert_eq!(fix_all(&subject(&fixed), &settings, Applicability::Unsafe).applied, 0, "{}", rule.code);
     }

@@ -14,6 +14,18 @@ macro_rules! rules {
 
 rules! {
     syntax_error,
+    unknown_filter,
+    unknown_test,
+    unknown_name,
+    unknown_method,
+    sandbox_mutation,
+    unsupported_statement,
+    crlf_source,
+    json_escaped_source,
+    unused_assignment,
+    unreachable_branch,
+    constant_condition,
+    shadowed_loop_variable,
     unused_suppression,
     suppression_without_reason,
     set_in_loop_lost,
@@ -50,6 +62,14 @@ rules! {
     double_bos,
     marker_not_one_token,
     no_generation_blocks,
+    dunder_access,
+    attr_filter_escape,
+    reconstructed_name,
+    unbounded_work,
+    invisible_characters,
+    content_gated_instruction,
+    url_or_command_in_template,
+    date_gated_branch,
 }
 
 /// The rule with this code or name.
