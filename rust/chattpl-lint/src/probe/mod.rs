@@ -3,6 +3,7 @@
 pub mod locate;
 pub mod shape;
 mod shapes;
+pub mod trial;
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -64,6 +65,16 @@ impl Ask {
     /// The whole conversation of a shape, without the generation prompt.
     pub fn whole(shape: &'static Shape) -> Self {
         Ask { shape: shape.index, upto: None, prompt: false, thinking: Thinking::Unset, later: false, form: None }
+    }
+
+    /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
+    pub fn natural(shape: &'static Shape) -> Self {
+        let ask = Ask::whole(shape);
+        if shape.awaits_assistant() {
+            ask.prompted()
+        } else {
+            ask
+        }
     }
 
     /// The first messages only.
@@ -225,8 +236,7 @@ impl<'s> Probes<'s> {
 
     /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
     pub fn natural(&self, shape: &'static Shape) -> Rc<Outcome> {
-        let ask = Ask::whole(shape);
-        self.get(if shape.awaits_assistant() { ask.prompted() } else { ask })
+        self.get(Ask::natural(shape))
     }
 
     /// Renders a conversation that is no shape; not kept.
