@@ -96,11 +96,6 @@ pub fn is_printed(nodes: &Nodes<'_>, id: NodeId) -> bool {
     }
 }
 
-/// The innermost expression with this very place.
-pub fn expr_at<'t>(nodes: &Nodes<'t>, span: Span) -> Option<&'t Expr> {
-    nodes.exprs().filter(|(_, expr)| expr.span == span).map(|(_, expr)| expr).last()
-}
-
 /// Whether one span lies in another.
 pub fn lies_in(inner: Span, outer: Span) -> bool {
     outer.start <= inner.start && inner.end <= outer.end

@@ -44,17 +44,21 @@ declare_rule! {
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let found = context.nodes()?.exprs().filter_map(|(_, expr)| match &expr.kind {
         ExprKind::Filter { name, args, .. } if &*name.text == "tojson" => {
-            let span = Span::new(name.span.start, expr.span.end);
-            finding(rule, context, args, span)
+            finding(rule, context, args, name.span.start)
         }
         _ => None,
     });
     Ok(found.collect())
 }
 
-fn finding(rule: &Rule, context: &Context<'_>, args: &Args, span: Span) -> Option<Finding> {
+fn finding(rule: &Rule, context: &Context<'_>, args: &Args, start: u32) -> Option<Finding> {
     let named = args.keywords.iter().find(|(name, _)| &*name.text == "ensure_ascii").map(|(_, value)| value);
     let value = named.or(args.positional.first()).filter(|value| is_truthy(value))?;
+    // The span of an expression takes in parentheses around it; the call ends behind its last argument.
+    let values = args.positional.iter().chain(args.keywords.iter().map(|(_, value)| value));
+    let last = values.map(|value| value.span.end).max()?;
+    let closing = context.text()[last as usize..].find(')')?;
+    let span = Span::new(start, last + closing as u32 + 1);
     let text = context.slice(span);
     let indent = named.is_none() && matches!(value.kind, ExprKind::Const(Const::Int(_)));
     let message = match indent {

@@ -57,15 +57,16 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let nodes = context.nodes()?;
     let mut found = Vec::new();
     for expr in nodes.exprs().map(|(_, expr)| expr) {
-        let Some(input) = safe_input(expr) else {
+        let Some((input, end)) = safe_input(expr) else {
             continue;
         };
-        let shape = shown_by(context, expr.span, input.span)?;
+        let filter = Span::new(input.span.end, end);
+        let shape = shown_by(context, filter)?;
         if shape.is_none() && !is_joined_to_markup(nodes, expr) {
             continue;
         }
         let message = format!("texts that are added to `{}` are HTML-escaped", context.slice(expr.span));
-        let edit = Edit::delete(Span::new(input.span.end, expr.span.end));
+        let edit = Edit::delete(filter);
         let finding = Finding::new(rule, expr.span, message).with_fix(Fix::changing("leave `safe` out", vec![edit]));
         found.push(match shape {
             Some(shape) => finding.on_shape(shape),
@@ -75,18 +76,18 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     Ok(found)
 }
 
-/// What `x | safe` filters.
-fn safe_input(expr: &Expr) -> Option<&Expr> {
+/// What `x | safe` filters, and where the filter ends.
+fn safe_input(expr: &Expr) -> Option<(&Expr, u32)> {
     match &expr.kind {
-        ExprKind::Filter { input: Some(input), name, .. } if &*name.text == "safe" => Some(input),
+        ExprKind::Filter { input: Some(input), name, .. } if &*name.text == "safe" => Some((input, name.span.end)),
         _ => None,
     }
 }
 
 /// The conversation that has fewer entities in its text once the filter is left out.
-fn shown_by(context: &Context<'_>, filter: Span, input: Span) -> Result<Option<&'static str>, NotEvaluated> {
+fn shown_by(context: &Context<'_>, filter: Span) -> Result<Option<&'static str>, NotEvaluated> {
     let probes = context.probes()?;
-    let edit = [Edit::delete(Span::new(input.end, filter.end))];
+    let edit = [Edit::delete(filter)];
     for name in SHAPES {
         let ask = Ask::natural(shape(name));
         let before = entities(&probes.get(ask));

@@ -52,9 +52,11 @@ declare_rule! {
 const SHAPES: [&str; 5] =
     ["multi-turn", "multi-turn-system", "user-after-tool", "reasoning-multi-turn", "reasoning-tool-loop"];
 
-/// What `loop` knows of a turn's place.
-const PLACES: [&str; 9] =
-    ["last", "index", "index0", "revindex", "revindex0", "length", "nextitem", "first", "previtem"];
+/// What `loop` says of a turn's place that may change once the conversation goes on.
+const ENDS: [&str; 2] = ["last", "nextitem"];
+
+/// What `loop` counts; only a comparison with something else than a number tells an old turn from a new one.
+const COUNTS: [&str; 5] = ["index", "index0", "revindex", "revindex0", "length"];
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let nodes = context.nodes()?;
@@ -98,13 +100,18 @@ fn difference(cut: &Rc<Outcome>, whole: &Rc<Outcome>) -> Option<usize> {
 /// The conditions that ask for a turn's place: `loop.last`, or a comparison with `loop.index0` in it.
 fn conditions<'t>(nodes: &Nodes<'t>) -> Vec<&'t Expr> {
     let mut found: Vec<&Expr> = Vec::new();
-    for (id, expr) in nodes.exprs().filter(|(id, expr)| is_place(expr) && in_message_loop(nodes, *id)) {
+    for (id, expr) in nodes.exprs().filter(|(id, _)| in_message_loop(nodes, *id)) {
+        let Some(name) = of_loop(expr) else {
+            continue;
+        };
         let compared = nodes.around(id).map_while(|(_, node)| match node.item {
             Item::Expr(around) => Some(around),
             _ => None,
         });
-        let comparison = compared.into_iter().find(|around| matches!(around.kind, ExprKind::Compare(..)));
-        let condition = comparison.unwrap_or(expr);
+        let comparison = compared.into_iter().find(|around| is_open(around, name));
+        let Some(condition) = comparison.or(Some(expr).filter(|_| ENDS.contains(&name))) else {
+            continue;
+        };
         if !found.iter().any(|known| known.span == condition.span) {
             found.push(condition);
         }
@@ -112,10 +119,25 @@ fn conditions<'t>(nodes: &Nodes<'t>) -> Vec<&'t Expr> {
     found
 }
 
-fn is_place(expr: &Expr) -> bool {
+/// Which attribute of `loop` is read, of those that tell a turn's place.
+fn of_loop(expr: &Expr) -> Option<&str> {
     match &expr.kind {
         ExprKind::Getattr(object, name) => {
-            matches!(&object.kind, ExprKind::Name(of) if &**of == "loop") && PLACES.contains(&&*name.text)
+            let of_loop = matches!(&object.kind, ExprKind::Name(of) if &**of == "loop");
+            let name = &*name.text;
+            (of_loop && (ENDS.contains(&name) || COUNTS.contains(&name))).then_some(name)
+        }
+        _ => None,
+    }
+}
+
+/// Whether an expression compares a turn's place with something that may change.
+fn is_open(expr: &Expr, name: &str) -> bool {
+    match &expr.kind {
+        ExprKind::Compare(left, rest) => {
+            let sides = std::iter::once(&**left).chain(rest.iter().map(|(_, right)| right));
+            let counted = name.starts_with("rev") || name == "length";
+            counted || sides.into_iter().all(|side| !matches!(side.kind, ExprKind::Const(_)))
         }
         _ => false,
     }

@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use chattpl_render::Origin;
-use chattpl_syntax::ast::{Expr, ExprKind};
+use chattpl_syntax::ast::{Expr, ExprKind, Stmt, StmtKind};
 use chattpl_syntax::Span;
 
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::fix::{Edit, Fix};
-use crate::index::{NodeId, Nodes};
+use crate::index::{Item, NodeId, Nodes};
 use crate::probe::locate::{first_line, printer_of};
 use crate::probe::trial::tried;
 use crate::probe::{shapes, Ask, Outcome, Printed};
@@ -54,7 +54,7 @@ const MAX_TRIALS: usize = 60;
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let nodes = context.nodes()?;
-    let literals = nodes.exprs().filter(|(id, expr)| is_literal(expr) && is_printed(nodes, *id));
+    let literals = nodes.exprs().filter(|(id, expr)| is_literal(expr) && becomes_text(nodes, *id));
     let mut found: Vec<Finding> = literals.map(|(_, expr)| of_literal(rule, context, expr)).collect();
     let probes = context.probes()?;
     let mut known: Vec<String> = Vec::new();
@@ -80,6 +80,20 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 
 fn is_literal(expr: &Expr) -> bool {
     matches!(&expr.kind, ExprKind::List(_) | ExprKind::Dict(_))
+}
+
+/// Whether a literal is written out where it stands: printed, joined with `~`, or made a text.
+fn becomes_text(nodes: &Nodes<'_>, id: NodeId) -> bool {
+    let parent = nodes.get(id).parent.map(|parent| nodes.get(parent).item);
+    match parent {
+        Some(Item::Stmt(Stmt { kind: StmtKind::Output(_), .. })) => true,
+        Some(Item::Expr(parent)) => match &parent.kind {
+            ExprKind::Concat(_) => true,
+            ExprKind::Filter { name, .. } => &*name.text == "string",
+            _ => false,
+        },
+        _ => false,
+    }
 }
 
 fn of_literal(rule: &Rule, context: &Context<'_>, expr: &Expr) -> Finding {
@@ -119,7 +133,9 @@ fn leaks(printed: &Printed) -> Vec<(String, usize)> {
         let opens = text.starts_with(['{', '[']);
         let caller = !matches!(printed.segments.origin_at(index), Origin::Template | Origin::Clock);
         let is_first = |kind: &String| !found.iter().any(|(known, _)| kind.starts_with(known.as_str()));
-        if opens && caller && looks_like_python(&printed.text[printed.range(index).start..]) {
+        // `name=['a']` is a call as Python writes it, which is a format of its own.
+        let start = printed.range(index).start;
+        if opens && caller && looks_like_python(&printed.text[start..]) && !printed.text[..start].ends_with('=') {
             found.extend(kind_of(&printed.path(index)).filter(is_first).map(|kind| (kind, index)));
         }
     }

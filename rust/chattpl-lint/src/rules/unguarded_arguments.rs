@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use chattpl_render::{ErrorClass, RenderError};
 use chattpl_syntax::ast::{Expr, ExprKind};
 use chattpl_syntax::Span;
 
@@ -10,8 +11,8 @@ use crate::declare_rule;
 use crate::finding::Finding;
 use crate::fix::{Edit, Fix};
 use crate::probe::trial::tried;
-use crate::probe::{is_constraint, is_runaway, shape, Ask, Form, Outcome};
-use crate::reads::{field_of, is_place, lies_in, used_places};
+use crate::probe::{shape, Ask, Form, Outcome};
+use crate::reads::{field_of, lies_in, used_places};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
 declare_rule! {
@@ -69,27 +70,27 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let (text, mapping) = (ask("arguments-string"), ask("arguments-mapping"));
     let (on_text, on_mapping) = (probes.get(text), probes.get(mapping));
     let finding = match (&*on_text, &*on_mapping) {
-        (Err(error), Ok(_)) if !is_constraint(error) && !is_runaway(error) => {
+        (Err(error), Ok(_)) if is_of_kind(error) => {
             let span = blamed(context, error.span())?;
             let what = format!("fails where the arguments are JSON text: {}", error.message());
             span.map(|span| finding(rule, context, span, &what).on_shape("arguments-string"))
         }
-        (Ok(_), Err(error)) if !is_constraint(error) && !is_runaway(error) => {
+        (Ok(_), Err(error)) if is_of_kind(error) => {
             let what = format!("fails where the arguments are a mapping: {}", error.message());
-            let sound = |outcome: &Outcome| outcome.as_ref().is_ok_and(|printed| !printed.text_of(PATH).is_empty());
+            let sound = |outcome: &Outcome| says_arguments(outcome);
             let culprit = culprit(context, mapping, &sound)?;
             let span = culprit.as_ref().map(|edit| edit.span).or(blamed(context, error.span())?);
             span.map(|span| guarded(finding(rule, context, span, &what), culprit).on_shape("arguments-mapping"))
         }
         (Ok(_), Ok(_)) if is_python(&on_mapping) => {
-            let sound = |outcome: &Outcome| outcome.is_ok() && !is_python(outcome);
+            let sound = |outcome: &Outcome| says_arguments(outcome) && !is_python(outcome);
             culprit(context, mapping, &sound)?.map(|edit| {
                 let found = finding(rule, context, edit.span, "is printed as Python writes it where it is a mapping");
                 guarded(found, Some(edit)).on_shape("arguments-mapping")
             })
         }
         (Ok(_), Ok(_)) if is_quoted(&on_text) => {
-            let sound = |outcome: &Outcome| outcome.is_ok() && !is_quoted(outcome);
+            let sound = |outcome: &Outcome| says_arguments(outcome) && !is_quoted(outcome);
             culprit(context, text, &sound)?.map(|edit| {
                 let found = finding(rule, context, edit.span, "makes a quoted text of arguments that are JSON text");
                 guarded(found, Some(edit)).on_shape("arguments-string")
@@ -109,6 +110,18 @@ fn guarded(finding: Finding, edit: Option<Edit>) -> Finding {
         Some(edit) => finding.with_fix(Fix::changing("tell JSON text from a mapping", vec![edit])),
         None => finding,
     }
+}
+
+/// Whether an error is about what kind of value something is.
+fn is_of_kind(error: &RenderError) -> bool {
+    use ErrorClass::{AttributeError, TypeError, UndefinedError, ValueError};
+    matches!(error.class(), AttributeError | TypeError | UndefinedError | ValueError)
+        // Jinja2's `items` filter says so in a class that it uses for much else.
+        || error.message().starts_with("Can only get item pairs")
+}
+
+fn says_arguments(outcome: &Outcome) -> bool {
+    outcome.as_ref().is_ok_and(|printed| !printed.text_of(PATH).is_empty())
 }
 
 /// Whether a mapping's own braces were printed without `tojson`: those are data, and JSON's are the template's.
@@ -163,7 +176,7 @@ fn blamed(context: &Context<'_>, failing: Option<Span>) -> Result<Option<Span>, 
     let read = inside()?.find(|(_, expr)| field_of(expr).is_some_and(|(_, field)| field == "arguments"));
     let place = match read {
         Some(read) => Some(read),
-        None => inside()?.find(|(_, expr)| is_place(expr)),
+        None => inside()?.find(|(_, expr)| matches!(expr.kind, ExprKind::Name(_))),
     };
     Ok(Some(place.map_or(failing, |(_, expr)| expr.span)))
 }

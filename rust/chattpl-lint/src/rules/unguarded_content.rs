@@ -13,7 +13,7 @@ use crate::fix::{Edit, Fix};
 use crate::index::Nodes;
 use crate::probe::trial::tried;
 use crate::probe::{is_constraint, is_runaway, shape, Ask, Outcome, Shape};
-use crate::reads::{expr_at, field_of, lies_in, used_fields};
+use crate::reads::{field_of, lies_in, used_fields};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
 declare_rule! {
@@ -91,7 +91,7 @@ fn add(rule: &Rule, context: &Context<'_>, found: &mut Vec<Finding>, shape: &'st
         };
         let text = context.slice(span);
         let message = match &fault {
-            Fault::Fails(error, _) => format!("`{text}` is used as a text and may be {what}: the render fails: {error}"),
+            Fault::Fails(error, _) => format!("`{text}` is used unguarded and may be {what}; the render fails: {error}"),
             Fault::Printed => format!("`{text}` is printed as Python writes it where it is {what}"),
         };
         let mut finding = Finding::new(rule, span, message).on_shape(shape.name);
@@ -124,7 +124,9 @@ fn unguarded(
     if with_texts.is_err() {
         return Ok(Vec::new());
     }
-    let reads = used_fields(nodes, "content");
+    let mut reads = used_fields(nodes, "content");
+    let all: Vec<Span> = reads.iter().map(|read| read.span).collect();
+    reads.retain(|read| !all.iter().any(|other| *other != read.span && lies_in(read.span, *other)));
     let guarded = |skipped: Option<Span>| -> Option<Rc<Outcome>> {
         let others = reads.iter().filter(|read| Some(read.span) != skipped);
         let edits: Vec<Edit> =
@@ -143,9 +145,9 @@ fn unguarded(
             found.push(Unguarded { read: Some(read.span), shown: shown.filter(|_| fails_like(&fault)), fault });
         }
     }
-    if found.is_empty() {
-        let inside = shown.and_then(|shown| expr_at(nodes, shown)).map(|expr| expr.span).or(shown);
-        found.push(Unguarded { read: None, shown: inside, fault });
+    // What the guards do not mend is the content's only where a content is read.
+    if let Some(shown) = shown.filter(|shown| found.is_empty() && reads_content(nodes, *shown)) {
+        found.push(Unguarded { read: None, shown: Some(shown), fault });
     }
     // One fault is shown by one place; the others are shown by themselves.
     if found.len() > 1 {
@@ -156,6 +158,18 @@ fn unguarded(
 
 fn fails_like(fault: &Fault) -> bool {
     matches!(fault, Fault::Fails(..))
+}
+
+/// Whether a place reads a content, or a variable that by its name holds one.
+fn reads_content(nodes: &Nodes<'_>, place: Span) -> bool {
+    nodes.exprs().any(|(_, expr)| lies_in(expr.span, place) && is_content(expr))
+}
+
+fn is_content(expr: &Expr) -> bool {
+    match &expr.kind {
+        ExprKind::Name(name) => name.contains("content"),
+        _ => field_of(expr).is_some_and(|(_, field)| field == "content"),
+    }
 }
 
 /// The conversation with a text for each content that is none.
@@ -194,12 +208,8 @@ fn is_content_without_text(path: &str, shape: &Shape) -> bool {
     path.ends_with("/content") && shape.conversation.pointer(path).is_some_and(|value| value.is_null() || value.is_array())
 }
 
-/// Whether some place of the template is made for lists of parts: it asks of what kind a content is, or loops over one.
+/// Whether some place of the template is made for lists of parts: it asks of what kind a content is.
 fn takes_parts(nodes: &Nodes<'_>) -> bool {
-    let is_content = |expr: &Expr| match &expr.kind {
-        ExprKind::Name(name) => name.contains("content"),
-        _ => field_of(expr).is_some_and(|(_, field)| field == "content"),
-    };
     nodes.exprs().any(|(_, expr)| match &expr.kind {
         ExprKind::Test { input, name, .. } => {
             matches!(&*name.text, "string" | "iterable" | "sequence" | "mapping") && is_content(input)
