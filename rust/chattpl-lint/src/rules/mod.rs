@@ -37,6 +37,10 @@ rules! {
     double_bos,
     marker_not_one_token,
     no_generation_blocks,
+    not_in_minijinja,
+    not_in_llama_cpp,
+    not_in_hf_jinja_js,
+    engine_differs,
 }
 
 /// The rule with this code or name.
