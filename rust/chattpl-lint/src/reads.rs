@@ -51,18 +51,15 @@ pub fn used_fields<'t>(nodes: &Nodes<'t>, field: &str) -> Vec<&'t Expr> {
 
 /// Whether a value goes on from here, other than as the answer to a question about it.
 pub fn is_used(nodes: &Nodes<'_>, id: NodeId) -> bool {
-    let span = nodes.get(id).span();
-    let Some(parent) = nodes.get(id).parent.map(|parent| nodes.get(parent).item) else {
-        return false;
-    };
-    match parent {
-        Item::Stmt(stmt) => match &stmt.kind {
+    let (id, span) = passed_on(nodes, id);
+    match nodes.get(id).parent.map(|parent| nodes.get(parent).item) {
+        Some(Item::Stmt(stmt)) => match &stmt.kind {
             StmtKind::Output(_) | StmtKind::Set { .. } => true,
             StmtKind::For(node) => node.iter.span == span,
             _ => false,
         },
-        Item::Expr(parent) => is_used_by(parent, span),
-        Item::Target(_) => false,
+        Some(Item::Expr(parent)) => is_used_by(parent, span),
+        _ => false,
     }
 }
 
@@ -72,7 +69,6 @@ fn is_used_by(parent: &Expr, span: Span) -> bool {
         ExprKind::Getattr(object, _) => object.span == span,
         ExprKind::Getitem(object, index) => object.span == span && matches!(index.kind, ExprKind::Slice { .. }),
         ExprKind::Call(callee, _) => callee.span != span,
-        ExprKind::Conditional { test, .. } => test.span != span,
         ExprKind::Compare(_, rest) => rest
             .iter()
             .any(|(operator, right)| matches!(operator, CompareOp::In | CompareOp::NotIn) && right.span == span),
@@ -82,17 +78,33 @@ fn is_used_by(parent: &Expr, span: Span) -> bool {
 
 /// Whether an expression's text becomes output right here: it is printed, joined to a text, or filtered on its way there.
 pub fn is_printed(nodes: &Nodes<'_>, id: NodeId) -> bool {
-    let span = nodes.get(id).span();
+    let (id, span) = passed_on(nodes, id);
     match nodes.get(id).parent.map(|parent| nodes.get(parent).item) {
         Some(Item::Stmt(Stmt { kind: StmtKind::Output(_), .. })) => true,
         Some(Item::Expr(parent)) => match &parent.kind {
             ExprKind::Binary(..) | ExprKind::Concat(_) => true,
             ExprKind::Filter { input: Some(input), .. } => input.span == span,
-            ExprKind::Conditional { test, .. } => test.span != span,
-            ExprKind::Or(..) => true,
             _ => false,
         },
         _ => false,
+    }
+}
+
+/// The outermost expression whose value may be that of `id`: `x or y` and `x if ... else y` pass `x` on.
+fn passed_on(nodes: &Nodes<'_>, id: NodeId) -> (NodeId, Span) {
+    let span = nodes.get(id).span();
+    let Some(parent) = nodes.get(id).parent else {
+        return (id, span);
+    };
+    let passes = match nodes.get(parent).item {
+        Item::Expr(Expr { kind: ExprKind::Or(..), .. }) => true,
+        Item::Expr(Expr { kind: ExprKind::Conditional { test, .. }, .. }) => test.span != span,
+        _ => false,
+    };
+    if passes {
+        passed_on(nodes, parent)
+    } else {
+        (id, span)
     }
 }
 

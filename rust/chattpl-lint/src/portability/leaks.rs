@@ -4,7 +4,7 @@ use chattpl_syntax::ast::{Expr, ExprKind, For, If, Stmt, StmtKind, Target};
 use chattpl_syntax::Span;
 
 use crate::context::Context;
-use crate::index::{Item, NodeId, Nodes};
+use crate::index::{Item, Node, NodeId, Nodes};
 use crate::reads::lies_in;
 use crate::rule::NotEvaluated;
 
@@ -29,7 +29,28 @@ fn may_be_of_another_turn(nodes: &Nodes<'_>, id: NodeId, name: &str) -> bool {
     let span = nodes.get(id).span();
     let in_head =
         lies_in(span, node.iter.span) || node.filter.as_ref().is_some_and(|filter| lies_in(span, filter.span));
-    !in_head && !binds(&node.target, name) && sets(&node.body, name) && !is_set_before(nodes, id, around, name)
+    !in_head
+        && !keeps_itself(nodes, id, name)
+        && !binds(&node.target, name)
+        && sets(&node.body, name)
+        && !is_set_before(nodes, id, around, name)
+}
+
+/// Whether a read stands in `{% set name = name if name is defined else ... %}`, which is the same in every turn.
+fn keeps_itself(nodes: &Nodes<'_>, id: NodeId, name: &str) -> bool {
+    let set = nodes.around(id).find_map(|(at, node)| match node.item {
+        Item::Stmt(Stmt { kind: StmtKind::Set { target, .. }, .. }) => Some((at, target)),
+        _ => None,
+    });
+    set.is_some_and(|(at, target)| {
+        let asks = |node: &Node<'_>| match node.item {
+            Item::Expr(Expr { kind: ExprKind::Test { input, name: test, .. }, .. }) => {
+                &*test.text == "defined" && matches!(&input.kind, ExprKind::Name(asked) if **asked == *name)
+            }
+            _ => false,
+        };
+        binds(target, name) && nodes.inside(at).any(|(_, node)| asks(&node))
+    })
 }
 
 /// The innermost loop around a node, unless a macro or a captured body is between.

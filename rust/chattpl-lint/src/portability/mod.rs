@@ -10,6 +10,7 @@ mod leaks;
 mod llama_cpp;
 mod minijinja;
 mod sample;
+mod trials;
 
 use chattpl_syntax::Span;
 
@@ -92,6 +93,9 @@ pub fn findings(rule: &Rule, context: &Context<'_>, name: &str) -> Checked {
         let Some(gap) = table.gaps.iter().find(|gap| gap.construct == construct) else {
             continue;
         };
+        if !trials::matters(context, construct, span)? {
+            continue;
+        }
         match found.iter_mut().find(|(known, _)| known == gap) {
             Some((_, places)) => places.push(span),
             None => found.push((*gap, vec![span])),
