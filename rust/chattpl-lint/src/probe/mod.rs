@@ -7,6 +7,7 @@ pub mod reader;
 pub mod shape;
 mod shapes;
 pub mod turn;
+pub mod trial;
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -81,6 +82,16 @@ impl Ask {
     fn of(shape: usize) -> Self {
         let (upto, form, continued) = (None, None, None);
         Ask { shape, upto, prompt: false, thinking: Thinking::Unset, later: false, form, continued }
+    }
+
+    /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
+    pub fn natural(shape: &'static Shape) -> Self {
+        let ask = Ask::whole(shape);
+        if shape.awaits_assistant() {
+            ask.prompted()
+        } else {
+            ask
+        }
     }
 
     /// The first messages only.
@@ -252,8 +263,7 @@ impl<'s> Probes<'s> {
 
     /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
     pub fn natural(&self, shape: &'static Shape) -> Rc<Outcome> {
-        let ask = Ask::whole(shape);
-        self.get(if shape.awaits_assistant() { ask.prompted() } else { ask })
+        self.get(Ask::natural(shape))
     }
 
     /// Renders a conversation that is no shape; not kept.

@@ -111,6 +111,16 @@ impl Shape {
         self.messages().last().is_some_and(|last| last["role"] != "assistant")
     }
 
+    /// The conversation in a form.
+    pub fn in_form(&self, form: Form) -> Value {
+        self.written(None, form)
+    }
+
+    /// Whether the template gets no arguments besides the conversation.
+    pub fn plain_arguments(&self) -> bool {
+        self.arguments.is_empty()
+    }
+
     /// The conversation, or its first messages alone, in a form.
     pub(crate) fn written(&self, upto: Option<usize>, form: Form) -> Value {
         let mut conversation = self.conversation.clone();
