@@ -77,7 +77,7 @@ fn a_missing_input_is_no_clean_bill() {
     let report = run("{{ messages }}", &["CT303"]);
     let reasons: Vec<(&str, &str)> =
         report.not_evaluated.iter().map(|(rule, why)| (rule.code, why.0.as_str())).collect();
-    assert_eq!(reasons, [("CT303", "no tokenizer is given")]);
+    assert_eq!(reasons, [("CT303", "no tokenizer is given: name one, or a model that has one")]);
 }
 
 #[test]

@@ -59,6 +59,17 @@ fn is_output(item: Item<'_>) -> bool {
     matches!(item, Item::Stmt(Stmt { kind: StmtKind::Output(_) | StmtKind::Text(_), .. }))
 }
 
+/// The opening tag of the first `{% generation %}` block.
+///
+/// # Errors
+/// There is none.
+pub fn generation_tag(context: &Context<'_>) -> Result<Span, NotEvaluated> {
+    let tag = context.nodes()?.stmts().find(|(_, stmt)| matches!(stmt.kind, StmtKind::Generation(_)));
+    let (_, stmt) = tag.ok_or_else(|| NotEvaluated::because("the template has no `{% generation %}` blocks"))?;
+    let end = context.slice(stmt.span).find("%}").map_or(stmt.span.end, |end| stmt.span.start + end as u32 + 2);
+    Ok(Span::new(stmt.span.start, end))
+}
+
 /// The first line of the template.
 pub fn first_line(context: &Context<'_>) -> Span {
     Span::new(0, context.subject.source.line_text(1).len() as u32)

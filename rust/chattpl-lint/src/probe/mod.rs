@@ -94,6 +94,16 @@ impl Ask {
         }
     }
 
+    /// The whole conversation, with the generation prompt where it ends before an assistant's turn.
+    pub fn natural(shape: &'static Shape) -> Self {
+        let ask = Ask::whole(shape);
+        if shape.awaits_assistant() {
+            ask.prompted()
+        } else {
+            ask
+        }
+    }
+
     /// The first messages only.
     pub fn upto(self, count: usize) -> Self {
         Ask { upto: Some(count), ..self }
@@ -158,6 +168,21 @@ impl Printed {
         (0..self.segments.len()).any(|index| {
             self.segments.message(index) == Some(message as u32) && self.segments.origin_at(index) == Origin::Message
         })
+    }
+
+    /// The bytes from behind what a message says up to what a later one says; `None` where it says nothing.
+    pub fn behind(&self, message: usize) -> Option<std::ops::Range<usize>> {
+        let said = |index: usize| {
+            let segments = &self.segments;
+            let names = ["role", "name"];
+            (segments.origin_at(index) == Origin::Message
+                && segments.name_at(index, 1).is_some_and(|name| !names.contains(&name)))
+            .then(|| segments.message(index))
+            .flatten()
+        };
+        let last = (0..self.segments.len()).rev().find(|index| said(*index) == Some(message as u32))?;
+        let next = (last + 1..self.segments.len()).find(|index| said(*index).is_some());
+        Some(self.segments.end(last)..next.map_or(self.text.len(), |index| self.range(index).start))
     }
 
     /// The bytes of a segment.

@@ -8,34 +8,13 @@ use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
 use super::engine::Engine;
 use super::header::Turns;
-use super::prompt::{Header, Headers};
+use super::prompt::Headers;
+use super::sampled::after_tool;
 use super::train::Train;
 use super::trust::{Control, Trust};
 use crate::encode::{Scratch, Tokens};
 use crate::error::TokenError;
 use crate::vocabulary::TokenId;
-
-/// Conversations that end with a user's message, the plainest first; the first one that a template takes is used.
-const AFTER_USER: [&str; 2] = [
-    r#"[{"role": "user", "content": "a"}]"#,
-    r#"{"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function", "function":
-        {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
-];
-
-/// The same with a tool's message at the end.
-const AFTER_TOOL: [&str; 3] = [
-    r#"[{"role": "user", "content": "a"},
-        {"role": "assistant", "content": "", "tool_calls":
-            [{"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}]},
-        {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": "c"}]"#,
-    r#"{"messages": [{"role": "user", "content": "a"},
-        {"role": "assistant", "content": "", "tool_calls":
-            [{"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}]},
-        {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": "c"}],
-        "tools": [{"type": "function", "function":
-            {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
-    r#"[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "tool", "content": "c"}]"#,
-];
 
 /// Encodes conversations: renders them, and says of each token whose it is and whether it is learnt.
 pub struct ChatEncoder {
@@ -127,8 +106,7 @@ impl ChatEncoder {
         let learnt = options.train.learnt(&roles);
         let of_role = options.train.of_role(&roles);
         let assistant = roles.iter().map(|role| *role == Some("assistant")).collect();
-        let is_tool = |role: &Option<&str>| matches!(role, Some("tool" | "function" | "ipython"));
-        let after_tool = std::iter::once(false).chain(roles.iter().map(is_tool)).take(roles.len()).collect();
+        let after_tool = after_tool(roles.iter().copied());
         if known.0.is_none() && learnt.contains(&true) && !self.program.marks_generation() {
             known.0 = Some(Arc::new(self.headers(&input, options, buffers)));
         }
@@ -188,12 +166,6 @@ impl ChatEncoder {
             let output = render(&self.program, probe, options, buffers).ok()?;
             Some(output.into_parts())
         };
-        let mut prompt = |conversations: &[&'static str]| {
-            let mut renders = conversations.iter().map(|probe| Some((rendered(probe, false)?, rendered(probe, true)?)));
-            renders.find_map(|pair| {
-                pair.map(|((without, ..), (with, segments, _))| Header::new(&without, &with, &segments))
-            })
-        };
-        Headers { after_user: prompt(&AFTER_USER), after_tool: prompt(&AFTER_TOOL) }
+        Headers::of(|conversation, prompt| rendered(conversation, prompt).map(|(text, segments, _)| (text, segments)))
     }
 }

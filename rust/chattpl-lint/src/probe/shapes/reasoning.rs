@@ -82,6 +82,12 @@ pub(super) fn table() -> Vec<Draft> {
             ]),
         ),
         special("tool-loop-after-turns", loop_after_turns()).tools(plain_tools()),
+            "reasoning-in-last-content",
+            json!([
+                user("Which moon is darkest?"),
+                assistant("<think>\nCallisto is heavily cratered.\n</think>\n\nCallisto."),
+            ]),
+        ),
     ]
 }
 
