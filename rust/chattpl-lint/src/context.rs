@@ -8,6 +8,7 @@ use chattpl_render::Program;
 use chattpl_syntax::{Diagnostic, Parsed, Source, Span};
 use chattpl_tokens::Encoder;
 
+use crate::engine::OtherEngine;
 use crate::index::Nodes;
 use crate::probe::{shapes, Probes};
 use crate::rule::NotEvaluated;
@@ -29,6 +30,20 @@ pub struct Supplied {
     pub stop_tokens: Option<Vec<String>>,
     /// The text of another template of the same model, and where it is from.
     pub other_template: Option<(String, String)>,
+    /// Engines to compare with.
+    pub engines: Engines,
+}
+
+/// The engines that the caller can run.
+#[derive(Debug, Clone, Default)]
+pub enum Engines {
+    /// Nobody looked for any.
+    #[default]
+    NotGiven,
+    /// Looked for, and missing: what to install.
+    Missing(String),
+    /// These.
+    Given(Vec<OtherEngine>),
 }
 
 /// A template to be linted.
@@ -183,6 +198,18 @@ impl<'s> Context<'s> {
         self.subject
             .declared(name)
             .ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared: name a model, or the token")))
+    }
+
+    /// The engines to compare with.
+    ///
+    /// # Errors
+    /// The caller gave none.
+    pub fn engines(&self) -> Result<&'s [OtherEngine], NotEvaluated> {
+        match &self.subject.supplied.engines {
+            Engines::NotGiven => Err(NotEvaluated::because("no other engine is given")),
+            Engines::Missing(what) => Err(NotEvaluated::because(what.clone())),
+            Engines::Given(engines) => Ok(engines),
+        }
     }
 
     /// The normalized text of the template.

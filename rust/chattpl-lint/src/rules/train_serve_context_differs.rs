@@ -4,7 +4,8 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{message_loop, printer_of};
-use crate::probe::{common_prefix, marker_start, shape, Ask, Outcome, Shape};
+use crate::probe::turn::marker_start;
+use crate::probe::{common_prefix, shape, Ask, Outcome, Shape};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
 /// Conversations with several turns of the assistant.

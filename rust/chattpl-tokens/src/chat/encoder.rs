@@ -6,19 +6,20 @@ use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, 
 
 use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
+use super::engine::Engine;
 use super::header::Turns;
 use super::prompt::Headers;
 use super::sampled::after_tool;
 use super::train::Train;
 use super::trust::{Control, Trust};
-use crate::encode::{Encoder, Scratch, Tokens};
+use crate::encode::{Scratch, Tokens};
 use crate::error::TokenError;
 use crate::vocabulary::TokenId;
 
 /// Encodes conversations: renders them, and says of each token whose it is and whether it is learnt.
 pub struct ChatEncoder {
     program: Arc<Program>,
-    encoder: Arc<Encoder>,
+    engine: Engine,
     stop_tokens: Vec<TokenId>,
     /// Names of the arguments that hold the format's own tokens.
     declared: Vec<String>,
@@ -37,7 +38,7 @@ pub struct ChatOptions<'a> {
 
 /// What one thread works with.
 pub struct ChatScratch {
-    scratch: Scratch,
+    scratch: Option<Scratch>,
     tokens: Tokens,
     runs: Vec<Run>,
     spans: Vec<Span>,
@@ -69,8 +70,8 @@ impl ChatEncoder {
     /// Puts a template and a vocabulary together.
     ///
     /// `declared` names the arguments that hold tokens of the format itself, such as `bos_token`.
-    pub fn new(program: Arc<Program>, encoder: Arc<Encoder>, stop_tokens: Vec<TokenId>, declared: Vec<String>) -> Self {
-        ChatEncoder { program, encoder, stop_tokens, declared }
+    pub fn new(program: Arc<Program>, engine: Engine, stop_tokens: Vec<TokenId>, declared: Vec<String>) -> Self {
+        ChatEncoder { program, engine, stop_tokens, declared }
     }
 
     /// The template.
@@ -78,14 +79,14 @@ impl ChatEncoder {
         &self.program
     }
 
-    /// The vocabulary's encoder.
-    pub fn encoder(&self) -> &Arc<Encoder> {
-        &self.encoder
+    /// What makes the tokens.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Makes room for one thread.
     pub fn scratch(&self) -> ChatScratch {
-        ChatScratch { scratch: self.encoder.scratch(), tokens: Tokens::default(), runs: Vec::new(), spans: Vec::new() }
+        ChatScratch { scratch: self.engine.scratch(), tokens: Tokens::default(), runs: Vec::new(), spans: Vec::new() }
     }
 
     /// Renders one conversation.
@@ -118,7 +119,7 @@ impl ChatEncoder {
     /// Appends the tokens of a rendered conversation to `batch`.
     ///
     /// # Errors
-    /// A control token in data where `options` refuses it; `batch` is as before then.
+    /// A control token in data where `options` refuses it, or what another library raises; `batch` is as before then.
     pub fn finish(
         &self,
         scratch: &mut ChatScratch,
@@ -130,14 +131,7 @@ impl ChatEncoder {
         let tokens = &mut scratch.tokens;
         tokens.clear();
         let trust = Trust { control: options.control, segments, declared: &self.declared, assistant: &draft.assistant };
-        if options.control == Control::Error {
-            self.encoder.refuse(text, |start, end, token| match trust.admits(start, end, token) {
-                true => None,
-                false => Some(trust.refusal(start, end, token)),
-            })?;
-        }
-        let admits = |start: usize, end: usize, token: &_| trust.admits(start, end, token);
-        self.encoder.encode_admitting(&mut scratch.scratch, text, admits, tokens)?;
+        self.engine.encode(&mut scratch.scratch, text, &trust, tokens)?;
         scratch.spans.clear();
         if draft.learnt.contains(&true) {
             let turns = Turns {
@@ -156,8 +150,7 @@ impl ChatEncoder {
             }
         }
         runs(segments, &scratch.spans, &mut scratch.runs);
-        let table = &self.encoder.vocabulary().tokens;
-        align(tokens, table, &scratch.runs, !options.train.parts.all(), batch);
+        align(tokens, self.engine.table(), &scratch.runs, !options.train.parts.all(), batch);
         Ok(())
     }
 
