@@ -94,16 +94,6 @@ impl Ask {
         }
     }
 
-    /// The whole conversation, with the generation prompt where it ends before an assistant's turn.
-    pub fn natural(shape: &'static Shape) -> Self {
-        let ask = Ask::whole(shape);
-        if shape.awaits_assistant() {
-            ask.prompted()
-        } else {
-            ask
-        }
-    }
-
     /// The first messages only.
     pub fn upto(self, count: usize) -> Self {
         Ask { upto: Some(count), ..self }
