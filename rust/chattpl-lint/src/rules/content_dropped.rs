@@ -1,4 +1,4 @@
-//! CT208: what a user or an assistant says does not reach the model.
+//! CT208: what someone says does not reach the model.
 
 use chattpl_render::Origin;
 
@@ -11,8 +11,9 @@ use crate::rule::{Checked, Rule};
 
 declare_rule! {
     /// ## What it does
-    /// Reports content of user and assistant messages, in conversations that every model meets, of which nothing is printed,
-    /// and calls of tools of which nothing is printed by a template that does print the tools.
+    /// Reports content of user and assistant messages, in conversations that every model meets, of which nothing is printed;
+    /// calls of tools of which nothing is printed by a template that does print the tools; and what tools answer, where the
+    /// template prints the calls.
     ///
     /// ## Why
     /// The template accepts the message and the model never sees it. Nothing in the output says so.
@@ -69,10 +70,21 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     Ok(found)
 }
 
-/// Whether a user's or an assistant's content is not printed.
+/// Whether what a user or an assistant says is not printed, or what a tool answers to calls that are printed.
 fn is_lost(shape: &Shape, printed: &Printed, content: &Text) -> bool {
-    let says = |message| matches!(shape.role(message), "user" | "assistant") && !content.text.trim().is_empty();
-    content.message.is_some_and(says) && printed.text_of(&content.path).trim().is_empty()
+    let counts = |message| match shape.role(message) {
+        "user" | "assistant" => true,
+        "tool" => prints_calls(shape, printed),
+        _ => false,
+    };
+    let says = !content.text.trim().is_empty() && content.message.is_some_and(counts);
+    says && printed.text_of(&content.path).trim().is_empty()
+}
+
+/// Whether the calls of a conversation are printed: a template without a place for tools drops their answers as well.
+fn prints_calls(shape: &Shape, printed: &Printed) -> bool {
+    let mut calls = (0..shape.messages().len()).map(|message| format!("/messages/{message}/tool_calls"));
+    calls.any(|path| !printed.text_of(&path).is_empty())
 }
 
 /// The calls of which nothing is printed, by a template that does print the tools they are of.
