@@ -6,8 +6,8 @@ pub mod markers;
 pub mod reader;
 pub mod shape;
 mod shapes;
-pub mod turn;
 pub mod trial;
+pub mod turn;
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -85,16 +85,6 @@ impl Ask {
     }
 
     /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
-    pub fn natural(shape: &'static Shape) -> Self {
-        let ask = Ask::whole(shape);
-        if shape.awaits_assistant() {
-            ask.prompted()
-        } else {
-            ask
-        }
-    }
-
-    /// The whole conversation, with the generation prompt where it ends before an assistant's turn.
     pub fn natural(shape: &'static Shape) -> Self {
         let ask = Ask::whole(shape);
         if shape.awaits_assistant() {

@@ -82,6 +82,7 @@ pub(super) fn table() -> Vec<Draft> {
             ]),
         ),
         special("tool-loop-after-turns", loop_after_turns()).tools(plain_tools()),
+        special(
             "reasoning-in-last-content",
             json!([
                 user("Which moon is darkest?"),
