@@ -76,7 +76,8 @@ impl Cuts {
     /// Whether a token may hold but a part of the one or the other of two characters, and bytes of both.
     #[inline]
     pub fn parted(&self, left: u32, right: u32) -> bool {
-        let first = right >> (24 - right.leading_zeros() / 8 * 8);
+        // NUL has no bit of its own to count from.
+        let first = right >> (24 - (right | 1).leading_zeros() / 8 * 8);
         let index = (left as usize & 0xFF) << 8 | first as usize;
         get(&self.parts, index) && self.parted_finely(left, right, index)
     }
