@@ -1,9 +1,13 @@
 //! Which two tokens join, how early, and into what.
 
+use crate::error::TokenError;
+use crate::image::{Reader, Writer};
+use crate::table::{Plain, Table};
 use crate::vocabulary::{Merge, TokenId};
 
 /// What a pair of tokens becomes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub(crate) struct Join {
     /// Pairs with a lower rank join first; [`Join::NEVER`] for a pair that does not join.
     pub rank: u32,
@@ -18,15 +22,19 @@ impl Join {
 }
 
 #[derive(Debug, Clone, Copy)]
+#[repr(C)]
 struct Slot {
     key: u64,
     join: Join,
 }
 
+// SAFETY: a number of eight bytes and two of four, one after the other.
+unsafe impl Plain for Slot {}
+
 /// An open-addressed table of pairs.
 #[derive(Debug, Clone)]
 pub(crate) struct PairTable {
-    slots: Vec<Slot>,
+    slots: Table<Slot>,
     shift: u32,
 }
 
@@ -37,7 +45,7 @@ impl PairTable {
         // At most two thirds full, so that a miss ends after a slot or two.
         let capacity = (merges.len() * 3 / 2 + 2).next_power_of_two();
         let shift = 64 - capacity.trailing_zeros();
-        let mut table = PairTable { slots: vec![Slot { key: EMPTY, join: Join::NONE }; capacity], shift };
+        let mut table = PairTable { slots: vec![Slot { key: EMPTY, join: Join::NONE }; capacity].into(), shift };
         for (rank, merge) in merges.iter().enumerate() {
             if let Some(later) = merges.get(rank + 16) {
                 table.prefetch(key(later.left, later.right));
@@ -45,6 +53,26 @@ impl PairTable {
             table.insert(key(merge.left, merge.right), Join { rank: rank as u32, merged: merge.merged });
         }
         table
+    }
+
+    pub fn put_into(&self, image: &mut Writer) {
+        image.table(&self.slots);
+    }
+
+    /// The pairs of these merges.
+    pub fn of(image: &mut Reader, merges: &[Merge]) -> Result<Self, TokenError> {
+        let slots: Table<Slot> = image.table()?;
+        let mut taken = 0;
+        let sound = slots.iter().filter(|slot| slot.key != EMPTY).all(|slot| {
+            taken += 1;
+            let (left, right) = ((slot.key >> 32) as TokenId, slot.key as TokenId);
+            merges.get(slot.join.rank as usize) == Some(&Merge { left, right, merged: slot.join.merged })
+        });
+        // A look-up ends at a slot that is free.
+        match sound && slots.len().is_power_of_two() && taken < slots.len() && slots.len() > 1 {
+            true => Ok(PairTable { shift: 64 - slots.len().trailing_zeros(), slots }),
+            false => Err(image.damaged("pairs that no merge has")),
+        }
     }
 
     fn insert(&mut self, key: u64, join: Join) {
@@ -56,7 +84,7 @@ impl PairTable {
             }
             index = (index + 1) & mask;
         }
-        self.slots[index] = Slot { key, join };
+        self.slots.make_mut()[index] = Slot { key, join };
     }
 
     #[inline]
