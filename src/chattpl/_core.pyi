@@ -12,6 +12,7 @@ __all__ = [
     "Buffer",
     "ChatEncoder",
     "DecodeStream",
+    "IMAGE_VERSION",
     "Rendered",
     "Segment",
     "Template",
@@ -29,6 +30,7 @@ __all__ = [
 ]
 
 __version__: str
+IMAGE_VERSION: int
 
 @disjoint_base
 class Template:
@@ -131,6 +133,7 @@ class Tokenizer:
     def decode_stream(self) -> DecodeStream: ...
     def id_to_bytes(self, token_id: int) -> bytes: ...
     def token_to_id(self, token: str) -> int | None: ...
+    def image(self) -> bytes: ...
     def pack(self) -> bytes: ...
 
 @final
