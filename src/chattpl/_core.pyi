@@ -9,10 +9,10 @@ from typing_extensions import disjoint_base
 from chattpl.origin import Origin
 
 __all__ = [
+    "IMAGE_VERSION",
     "Buffer",
     "ChatEncoder",
     "DecodeStream",
-    "IMAGE_VERSION",
     "Rendered",
     "Segment",
     "Template",

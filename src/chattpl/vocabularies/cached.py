@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 
@@ -41,9 +42,7 @@ def keep(path: str, data: bytes) -> bool:
             file.write(data)
         os.replace(part, path)
     except OSError:
-        try:
+        with contextlib.suppress(OSError):
             os.unlink(part)
-        except OSError:
-            pass
         return False
     return True
