@@ -329,8 +329,27 @@ impl TokenTable {
 
     /// Whether a token has the bytes of two others, one after the other.
     pub(crate) fn is_joined(&self, left: TokenId, right: TokenId, joined: TokenId) -> bool {
-        let (left, right) = (self.get(left), self.get(right));
-        !left.is_empty() && !right.is_empty() && self.get(joined).split_at_checked(left.len()) == Some((left, right))
+        let place = |id: TokenId| match self.starts.get(id as usize..) {
+            Some(&[start, end, ..]) => (start as usize, (end - start) as usize),
+            _ => (0, 0),
+        };
+        let ((left, left_len), (right, right_len), (joined, len)) = (place(left), place(right), place(joined));
+        left_len != 0
+            && right_len != 0
+            && left_len + right_len == len
+            && self.same_bytes(left, joined, left_len)
+            && self.same_bytes(right, joined + left_len, right_len)
+    }
+
+    /// Compares by words: tokens are short, and there are many.
+    #[inline]
+    fn same_bytes(&self, a: usize, b: usize, len: usize) -> bool {
+        let word =
+            |at: usize| self.bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|&word| u64::from_le_bytes(word));
+        match (word(a), word(b)) {
+            (Some(a), Some(b)) if len <= 8 => (a ^ b) << (64 - 8 * len) == 0,
+            _ => self.bytes[a..a + len] == self.bytes[b..b + len],
+        }
     }
 
     /// All tokens with bytes, by id.

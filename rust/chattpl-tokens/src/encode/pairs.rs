@@ -1,5 +1,9 @@
 //! Which two tokens join, how early, and into what.
 
+use std::hash::BuildHasher;
+
+use hashbrown::DefaultHashBuilder;
+
 use crate::error::TokenError;
 use crate::image::{Reader, Writer};
 use crate::table::{Plain, Table};
@@ -59,17 +63,31 @@ impl PairTable {
         image.table(&self.slots);
     }
 
-    /// The pairs of these merges.
+    /// The pairs of these merges, which are sound.
+    ///
+    /// Whether they are the same is told by the sums of their hashes, under a key that no file can know: looking each of
+    /// them up would wait for the memory half of the time that an image takes to open.
     pub fn of(image: &mut Reader, merges: &[Merge]) -> Result<Self, TokenError> {
         let slots: Table<Slot> = image.table()?;
-        let mut taken = 0;
-        let sound = slots.iter().filter(|slot| slot.key != EMPTY).all(|slot| {
-            taken += 1;
-            let (left, right) = ((slot.key >> 32) as TokenId, slot.key as TokenId);
-            merges.get(slot.join.rank as usize) == Some(&Merge { left, right, merged: slot.join.merged })
-        });
+        let secret = [0_u64, 1].map(|half| DefaultHashBuilder::default().hash_one(half));
+        let hash = |key: u64, rank: u32, merged: TokenId| {
+            let join = u64::from(rank) << 32 | u64::from(merged);
+            let product = u128::from(key ^ secret[0]) * u128::from(join ^ secret[1]);
+            (product >> 64) as u64 ^ product as u64
+        };
+        let (mut taken, mut sum) = (0, 0_u64);
+        for Slot { key, join } in slots.iter() {
+            // Every other slot is free, at random: no branch.
+            let is_taken = u64::from(*key != EMPTY);
+            taken += is_taken;
+            sum = sum.wrapping_add(hash(*key, join.rank, join.merged) & is_taken.wrapping_neg());
+        }
+        for (rank, merge) in (0..).zip(merges) {
+            sum = sum.wrapping_sub(hash(key(merge.left, merge.right), rank, merge.merged));
+        }
         // A look-up ends at a slot that is free.
-        match sound && slots.len().is_power_of_two() && taken < slots.len() && slots.len() > 1 {
+        let has_room = slots.len().is_power_of_two() && taken < slots.len() as u64 && slots.len() > 1;
+        match has_room && taken == merges.len() as u64 && sum == 0 {
             true => Ok(PairTable { shift: 64 - slots.len().trailing_zeros(), slots }),
             false => Err(image.damaged("pairs that no merge has")),
         }
