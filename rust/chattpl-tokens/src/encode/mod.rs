@@ -19,5 +19,6 @@ mod units;
 mod walk;
 
 pub use added::Found;
+pub(crate) use added::{Finder, Refused};
 pub use encoder::{Encoder, Scratch, SpecialTokens};
 pub use walk::{Region, Tokens};
