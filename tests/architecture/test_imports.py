@@ -59,6 +59,7 @@ MAY_IMPORT_HEAVY = {
     "numpy": {"foreign", "encoded", "tokenizer", "integrations"},
     "tokenizers": {"foreign"},
     "pyarrow": {"encoded", "cli"},
+    "minijinja": {"linter"},
 }
 
 

@@ -36,8 +36,11 @@ const { Template } = require("@huggingface/jinja");
 const outcome = (text) => {
   try { return ["renders", new Template(text).render({ messages: [] })]; } catch (error) { return ["fails", String(error)]; }
 };
-const templates = JSON.parse(require("fs").readFileSync(0, "utf-8"));
-console.log(JSON.stringify([require("@huggingface/jinja/package.json").version, templates.map(outcome)]));
+const { readFileSync } = require("fs");
+const { dirname, join } = require("path");
+const manifest = join(dirname(require.resolve("@huggingface/jinja")), "..", "package.json");
+const templates = JSON.parse(readFileSync(0, "utf-8"));
+console.log(JSON.stringify([JSON.parse(readFileSync(manifest, "utf-8")).version, templates.map(outcome)]));
 """
 
 
