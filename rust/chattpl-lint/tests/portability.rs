@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chattpl_lint::portability::{all_constructs, sample, Construct, Syntax, ENGINES};
-use chattpl_lint::{lint, Context, EngineError, EngineInput, Engines, OtherEngine, Report, Selector, Settings, Subject, Supplied};
+use chattpl_lint::{
+    lint, Context, EngineError, EngineInput, Engines, OtherEngine, Report, Selector, Settings, Subject, Supplied,
+};
 
 fn run(source: &str, codes: &[&str], engines: Engines) -> Report {
     let select = codes.iter().map(|code| Selector::parse(code).expect("a rule")).collect();

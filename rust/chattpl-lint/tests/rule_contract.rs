@@ -8,8 +8,8 @@ use chattpl_lint::lint::renders_alike;
 use chattpl_lint::manual::{book, example, sections, text, Example};
 use chattpl_lint::rule::FixAvailability;
 use chattpl_lint::{
-    fix_all, lint, Applicability, Context, EngineError, EngineInput, Engines, OtherEngine, Profile, Rule, Selector, Settings,
-    Subject, Supplied, RULES,
+    fix_all, lint, Applicability, Context, EngineError, EngineInput, Engines, OtherEngine, Profile, Rule, Selector,
+    Settings, Subject, Supplied, RULES,
 };
 use chattpl_tokens::read::tokenizer_json;
 use chattpl_tokens::{Encoder, TokenId};

@@ -1,6 +1,8 @@
 //! `lint` and the rules' manuals.
 
-use chattpl_lint::{manual, Applicability, Engines, Finding, Profile, Rule, Selector, Settings, Subject, Supplied, RULES};
+use chattpl_lint::{
+    manual, Applicability, Engines, Finding, Profile, Rule, Selector, Settings, Subject, Supplied, RULES,
+};
 use chattpl_syntax::{Source, Span};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
