@@ -34,8 +34,8 @@ LAYERS = [
     ],
     ["foreign"],
     ["tokenizer"],
-    ["linter"],
     ["format"],
+    ["linter"],
     ["integrations", "cli", "__main__"],
 ]
 MAY_IMPORT_CORE = {

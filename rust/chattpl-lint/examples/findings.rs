@@ -1,22 +1,19 @@
-//! Prints the findings of chosen rules or of a profile:
-//! `cargo run --example findings -- [--select CT101,CT2] [--profile NAME] FILES...`.
+//! Lints template files and prints what is found: `cargo run --example findings -- [--select CODES] [--profile NAME] FILES...`.
 
 use chattpl_lint::{lint, Profile, Selector, Settings, Subject, Supplied};
 
 fn main() {
     let mut settings = Settings::default();
-    let mut paths = Vec::new();
     let mut words = std::env::args().skip(1);
+    let mut paths = Vec::new();
     while let Some(word) = words.next() {
+        let mut value = || words.next().expect("a value behind an option");
         match word.as_str() {
             "--select" => {
-                let list = words.next().expect("codes behind --select");
-                settings.select = list.split(',').map(|code| Selector::parse(code).expect("a rule")).collect();
+                settings.select =
+                    value().split(',').map(|name| Selector::parse(name).expect("names of rules")).collect();
             }
-            "--profile" => {
-                let name = words.next().expect("a name behind --profile");
-                settings.profile = Profile::by_name(&name).expect("the name of a profile");
-            }
+            "--profile" => settings.profile = Profile::by_name(&value()).expect("the name of a profile"),
             _ => paths.push(word),
         }
     }

@@ -12,6 +12,7 @@ use crate::engine::OtherEngine;
 use crate::index::Nodes;
 use crate::probe::{shapes, Probes};
 use crate::rule::NotEvaluated;
+use crate::sampling::Sampling;
 use crate::scope::Scopes;
 
 /// Stand-ins for the tokens that `transformers` always passes, where the caller declares none.
@@ -101,6 +102,7 @@ pub struct Context<'s> {
     scopes: OnceCell<Scopes<'s>>,
     probes: OnceCell<Probes<'s>>,
     printed: OnceCell<HashSet<Span>>,
+    sampling: OnceCell<Sampling>,
 }
 
 impl<'s> Context<'s> {
@@ -112,6 +114,7 @@ impl<'s> Context<'s> {
             scopes: OnceCell::new(),
             probes: OnceCell::new(),
             printed: OnceCell::new(),
+            sampling: OnceCell::new(),
         }
     }
 
@@ -169,13 +172,22 @@ impl<'s> Context<'s> {
         }))
     }
 
+    /// What a model samples, and what ends its turns.
+    ///
+    /// # Errors
+    /// The template does not compile.
+    pub fn sampling(&self) -> Result<&Sampling, NotEvaluated> {
+        let probes = self.probes()?;
+        Ok(self.sampling.get_or_init(|| Sampling::new(self, probes)))
+    }
+
     /// The model's tokenizer.
     ///
     /// # Errors
     /// The caller gave none.
     pub fn encoder(&self) -> Result<&'s Arc<Encoder>, NotEvaluated> {
         let encoder = self.subject.supplied.encoder.as_ref();
-        encoder.ok_or_else(|| NotEvaluated::because("no tokenizer is given"))
+        encoder.ok_or_else(|| NotEvaluated::because("no tokenizer is given: name one, or a model that has one"))
     }
 
     /// The declared text of a token such as `bos_token`.
@@ -183,7 +195,9 @@ impl<'s> Context<'s> {
     /// # Errors
     /// The caller declared none of that name.
     pub fn declared(&self, name: &str) -> Result<&'s str, NotEvaluated> {
-        self.subject.declared(name).ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared")))
+        self.subject
+            .declared(name)
+            .ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared: name a model, or the token")))
     }
 
     /// The engines to compare with.

@@ -24,6 +24,7 @@
 //! | [`Context::scopes`] | every binding and read of a name, and which binding a read sees |
 //! | [`Context::probes`] | renders of the probe conversations, each made once |
 //! | [`Context::printed_places`] | the literals that some conversation prints |
+//! | [`Context::sampling`] | what a model samples of a render, which token ends a turn |
 //! | [`Context::encoder`], [`Context::declared`] | the tokenizer; the text of `bos_token` and the like |
 //! | [`Context::engines`] | other engines that the caller can run |
 //!
@@ -65,18 +66,22 @@
 // The fences of manuals carry settings for their examples.
 #![allow(rustdoc::invalid_codeblock_attributes)]
 
+pub mod constant;
 pub mod context;
 pub mod engine;
+pub mod expr;
 pub mod finding;
 pub mod fix;
 pub mod index;
 pub mod lint;
 pub mod manual;
+pub mod marks;
 pub mod portability;
 pub mod probe;
 pub mod reads;
 pub mod rule;
 pub mod rules;
+pub mod sampling;
 pub mod scope;
 pub mod suppress;
 

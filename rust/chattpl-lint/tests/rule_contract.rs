@@ -32,23 +32,29 @@ fn words(example: &Example, name: &str) -> Option<Vec<String>> {
 }
 
 fn subject(example: &Example) -> Subject {
-    const KNOWN: [&str; 9] = ["bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select", "refuses"];
+    const KNOWN: [&str; 13] = [
+        "bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select", "lines", "refuses", "rstrip", "merges", "other",
+    ];
     for (name, _) in &example.settings {
         assert!(KNOWN.contains(&name.as_str()), "a fence declares `{name}`, which nobody reads");
     }
     let declared = ["bos", "eos", "pad", "unk"]
         .into_iter()
         .filter_map(|name| setting(example, name).map(|text| (format!("{name}_token"), text.to_owned())));
-    let encoder = words(example, "tokens").map(|tokens| Arc::new(encoder(&tokens, setting(example, "adds"))));
+    let encoder = words(example, "tokens").map(|tokens| Arc::new(encoder(&tokens, example)));
     let engines = setting(example, "refuses").map(|word| Engines::Given(vec![refusing(word)]));
     let supplied = Supplied {
         tokens: declared.collect(),
         encoder,
         stop_tokens: words(example, "stop"),
-        other_template: None,
+        other_template: setting(example, "other").map(|text| (text.to_owned(), "tokenizer_config.json".to_owned())),
         engines: engines.unwrap_or_default(),
     };
-    Subject::new(example.template.clone(), None, supplied)
+    let text = match setting(example, "lines") {
+        Some("crlf") => example.template.replace('\n', "\r\n"),
+        _ => example.template.clone(),
+    };
+    Subject::new(text, None, supplied)
 }
 
 /// An engine that renders as we do, but for templates with a word in them.
@@ -71,7 +77,8 @@ fn refusing(word: &str) -> OtherEngine {
 }
 
 /// A tokenizer of single bytes and the given added tokens.
-fn encoder(added: &[String], adds: Option<&str>) -> Encoder {
+fn encoder(added: &[String], example: &Example) -> Encoder {
+    let (adds, strips) = (setting(example, "adds"), words(example, "rstrip").unwrap_or_default());
     let printable = |byte: u32| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
     let mut vocab = serde_json::Map::new();
     let mut next = 0x100;
@@ -80,14 +87,19 @@ fn encoder(added: &[String], adds: Option<&str>) -> Encoder {
         next += u32::from(!printable(byte));
         vocab.insert(char::from_u32(shown).expect("a character").to_string(), json!(byte));
     }
-    let id = |index: usize| 256 + index as TokenId;
+    let merges = words(example, "merges").unwrap_or_default();
+    let merges: Vec<_> = merges.iter().map(|pair| pair.split_once('+').expect("two tokens")).collect();
+    for (index, (left, right)) in merges.iter().enumerate() {
+        vocab.insert(format!("{left}{right}"), json!(256 + index));
+    }
+    let id = |index: usize| (256 + merges.len() + index) as TokenId;
     let tokens: Vec<_> = added
         .iter()
         .enumerate()
         .map(|(index, content)| {
             json!({
                 "id": id(index), "content": content, "special": true,
-                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+                "single_word": false, "lstrip": false, "rstrip": strips.contains(content), "normalized": false,
             })
         })
         .collect();
@@ -105,7 +117,7 @@ fn encoder(added: &[String], adds: Option<&str>) -> Encoder {
         "pre_tokenizer": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
         "post_processor": around,
         "decoder": { "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true },
-        "model": { "type": "BPE", "vocab": vocab, "merges": [], "byte_fallback": false },
+        "model": { "type": "BPE", "vocab": vocab, "merges": merges, "byte_fallback": false },
     });
     let vocabulary = tokenizer_json("example", file.to_string().as_bytes()).expect("a readable tokenizer");
     Encoder::new(Arc::new(vocabulary)).expect("an encoder")
@@ -183,7 +195,8 @@ fn fixed_bad_is_good_and_fixing_twice_changes_nothing() {
         let wanted = example(rule, "Fixed").unwrap_or_else(|| of(rule, "Good"));
         let once = fix_all(&subject(&bad), &settings, Applicability::Unsafe);
         assert_eq!(once.text, wanted.template, "{}", rule.code);
-        let fixed = Example { template: once.text, ..bad };
+        let settings_left = bad.settings.into_iter().filter(|(name, _)| name != "lines").collect();
+        let fixed = Example { template: once.text, settings: settings_left };
         assert!(subject(&fixed).parsed.is_ok(), "{}", rule.code);
         assert_eq!(fix_all(&subject(&fixed), &settings, Applicability::Unsafe).applied, 0, "{}", rule.code);
     }

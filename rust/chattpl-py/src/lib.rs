@@ -7,6 +7,7 @@ mod chat;
 mod convert;
 mod engines;
 mod errors;
+mod foreign;
 mod inspect;
 mod lint;
 mod plain;

@@ -8,14 +8,14 @@ import sys
 from argparse import ArgumentParser, Namespace
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from chattpl.cli import console, findings
 from chattpl.errors import ChatTemplateError, SourceError, VocabularyError
 from chattpl.format import ChatFormat, load
-from chattpl.linter import LintReport, LintSettings, fix, report
-from chattpl.source import read_text
+from chattpl.linter import LintReport, LintSettings, fix, report, subjects
+from chattpl.linter.subjects import Subject
 from chattpl.tokenizer import Tokenizer
 
 _SUFFIXES = (".jinja", ".jinja2", ".j2")
@@ -23,18 +23,11 @@ _SUFFIXES = (".jinja", ".jinja2", ".j2")
 _LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
 
 
-class _Subject(NamedTuple):
-    """A template to lint."""
-
-    path: str
-    source: str
-    file: Path | None
-    """Where to write repairs; None for standard input."""
-
-
 def add_arguments(parser: ArgumentParser) -> None:
     """Declares the arguments of `chattpl lint`."""
-    parser.add_argument("paths", nargs="*", metavar="PATH", help="template files, folders, or - for standard input")
+    parser.add_argument(
+        "paths", nargs="*", metavar="PATH", help="template files, model folders and files, folders, or -"
+    )
     parser.add_argument("--model", metavar="REF", help="whose tokens and tokenizer to check with; alone: its template")
     parser.add_argument("--tokenizer", metavar="PATH", help="the tokenizer to check with: a file, or a shipped name")
     parser.add_argument("--select", type=_names, default=[], metavar="RULES", help="only these: CT101,CT2,render-fails")
@@ -69,20 +62,21 @@ def run(options: Namespace) -> int:
         console.talk(f"error: {error}")
         return 2
     broken: list[ChatTemplateError] = []
-    subjects = list(_subjects(options.paths, model, broken))
+    found = list(_subjects(options.paths, model, broken))
+    _say_what_lines_count(found)
     if options.diff:
-        counts = [_show_diff(subject, settings, options.unsafe_fixes) for subject in subjects]
-        console.talk(f"{_plural(sum(counts), 'fault')} would be repaired in {_plural(len(subjects), 'template')}")
+        counts = [_show_diff(subject, settings, options.unsafe_fixes) for subject in found]
+        console.talk(f"{_plural(sum(counts), 'fault')} would be repaired in {_plural(len(found), 'template')}")
         faulty = any(counts)
     else:
         applied = 0
         if options.fix:
-            subjects, applied = _repair(subjects, settings, options.unsafe_fixes, broken)
-        reports = [report(subject.source, settings, name=subject.path) for subject in subjects]
+            found, applied = _repair(found, settings, options.unsafe_fixes, broken)
+        reports = [report(subject.source, subject.settings(settings), name=subject.path) for subject in found]
         # What is repaired on its way from standard input to standard output stays alone there.
         alone = options.fix and "-" in options.paths
         write = _talk_lines if alone else console.write_data
-        sources = {subject.path: subject.source for subject in subjects}
+        sources = {subject.path: subject.source for subject in found}
         write(findings.to_text(options.output_format, reports, sources, statistics=options.statistics))
         _summarize(reports, applied)
         faulty = any(found.diagnostics for found in reports)
@@ -108,12 +102,15 @@ def _wrong_usage(options: Namespace) -> str | None:
 
 
 def _repair(
-    subjects: Iterable[_Subject], settings: LintSettings, unsafe: bool, broken: list[ChatTemplateError]
-) -> tuple[list[_Subject], int]:
+    found: Iterable[Subject], settings: LintSettings, unsafe: bool, broken: list[ChatTemplateError]
+) -> tuple[list[Subject], int]:
     """Writes repaired templates: what there is now, and how many fixes it took."""
     repaired, count = [], 0
-    for subject in subjects:
-        text, applied = fix(subject.source, settings, unsafe=unsafe)
+    for subject in found:
+        if subject.inside:
+            repaired.append(subject)
+            continue
+        text, applied = fix(subject.source, subject.settings(settings), unsafe=unsafe)
         if subject.file is None:
             console.write_data(text)
         elif text != subject.source:
@@ -124,14 +121,14 @@ def _repair(
                 broken.append(SourceError(f"cannot be written: {error.strerror}", location=subject.path))
                 repaired.append(subject)
                 continue
-        repaired.append(subject._replace(source=text))
+        repaired.append(replace(subject, source=text))
         count += applied
     return repaired, count
 
 
-def _show_diff(subject: _Subject, settings: LintSettings, unsafe: bool) -> int:
+def _show_diff(subject: Subject, settings: LintSettings, unsafe: bool) -> int:
     """Prints what a repair would change; how many fixes it takes."""
-    text, applied = fix(subject.source, settings, unsafe=unsafe)
+    text, applied = fix(subject.source, subject.settings(settings), unsafe=unsafe)
     before, after = _LINE.findall(subject.source), _LINE.findall(text)
     clean = console.harmless if console.is_terminal(sys.stdout) else str
     for line in difflib.unified_diff(before, after, subject.path, subject.path):
@@ -174,23 +171,33 @@ def _tokenizer(given: str | None, model: ChatFormat | None) -> Tokenizer | None:
     return None
 
 
-def _subjects(
-    paths: Iterable[str], model: ChatFormat | None, unreadable: list[ChatTemplateError]
-) -> Iterator[_Subject]:
+def _subjects(paths: Iterable[str], model: ChatFormat | None, unreadable: list[ChatTemplateError]) -> Iterator[Subject]:
     """The templates to lint; what cannot be read goes to `unreadable`."""
     if model is not None and not paths:
-        yield _Subject(model.template.name or model.name, model.template.source, None)
+        yield Subject(path=model.template.name or model.name, source=model.template.source)
     for given in paths:
         if given == "-":
-            yield _Subject("<stdin>", _standard_input(), None)
+            yield Subject(path="<stdin>", source=_standard_input())
             continue
-        path = Path(given)
-        files = _templates_in(path) if path.is_dir() else [path]
-        for file in files:
+        for path in _files(Path(given)):
             try:
-                yield _Subject(str(file), read_text(file), file)
+                yield from subjects.read(path)
             except SourceError as error:
                 unreadable.append(error)
+
+
+def _files(path: Path) -> list[Path]:
+    """What is to be read for a path: itself, or the models and templates in a folder that is no model."""
+    if not path.is_dir() or subjects.is_model(path):
+        return [path]
+    models = list(subjects.models_in(path))
+    templates = _templates_in(path)
+    return sorted([*models, *(file for file in templates if not any(file.is_relative_to(model) for model in models))])
+
+
+def _say_what_lines_count(found: Iterable[Subject]) -> None:
+    for file in dict.fromkeys(subject.path for subject in found if subject.inside):
+        console.talk(f"note: lines and columns of {file} are those of the template inside; it is not repaired in place")
 
 
 def _templates_in(folder: Path) -> list[Path]:

@@ -76,7 +76,8 @@ impl Cuts {
     /// Whether a token may hold but a part of the one or the other of two characters, and bytes of both.
     #[inline]
     pub fn parted(&self, left: u32, right: u32) -> bool {
-        let first = right >> (24 - right.leading_zeros() / 8 * 8);
+        // A NUL has one byte as well.
+        let first = right >> (24 - (right | 1).leading_zeros() / 8 * 8);
         let index = (left as usize & 0xFF) << 8 | first as usize;
         get(&self.parts, index) && self.parted_finely(left, right, index)
     }
@@ -84,7 +85,8 @@ impl Cuts {
     #[inline(never)]
     fn parted_finely(&self, left: u32, right: u32, index: usize) -> bool {
         let lefts = [left, left & 0xFF_FFFF, left & 0xFFFF, left & 0xFF].into_iter();
-        let rights = [right, right >> 8, right >> 16, right >> 24].into_iter().filter(|&right| right != 0);
+        let shorter = [right >> 8, right >> 16, right >> 24].into_iter().filter(|&right| right != 0);
+        let rights = std::iter::once(right).chain(shorter);
         let mut pairs = lefts.flat_map(|left| rights.clone().map(move |right| (left, right)));
         get(&self.odd, index) || pairs.any(|pair| pair != (left, right) && get(&self.pairs, hash(pair.0, pair.1)))
     }
@@ -169,4 +171,19 @@ fn get(bits: &[u64], index: usize) -> bool {
 
 fn set(bits: &mut [u64], index: usize) {
     bits[index >> 6] |= 1 << (index & 63);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A NUL is all zeroes, and a character like any other.
+    #[test]
+    fn tokens_that_end_in_nul_are_not_cut() {
+        let tokens = TokenTable::from_pairs([(0, &b"\x81\0"[..]), (1, b"\0a"), (2, b"b")]).expect("sound");
+        let cuts = Cuts::new(&tokens, None);
+        let text = "\u{4e01}\0a".as_bytes();
+        assert_eq!(cuts.next(text, 0), text.len());
+        assert_eq!(cuts.next(b"\0\0", 0), 1);
+    }
 }
