@@ -24,7 +24,9 @@ __all__ = [
     "format_json",
     "format_names",
     "lint",
+    "lint_enabled",
     "lint_fix",
+    "lint_portability",
     "lint_rules",
     "pack_of_ranks",
 ]
@@ -226,4 +228,6 @@ def lint_fix(
     tokenizer: Tokenizer | None = None,
     unsafe_fixes: bool = False,
 ) -> tuple[str, int]: ...
+def lint_enabled(request: Mapping[str, Any]) -> list[str]: ...
+def lint_portability() -> list[tuple[str, str, str, str, str | None]]: ...
 def lint_rules() -> list[tuple[str, str, str, list[str], str]]: ...

@@ -60,6 +60,7 @@ MAY_IMPORT_HEAVY = {
     "numpy": {"foreign", "arrays", "encoded", "tokenizer", "integrations"},
     "tokenizers": {"foreign"},
     "pyarrow": {"encoded", "cli"},
+    "minijinja": {"linter"},
 }
 
 

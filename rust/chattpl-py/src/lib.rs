@@ -5,6 +5,7 @@ mod borrow;
 mod buffer;
 mod chat;
 mod convert;
+mod engines;
 mod errors;
 mod foreign;
 mod inspect;
@@ -37,7 +38,9 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(registry::format_for_model_id, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_fix, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::lint_enabled, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_rules, module)?)?;
+    module.add_function(wrap_pyfunction!(engines::lint_portability, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
     Ok(())
 }
