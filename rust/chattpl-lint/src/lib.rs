@@ -68,6 +68,7 @@ pub mod index;
 pub mod lint;
 pub mod manual;
 pub mod probe;
+pub mod profile;
 pub mod rule;
 pub mod rules;
 pub mod scope;

@@ -68,6 +68,7 @@ pub struct Ask {
     later: bool,
     form: Option<Form>,
     continued: Option<&'static str>,
+    under_reasoning: bool,
 }
 
 impl Ask {
@@ -78,7 +79,16 @@ impl Ask {
 
     fn of(shape: usize) -> Self {
         let (upto, form, continued) = (None, None, None);
-        Ask { shape, upto, prompt: false, thinking: Thinking::Unset, later: false, form, continued }
+        Ask {
+            shape,
+            upto,
+            prompt: false,
+            thinking: Thinking::Unset,
+            later: false,
+            form,
+            continued,
+            under_reasoning: false,
+        }
     }
 
     /// The first messages only.
@@ -99,6 +109,11 @@ impl Ask {
     /// Written in this form, whatever form the template takes.
     pub fn written(self, form: Form) -> Self {
         Ask { form: Some(form), ..self }
+    }
+
+    /// With reasoning in the field `reasoning`, for templates that read no other.
+    pub fn under_reasoning(self) -> Self {
+        Ask { under_reasoning: true, ..self }
     }
 
     /// Ending in a field of the last message, as with `continue_final_message`.
@@ -225,8 +240,10 @@ impl<'s> Probes<'s> {
         }
         let shape = &shapes()[ask.shape];
         let conversation = match (ask.upto, form) {
-            (None, Form { parts: false, string_arguments: false }) => Cow::Borrowed(shape.json.as_str()),
-            (upto, form) => Cow::Owned(shape.written(upto, form).to_string()),
+            (None, Form { parts: false, string_arguments: false }) if !ask.under_reasoning => {
+                Cow::Borrowed(shape.json.as_str())
+            }
+            (upto, form) => Cow::Owned(shape.written(upto, form, ask.under_reasoning).to_string()),
         };
         let outcome = Rc::new(self.render(&conversation, &shape.arguments, &ask));
         self.done.borrow_mut().insert(ask, Rc::clone(&outcome));
