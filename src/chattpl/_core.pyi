@@ -24,6 +24,7 @@ __all__ = [
     "format_names",
     "lint",
     "lint_fix",
+    "lint_profile",
     "lint_rules",
     "pack_of_ranks",
 ]
@@ -223,4 +224,7 @@ def lint_fix(
     tokenizer: Tokenizer | None = None,
     unsafe_fixes: bool = False,
 ) -> tuple[str, int]: ...
+def lint_profile(
+    source: str, request: Mapping[str, Any], name: str | None = None, tokenizer: Tokenizer | None = None
+) -> str: ...
 def lint_rules() -> list[tuple[str, str, str, list[str], str]]: ...

@@ -258,8 +258,11 @@ impl<'s> Probes<'s> {
             let says = |form| matches!(&*self.get(Ask::whole(plain).written(form)), Ok(printed) if !printed.text_of(content).is_empty());
             let mut form = Form::default();
             form.parts = !says(form) && says(Form { parts: true, ..form });
-            let call = shape("tool-call");
-            let calls = |form| self.get(Ask::whole(call).written(form)).is_ok();
+            // Some templates print the calls of a message only where its content is empty, or only where it is `null`.
+            let calling = ["tool-call", "tool-call-no-content"].map(shape);
+            let path = "/messages/1/tool_calls";
+            let prints = |shape, form| matches!(&*self.get(Ask::whole(shape).written(form)), Ok(printed) if !printed.text_of(path).is_empty());
+            let calls = |form| calling.into_iter().any(|shape| prints(shape, form));
             form.string_arguments = !calls(form) && calls(Form { string_arguments: true, ..form });
             form
         })
