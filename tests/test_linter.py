@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import chattpl
-from chattpl import linter
+from chattpl import _core, linter
 
 CLEAN = (
     "{%- for m in messages %}{{- '<' + m.role + '>' + (m.content or '') + ';' }}{%- endfor %}"
@@ -89,3 +90,12 @@ def test_every_rule_has_a_manual() -> None:
     for rule in linter.rules():
         assert rule.manual.startswith(f"# {rule.code} {rule.name}\n")
         assert "all" in rule.profiles
+
+
+def test_a_profile_is_told_as_json() -> None:
+    request = linter.LintSettings().request()
+    profile = json.loads(_core.lint_profile(CLEAN, request))
+    assert profile["turns"]["generation_prompt"] == "<assistant>"
+    assert profile["roles"]["accepted"]["system"] == {"state": "accepted"}
+    with pytest.raises(ValueError, match="does not compile"):
+        _core.lint_profile("{% for", request)

@@ -116,6 +116,23 @@ pub fn lint_enabled(request: Request) -> PyResult<Vec<&'static str>> {
     Ok(RULES.iter().filter(|rule| settings.enables(rule)).map(|rule| rule.code).collect())
 }
 
+/// What a template takes and prints, as JSON text.
+#[pyfunction]
+#[pyo3(signature = (source, request, name=None, tokenizer=None))]
+pub fn lint_profile(
+    py: Python<'_>,
+    source: &str,
+    request: Request,
+    name: Option<&str>,
+    tokenizer: Option<&Tokenizer>,
+) -> PyResult<String> {
+    let profile = py.detach(|| {
+        let subject = request.subject(source, name, tokenizer);
+        chattpl_lint::profile::of(&chattpl_lint::Context::new(&subject)).map(|profile| profile.to_json().to_string())
+    });
+    profile.map_err(|reason| PyValueError::new_err(reason.0))
+}
+
 /// Every rule, by code.
 #[pyfunction]
 pub fn lint_rules() -> Vec<RuleFacts> {
