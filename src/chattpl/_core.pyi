@@ -23,6 +23,7 @@ __all__ = [
     "format_json",
     "format_names",
     "lint",
+    "lint_enabled",
     "lint_fix",
     "lint_rules",
     "pack_of_ranks",
@@ -223,4 +224,5 @@ def lint_fix(
     tokenizer: Tokenizer | None = None,
     unsafe_fixes: bool = False,
 ) -> tuple[str, int]: ...
+def lint_enabled(request: Mapping[str, Any]) -> list[str]: ...
 def lint_rules() -> list[tuple[str, str, str, list[str], str]]: ...

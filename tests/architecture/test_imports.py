@@ -34,9 +34,9 @@ LAYERS = [
     ],
     ["foreign"],
     ["tokenizer"],
-    ["linter"],
     ["format"],
-    ["integrations", "cli", "__main__"],
+    ["linter"],
+    ["integrations", "lsp", "cli", "testing", "__main__"],
 ]
 MAY_IMPORT_CORE = {
     "template",
@@ -59,6 +59,8 @@ MAY_IMPORT_HEAVY = {
     "numpy": {"foreign", "encoded", "tokenizer", "integrations"},
     "tokenizers": {"foreign"},
     "pyarrow": {"encoded", "cli"},
+    "pygls": {"lsp"},
+    "lsprotocol": {"lsp"},
 }
 
 

@@ -104,6 +104,13 @@ pub fn lint_fix(
     Ok((fixed.text, fixed.applied))
 }
 
+/// The codes of the rules that run.
+#[pyfunction]
+pub fn lint_enabled(request: Request) -> PyResult<Vec<&'static str>> {
+    let settings = request.settings()?;
+    Ok(RULES.iter().filter(|rule| settings.enables(rule)).map(|rule| rule.code).collect())
+}
+
 /// Every rule, by code.
 #[pyfunction]
 pub fn lint_rules() -> Vec<RuleFacts> {

@@ -75,7 +75,7 @@ def _dispatch(words: list[str]) -> int:
             allow_abbrev=False,
         )
         command.add_arguments(parser)
-        code: int = command.run(parser.parse_args(words[1:]))
+        code: int = command.run(parser.parse_intermixed_args(words[1:]))
         return code
     parser = ArgumentParser(
         prog="chattpl",

@@ -40,7 +40,15 @@ class LintSettings:
         Raises:
             ValueError: One does not.
         """
-        _core.lint("", self.request())
+        self.enabled()
+
+    def enabled(self) -> frozenset[str]:
+        """The codes of the rules that run.
+
+        Raises:
+            ValueError: There is no such profile or rule.
+        """
+        return frozenset(_core.lint_enabled(self.request()))
 
     def request(self) -> dict[str, object]:
         """What the extension reads."""
@@ -53,6 +61,14 @@ class LintSettings:
             "stop_tokens": None if self.stop_tokens is None else list(self.stop_tokens),
             "other_template": self.other_template,
         }
+
+
+def codes_named(selector: str) -> frozenset[str]:
+    """The codes of the rules that a code, the start of one, a name or `ALL` stands for; none for anything else."""
+    try:
+        return LintSettings(select=[selector]).enabled()
+    except ValueError:
+        return frozenset()
 
 
 def lint(
