@@ -17,6 +17,7 @@ COMMANDS = {
     "compile": "write a format with its vocabulary to one file",
     "lint": "find faults of templates",
     "rule": "show the manual of a lint rule",
+    "lsp": "serve findings and fixes to editors",
     "models": "list the known formats",
     "inspect": "show a template's syntax tree or bytecode",
 }

@@ -60,6 +60,21 @@ def info(name: str) -> dict[str, Any]:
     return dict(_index()[name])
 
 
+def cache_folder() -> Path | None:
+    """The folder for what can be made again; None where there is no home to have it in."""
+    if given := os.environ.get("CHATTPL_CACHE"):
+        return Path(given)
+    if xdg := os.environ.get("XDG_CACHE_HOME"):
+        return Path(xdg, "chattpl")
+    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
+        return Path(local, "chattpl", "cache")
+    try:
+        home = Path.home()
+    except RuntimeError:
+        return None
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "chattpl"
+
+
 @cache
 def _index() -> dict[str, dict[str, Any]]:
     text = resources.files(__name__).joinpath("index.json").read_text("utf-8")
@@ -114,7 +129,7 @@ def _made_of_ranks(name: str) -> bytes:
 
 
 def _cached(name: str, key: str, make: Callable[[], bytes]) -> Path | bytes:
-    folder = _cache_folder()
+    folder = cache_folder()
     path = folder / f"{name}-{key[:16]}.pack" if folder else None
     if path and path.is_file():
         return path
@@ -136,17 +151,3 @@ def _write(path: Path, pack: bytes) -> bool:
             Path(temporary).unlink(missing_ok=True)
         return path.is_file()
     return True
-
-
-def _cache_folder() -> Path | None:
-    if given := os.environ.get("CHATTPL_CACHE"):
-        return Path(given)
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg, "chattpl")
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local, "chattpl", "cache")
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "chattpl"
