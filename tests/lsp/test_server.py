@@ -244,11 +244,15 @@ def test_other_units_can_be_agreed_on(tmp_path: Path) -> None:
         assert fault["range"]["start"]["character"] == len("{#- 😀 -#}".encode())
 
 
+WITHOUT_PYGLS = """\
+import importlib.util
+find = importlib.util.find_spec
+importlib.util.find_spec = lambda *names: None if names[0] == "pygls" else find(*names)
+"""
+
+
 def test_without_the_library_the_way_out_is_said(tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import importlib.util as u\nfind = u.find_spec\nu.find_spec = lambda name: name != 'pygls' and find(name) or None\n",
-        "utf-8",
-    )
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_PYGLS, "utf-8")
     path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
     result = chattpl("lsp", PYTHONPATH=path)
     assert (result.code, 'pip install "chattpl[lsp]"' in result.err) == (2, True)

@@ -20,7 +20,7 @@ SUFFIXES = (".jinja", ".jinja2", ".j2")
 STANDARD_INPUT = "<stdin>"
 
 # The largest public template has about 100,000 characters.
-_MAX_CHARACTERS = 8 * 2**20
+_MAX_CHARACTERS = 2 * 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
