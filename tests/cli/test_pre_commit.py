@@ -67,3 +67,12 @@ def test_files_that_are_no_templates_are_let_alone(repository: Path) -> None:
     (repository / "notes.txt").write_text(BROKEN, "utf-8")
     done = hooked(repository)
     assert (done.returncode, "Skipped" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_files_that_the_configuration_excludes_are_let_alone(repository: Path) -> None:
+    (repository / "old").mkdir()
+    (repository / "old" / "broken.jinja").write_text(BROKEN, "utf-8")
+    assert hooked(repository).returncode == 1
+    (repository / "chattpl.toml").write_text('[lint]\nextend-exclude = ["old"]\n', "utf-8")
+    done = hooked(repository)
+    assert done.returncode == 0, done.stdout + done.stderr
