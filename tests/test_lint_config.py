@@ -155,8 +155,10 @@ def test_a_broken_file_is_named_with_key_and_line(
 def test_a_broken_pyproject_of_another_tool_is_not_ours(tmp_path: Path) -> None:
     assert config(tmp_path, "[tool.other\n", "pyproject.toml").file is None
     (tmp_path / "pyproject.toml").write_text("[project]\n", "utf-8")
-    with pytest.raises(SourceError, match="no table"):
-        read_config(tmp_path / "pyproject.toml")
+    (tmp_path / "named.toml").write_text("[tool.chattpl.lint]\n", "utf-8")
+    for name, table in (("pyproject.toml", r"tool\.chattpl\.lint"), ("named.toml", "lint")):
+        with pytest.raises(SourceError, match=rf"has no table `\[{table}\]`"):
+            read_config(tmp_path / name)
 
 
 def project(folder: Path, text: str, said: Said | None = None) -> Project:

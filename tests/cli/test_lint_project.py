@@ -98,9 +98,7 @@ def test_a_broken_configuration_ends_the_run(folder: Path) -> None:
     result = chattpl("lint", ".", cwd=folder)
     assert result.code == 2
     file = (folder / "templates" / "chattpl.toml").resolve()
-    assert result.err.endswith(
-        f"error[CE042]: unknown key `igmore`\n  --> {file}:3\n  = help: did you mean `ignore`?\n"
-    )
+    assert result.err == (f"error[CE042]: unknown key `igmore`\n  --> {file}:3\n  = help: did you mean `ignore`?\n")
 
 
 @pytest.mark.parametrize(
@@ -120,6 +118,17 @@ def test_wrong_usage_exits_with_two(folder: Path, words: list[str]) -> None:
     result = chattpl("lint", *words, "lost.jinja", cwd=folder)
     assert (result.code, result.out) == (2, "")
     assert result.err.startswith("error")
+
+
+def test_a_document_is_whole_even_if_a_configuration_on_the_way_is_broken(folder: Path) -> None:
+    (folder / "templates" / "old" / "chattpl.toml").write_text("[lint]\nselect = 3\n", "utf-8")
+    result = chattpl("lint", ".", "--select", "CT101", "--output-format", "json", cwd=folder)
+    assert (result.code, [fault["path"] for fault in json.loads(result.out)]) == (
+        2,
+        ["lost.jinja", "templates/lost.jinja"],
+    )
+    baseline = chattpl("lint", ".", "--write-baseline", "known.json", cwd=folder)
+    assert (baseline.code, (folder / "known.json").exists()) == (2, False)
 
 
 # ---- baselines -------------------------------------------------------------------------------------------------------

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def _once(options: Namespace) -> int:
 def _repairs_shown(options: Namespace, project: Project) -> int:
     broken: list[ChatTemplateError] = []
     counts = []
-    for target in targets.find(options.paths, project, broken, force_exclude=options.force_exclude):
+    for target in _found(options, project, broken):
         try:
             counts.append(repair.show_diff(target, options.unsafe_fixes))
         except SourceError as error:
@@ -93,25 +92,29 @@ def _linted(options: Namespace, project: Project) -> int:
     # What is repaired on its way from standard input to standard output stays alone there.
     alone = options.fix and "-" in options.paths
     write = _write_to(options, alone=alone)
-    with ExitStack() as stack:
-        page = stack.enter_context(ReportPage(options.report, as_json=output_format == "json"))
-        found = targets.find(options.paths, project, broken, force_exclude=options.force_exclude)
-        for done in in_order(lambda target: _work(options, target), found):
-            if done.error:
-                broken.append(done.error)
-            if done.report is None:
-                continue
-            if options.fix and done.target.file is None:
-                console.write_data(done.source)
-            new, known = baselines.filter(done.report, done.target.settings, done.target.baseline)
-            _count(tally, new, known, done.applied)
-            page.add(new, known)
-            write(printer.add(findings.Found(new, done.source)))
-        for error in broken:
-            printer.complain(f"{error.location}: {error.message}")
+    done = False
+    with ReportPage(options.report, as_json=output_format == "json") as page:
+        try:
+            for each in in_order(lambda target: _work(options, target), _found(options, project, broken)):
+                if each.error:
+                    broken.append(each.error)
+                if each.report is None:
+                    continue
+                if options.fix and each.target.file is None:
+                    console.write_data(each.source)
+                new, known = baselines.filter(each.report, each.target.settings, each.target.baseline)
+                _count(tally, new, known, each.applied)
+                page.add(new, known)
+                write(printer.add(findings.Found(new, each.source)))
+            done = True
+        except ChatTemplateError as error:  # a configuration or baseline that is broken; what was found is shown
+            broken.append(error)
+        for fault in broken:
+            printer.complain(f"{fault.location}: {fault.message}")
         write(printer.end())
-    _summarize(tally)
-    baselines.end()
+    if done:
+        _summarize(tally)
+        baselines.end()
     return _exit_code(options, broken, faulty=tally.faults > 0 and not options.write_baseline)
 
 
@@ -142,6 +145,10 @@ def _project(options: Namespace) -> Project:
     )
     config = Path(options.config) if options.config else None
     return Project(said, config, options.isolated, lambda text: console.talk(f"note: {text}"))
+
+
+def _found(options: Namespace, project: Project, broken: list[ChatTemplateError]) -> Iterator[targets.Target]:
+    return targets.find(options.paths, project, broken, force_exclude=options.force_exclude)
 
 
 def _watched(options: Namespace) -> Iterable[Path]:

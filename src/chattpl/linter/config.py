@@ -101,6 +101,8 @@ def nearest(folder: Path) -> LintConfig:
             file = above / name
             if file.is_file():
                 found = _read(file)
+                if found is None and name == "chattpl.toml":
+                    found = LintConfig(folder=above, file=file)
                 if found is not None:
                     return found
     return LintConfig(folder=Path.cwd())
@@ -115,12 +117,13 @@ def read_config(file: str | os.PathLike[str]) -> LintConfig:
     path = Path(os.path.abspath(file))
     found = _read(path)
     if found is None:
-        raise SourceError("has no table `[tool.chattpl.lint]`", location=str(file), code="CE042")
+        table = "tool.chattpl.lint" if path.name == "pyproject.toml" else "lint"
+        raise SourceError(f"has no table `[{table}]`", location=str(file), code="CE042")
     return found
 
 
 def _read(file: Path) -> LintConfig | None:
-    """Reads a file; None for a `pyproject.toml` of a project that does not configure chattpl."""
+    """Reads a file; None for one that says nothing about linting."""
     text = read_text(file)
     try:
         document = tomllib.loads(text)
@@ -152,7 +155,7 @@ class _Reader:
             near = get_close_matches("lint", tables, n=1)
             if near:
                 raise self._fault(f"there is no table `{near[0]}`", near[0], hint="did you mean `lint`?")
-            return None if self.file.name == "pyproject.toml" else LintConfig(file=self.file, folder=self.file.parent)
+            return None
         said = {}
         for key, value in self._table(table, "lint").items():
             if key not in _READERS:

@@ -24,18 +24,28 @@ def in_order(work: Callable[[Item], Result], items: Iterable[Item], threads: int
         threads: How many; as many as this process may use processors by default.
 
     Yields:
-        The results in the order of the items.
+        The results in the order of the items; after them, the error of `items` is raised if there is one.
     """
     count = threads or available_processors()
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(count)
+    coming, failure = iter(items), None
     try:
-        for item in items:
+        while True:
+            try:
+                item = next(coming)
+            except StopIteration:
+                break
+            except Exception as error:  # what came before it is still of use
+                failure = error
+                break
             waiting.append(pool.submit(work, item))
             if len(waiting) >= count * _AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
+        if failure:
+            raise failure
     finally:
         pool.shutdown(cancel_futures=True)
 
