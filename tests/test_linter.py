@@ -73,7 +73,9 @@ def test_a_tokenizer_tells_markers_from_text() -> None:
     faults = chattpl.lint(source, select=["CT303"], tokenizer=tokenizer)
     assert [fault.message.split("`")[1] for fault in faults] == ["<|nowhere|>"]
     found = linter.report(source, linter.LintSettings(select=["CT303"]))
-    assert [(rule.code, rule.reason) for rule in found.not_evaluated] == [("CT303", "no tokenizer is given")]
+    assert [(rule.code, rule.reason) for rule in found.not_evaluated] == [
+        ("CT303", "no tokenizer is given: name one, or a model that has one")
+    ]
 
 
 def test_silenced_faults_keep_their_reason() -> None:

@@ -148,7 +148,7 @@ _LeftOut = list[tuple[int, str, str, str | None]]
 class ChatEncoder:
     """A template and a vocabulary at work together."""
 
-    def __new__(cls, template: Template, tokenizer: Tokenizer, stop_tokens: list[int], declared: list[str]) -> Self: ...
+    def __new__(cls, template: Template, tokenizer: Any, stop_tokens: list[int], declared: list[str]) -> Self: ...
     def encode(
         self,
         messages: Any,

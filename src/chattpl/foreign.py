@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import secrets
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 
 from chattpl.encoded import TokenBatch
@@ -12,12 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+_MARK = "\U0010fffd"
+"""A character for private use."""
+
 
 class ForeignTokenizer:
     """A tokenizer with the methods of `Tokenizer`, slower: models such as Unigram and WordPiece, odd normalizers.
 
-    Made by `Tokenizer.from_file` and `Tokenizer.from_bytes`, where the file asks for it. It encodes text; conversations
-    are encoded by `Tokenizer` alone.
+    Made by `Tokenizer.from_file` and `Tokenizer.from_bytes`, where the file asks for it.
 
     Args:
         data: The text of a `tokenizer.json`.
@@ -40,8 +45,8 @@ class ForeignTokenizer:
                 hint="pip install tokenizers",
             ) from error
         try:
-            self._engine = Engine.from_str(data.decode("utf-8"))
-            self._plain = Engine.from_str(data.decode("utf-8"))
+            self._engine = _whole(Engine.from_str(data.decode("utf-8")))
+            self._plain = _whole(Engine.from_str(data.decode("utf-8")))
         except Exception as error:
             raise VocabularyError(f"`tokenizers` refuses the file: {error}", code="CE050") from error
         self._plain.encode_special_tokens = True
@@ -115,6 +120,51 @@ class ForeignTokenizer:
         found: int | None = self._engine.token_to_id(token)
         return found
 
+    @cached_property
+    def added(self) -> list[dict[str, Any]]:
+        """The added tokens, each with a mark: a text that stands for it where it counts in a conversation.
+
+        Marks hold a number that nobody can guess, so that no conversation can spell one.
+        """
+        secret = secrets.token_hex(8)
+        return [
+            {
+                "id": token_id,
+                "content": token.content,
+                "special": token.special,
+                "lstrip": token.lstrip,
+                "rstrip": token.rstrip,
+                "single_word": token.single_word,
+                "mark": f"{_MARK}{secret}:{index}{_MARK}",
+                "mark_id": self.vocab_size + index,
+            }
+            for index, (token_id, token) in enumerate(sorted(self._engine.get_added_tokens_decoder().items()))
+        ]
+
+    def tokens(self, text: str, marks: bool) -> tuple[list[int], list[tuple[int, int]]]:
+        """The ids of a text, and the characters that each stands for.
+
+        Args:
+            text: The text.
+            marks: Whether marks count, and added tokens do not; otherwise added tokens count wherever they stand.
+        """
+        engine = self._marked if marks else self._engine
+        encoding = engine.encode(text, add_special_tokens=False)
+        return encoding.ids, encoding.offsets
+
+    @cached_property
+    def _marked(self) -> Any:
+        """An engine to which the marks are added tokens, and the added tokens are text."""
+        from tokenizers import Tokenizer as Engine
+
+        file = json.loads(self._data)
+        own = [{**token, "special": True} for token in file.get("added_tokens", ())]
+        flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": False}
+        marks = [{"id": token["mark_id"], "content": token["mark"], **flags} for token in self.added]
+        engine = _whole(Engine.from_str(json.dumps({**file, "added_tokens": own + marks})))
+        engine.encode_special_tokens = True
+        return engine
+
     def _chosen(self, text: str, special_tokens: str) -> Any:
         if special_tokens not in ("parity", "text", "error"):
             raise ValueError(f'special_tokens={special_tokens!r}: it is "parity", "text" or "error"')
@@ -137,6 +187,13 @@ class ForeignTokenizer:
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self._data, self.name, self.reason)
+
+
+def _whole(engine: Any) -> Any:
+    """The engine without a limit on lengths, which files may carry."""
+    engine.no_truncation()
+    engine.no_padding()
+    return engine
 
 
 class ForeignStream:

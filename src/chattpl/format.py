@@ -421,17 +421,13 @@ class ChatFormat:
                 location=str(path),
                 hint=f"write {file.with_suffix(compiled.SUFFIX)}" if file.name else None,
             )
-        tokenizer = self._own_tokenizer("a format cannot be compiled with this tokenizer", "load it from its own file")
+        tokenizer = self.tokenizer
+        if not isinstance(tokenizer, _core.Tokenizer):
+            message = f"a format cannot be compiled with this tokenizer: {tokenizer.reason}"
+            raise VocabularyError(message, code="CE052", hint="load it from its own file")
         templates = self._sources if self._chosen is None else {"default": self.template_for(None).source}
         source = ChatSource(self.name, templates, self._arguments, self.special_tokens, self.stop_tokens)
         return compiled.write(file, {**asdict(self.info), "name": self.name}, source, tokenizer.pack())
-
-    def _own_tokenizer(self, refusal: str, hint: str) -> Tokenizer:
-        """The tokenizer, if it is ours."""
-        tokenizer = self.tokenizer
-        if not isinstance(tokenizer, _core.Tokenizer):
-            raise VocabularyError(f"{refusal}: {tokenizer.reason}", code="CE052", hint=hint)
-        return tokenizer
 
     def _encode_lines(
         self,
@@ -470,11 +466,7 @@ class ChatFormat:
         key = (template.name or "", replaced)
         if key not in self._encoders:
             declared = [name for name in self._arguments if name not in replaced]
-            tokenizer = self._own_tokenizer(
-                "conversations cannot be encoded with this tokenizer",
-                "render them, and encode the text with `.tokenizer.encode`",
-            )
-            self._encoders[key] = _core.ChatEncoder(template, tokenizer, list(self.stop_token_ids), declared)
+            self._encoders[key] = _core.ChatEncoder(template, self.tokenizer, list(self.stop_token_ids), declared)
         return self._encoders[key]
 
     def _find_tokenizer(self) -> Tokenizer | ForeignTokenizer:

@@ -14,6 +14,8 @@ TEMPLATE_FILE = "chat_template.jinja"
 TEMPLATE_FOLDER = "additional_chat_templates"
 CONFIG_FILE = "tokenizer_config.json"
 _LEGACY_FILES = ("chat_template.json", CONFIG_FILE, "processor_config.json")
+MODEL_FILES = (CONFIG_FILE, "tokenizer.json", "config.json", "generation_config.json", "special_tokens_map.json")
+"""What tells the folder of a model from a folder of templates."""
 _NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
@@ -30,11 +32,44 @@ def read_folder(folder: Path) -> ChatSource | None:
     Raises:
         SourceError: One of these files is damaged.
     """
-    templates = _template_files(folder)
+    sources = template_sources(folder, first_only=True)
+    return _source(folder, sources[0][1]) if sources else None
+
+
+def template_sources(folder: Path, *, first_only: bool = False) -> list[tuple[Path, dict[str, str]]]:
+    """Reads all templates of a model's folder: files that hold some, each with its templates by name.
+
+    `chat_template.jinja` stands for itself and the files of `additional_chat_templates/`.
+
+    Args:
+        folder: The folder.
+        first_only: Whether to stop at the first, which is the one that counts.
+
+    Raises:
+        SourceError: One of these files is damaged.
+    """
+    files = _template_files(folder)
+    sources = [(folder / TEMPLATE_FILE, files)] if files else []
     for name in _LEGACY_FILES:
-        if not templates and (folder / name).is_file():
-            templates = _templates_in(read_json(folder / name), folder / name)
-    return _source(folder, templates) if templates else None
+        if first_only and sources:
+            break
+        if (folder / name).is_file() and (templates := templates_in(folder / name)):
+            sources.append((folder / name, templates))
+    return sources
+
+
+def template_file(folder: Path, name: str) -> Path:
+    """Where `chat_template.jinja` and its kind keep the template of a name."""
+    return folder / TEMPLATE_FILE if name == "default" else folder / TEMPLATE_FOLDER / f"{name}.jinja"
+
+
+def templates_in(path: Path) -> dict[str, str]:
+    """Reads the templates of a JSON file by name; none if it has no `chat_template`.
+
+    Raises:
+        SourceError: The file is damaged.
+    """
+    return _templates_in(read_json(path), path)
 
 
 def read_config(path: Path) -> ChatSource | None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from chattpl.cli.findings import Found, full
-from chattpl.linter import LintSettings, report
-from chattpl.source import read_text
+from chattpl.linter import LintSettings, report, subjects
 from chattpl.tokenizer import Tokenizer
 
 
@@ -23,7 +23,8 @@ def assert_template_ok(
     """Fails a test where the linter finds faults. Configuration files are not read.
 
     Args:
-        path: The file of a template.
+        path: The file of a template; or a model's folder, `tokenizer_config.json` or GGUF file, linted with its own
+            tokens, tokenizer and stop tokens.
         profile: The set of rules to begin with: `default`, `serve`, `sft`, `rl`, `portability`, `security` or `all`.
         select: Only these rules: codes, starts of codes, names, or `"ALL"`.
         ignore: Not these rules.
@@ -32,7 +33,7 @@ def assert_template_ok(
 
     Raises:
         AssertionError: There are faults; the message shows them as `chattpl lint` does.
-        SourceError: The file cannot be read.
+        SourceError: The file cannot be read, or holds no template.
         ValueError: There is no such profile or rule.
 
     Example:
@@ -40,9 +41,9 @@ def assert_template_ok(
     """
     __tracebackhide__ = True  # pytest shows the caller's line
     settings = LintSettings(profile=profile, select=select, ignore=ignore, tokens=tokens or {}, tokenizer=tokenizer)
-    source = read_text(path)
-    found = report(source, settings, name=os.fspath(path))
-    if found.diagnostics:
-        count = len(found.diagnostics)
+    given = [(each, each.settings(settings)) for each in subjects.read(Path(path))]
+    found = [Found(report(each.source, known, name=each.path), each.source) for each, known in given]
+    count = sum(len(each.report.diagnostics) for each in found)
+    if count:
         heading = f"{os.fspath(path)} has {count} {'fault' if count == 1 else 'faults'}"
-        raise AssertionError(f"{heading}\n\n{full(Found(found, source))}".rstrip())
+        raise AssertionError(f"{heading}\n\n{''.join(map(full, found))}".rstrip())

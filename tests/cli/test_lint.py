@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli.command import chattpl
+from gguf_files import chat_model
 
 CLEAN = (
     "{%- for m in messages %}{{- '<' + m.role + '>' + (m.content or '') }}{%- endfor %}"
@@ -134,7 +135,7 @@ def test_a_model_alone_lints_its_own_template() -> None:
 
 
 def test_what_was_not_evaluated_is_said_apart(folder: Path) -> None:
-    result = chattpl("lint", folder / "clean.jinja", "--select", "CT3")
+    result = chattpl("lint", folder / "clean.jinja", "--select", "CT303")
     assert (result.code, result.out) == (0, "")
     assert "not evaluated: CT303: no tokenizer is given" in result.err
 
@@ -248,3 +249,51 @@ def test_statistics_count_the_faults_of_each_rule(folder: Path) -> None:
     assert (result.code, result.out) == (1, "3  CT101  set-in-loop-lost\n")
     result = chattpl("lint", folder, "--select", "CT101", "--statistics", "--output-format", "json", "--exit-zero")
     assert (result.code, json.loads(result.out)) == (0, [{"code": "CT101", "name": "set-in-loop-lost", "count": 3}])
+
+
+# ---- models ----------------------------------------------------------------------------------------------------------
+
+
+def model_in(folder: Path, template: str) -> Path:
+    folder.mkdir()
+    (folder / "tokenizer_config.json").write_text(json.dumps({"chat_template": template, "eos_token": "</s>"}), "utf-8")
+    return folder
+
+
+def test_a_model_folder_is_linted_and_what_lines_count_is_said(tmp_path: Path) -> None:
+    model = model_in(tmp_path / "model", LOST)
+    path = model / "tokenizer_config.json"
+    for given in (model, path):
+        result = chattpl("lint", given, "--select", "CT101", "--output-format", "concise")
+        assert (result.code, result.out.startswith(f"{path}:2:9: CT101 ")) == (1, True)
+        assert f"note: lines and columns of {path} are those of the template inside" in result.err
+
+
+def test_models_in_a_folder_are_found_beside_templates(folder: Path) -> None:
+    model = model_in(folder / "model", LOST)
+    (folder / "deep" / "tiny.gguf").write_bytes(chat_model(LOST))
+    result = chattpl("lint", folder, "--select", "CT101", "--output-format", "concise")
+    found = [line.split(":")[0] for line in result.out.splitlines()]
+    assert found == [
+        str(path)
+        for path in (
+            folder / "deep" / "lost.jinja",
+            folder / "deep" / "tiny.gguf",
+            model / "tokenizer_config.json",
+        )
+    ]
+
+
+def test_a_template_inside_of_another_file_is_shown_repaired_but_not_written(tmp_path: Path) -> None:
+    path = model_in(tmp_path / "model", UNUSED) / "tokenizer_config.json"
+    before = path.read_bytes()
+    assert chattpl("lint", path, "--fix").code == 1
+    assert path.read_bytes() == before
+    assert "-{#- chattpl: ignore" in chattpl("lint", path, "--diff").out
+
+
+def test_a_tokenizer_without_a_template_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "tokenizer_config.json"
+    path.write_text("{}", "utf-8")
+    result = chattpl("lint", path)
+    assert (result.code, "no chat template here" in result.err) == (2, True)

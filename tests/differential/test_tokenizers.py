@@ -14,8 +14,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer as Reference
-from tokenizers import decoders, models, pre_tokenizers, trainers
 
 import tiny_tokenizers as tiny
 from chattpl import ChatTemplateError
@@ -31,6 +29,7 @@ from encoders import (
     unicode_texts,
     written_texts,
 )
+from other_models import KINDS, other_model
 
 NAMED = tiny.named()
 SHIPPED = {
@@ -137,9 +136,9 @@ def test_ids_do_not_depend_on_what_came_before(name: str, named: Named, folder: 
     assert [fresh.encode(text).tolist() for text in reversed(texts)][::-1] == expected
 
 
-@pytest.mark.parametrize("kind", ["Unigram", "WordPiece", "WordLevel", "BPE with affixes"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_other_models_run_on_another_engine_with_the_same_results(kind: str, folder: Path) -> None:
-    pair = Pair.write(_other_model(kind).to_str(), folder)
+    pair = Pair.write(other_model(kind).to_str(), folder)
     for text in ["", *tiny.CORPUS, *tiny.FRAGMENTS]:
         pair.check(text)
 
@@ -273,38 +272,6 @@ def _check_config(folder: Path, config: tiny.Config, texts: list[str]) -> None:
     pair = Pair.write(config.json(), folder)
     for text in texts:
         pair.check(text)
-
-
-def _other_model(kind: str) -> Reference:
-    pieces = [
-        "<unk>",
-        *sorted({piece for line in tiny.CORPUS for piece in line.split()}),
-        *sorted(set("".join(tiny.CORPUS))),
-    ]
-    vocab = {piece: i for i, piece in enumerate(dict.fromkeys(pieces))}
-    match kind:
-        case "Unigram":
-            scores = [(f"▁{piece}" if len(piece) > 1 else piece, -1.0 - i / 10) for piece, i in vocab.items()]
-            tokenizer = Reference(models.Unigram(scores, unk_id=0, byte_fallback=False))
-            tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-            tokenizer.decoder = decoders.Metaspace()
-        case "WordPiece":
-            tokenizer = Reference(models.WordPiece({**vocab, "##s": len(vocab)}, unk_token="<unk>"))
-            tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
-            tokenizer.decoder = decoders.WordPiece()
-        case "WordLevel":
-            tokenizer = Reference(models.WordLevel(vocab, unk_token="<unk>"))
-            tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-        case _:
-            tokenizer = Reference(models.BPE(end_of_word_suffix="</w>", unk_token="<unk>"))
-            tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-            tokenizer.decoder = decoders.BPEDecoder()
-            trainer = trainers.BpeTrainer(
-                vocab_size=400, end_of_word_suffix="</w>", special_tokens=["<unk>"], show_progress=False
-            )
-            tokenizer.train_from_iterator(tiny.CORPUS, trainer)
-    tokenizer.add_special_tokens(["<s>"])
-    return tokenizer
 
 
 def test_vocabulary_list_has_no_name_twice() -> None:

@@ -8,9 +8,11 @@ use chattpl_render::Program;
 use chattpl_syntax::{Diagnostic, Parsed, Source, Span};
 use chattpl_tokens::Encoder;
 
+use crate::engine::OtherEngine;
 use crate::index::Nodes;
 use crate::probe::{shapes, Probes};
 use crate::rule::NotEvaluated;
+use crate::sampling::Sampling;
 use crate::scope::Scopes;
 
 /// Stand-ins for the tokens that `transformers` always passes, where the caller declares none.
@@ -28,6 +30,20 @@ pub struct Supplied {
     pub stop_tokens: Option<Vec<String>>,
     /// The text of another template of the same model, and where it is from.
     pub other_template: Option<(String, String)>,
+    /// Engines to compare with.
+    pub engines: Engines,
+}
+
+/// The engines that the caller can run.
+#[derive(Debug, Clone, Default)]
+pub enum Engines {
+    /// Nobody looked for any.
+    #[default]
+    NotGiven,
+    /// Looked for, and missing: what to install.
+    Missing(String),
+    /// These.
+    Given(Vec<OtherEngine>),
 }
 
 /// A template to be linted.
@@ -86,6 +102,7 @@ pub struct Context<'s> {
     scopes: OnceCell<Scopes<'s>>,
     probes: OnceCell<Probes<'s>>,
     printed: OnceCell<HashSet<Span>>,
+    sampling: OnceCell<Sampling>,
 }
 
 impl<'s> Context<'s> {
@@ -97,6 +114,7 @@ impl<'s> Context<'s> {
             scopes: OnceCell::new(),
             probes: OnceCell::new(),
             printed: OnceCell::new(),
+            sampling: OnceCell::new(),
         }
     }
 
@@ -154,13 +172,22 @@ impl<'s> Context<'s> {
         }))
     }
 
+    /// What a model samples, and what ends its turns.
+    ///
+    /// # Errors
+    /// The template does not compile.
+    pub fn sampling(&self) -> Result<&Sampling, NotEvaluated> {
+        let probes = self.probes()?;
+        Ok(self.sampling.get_or_init(|| Sampling::new(self, probes)))
+    }
+
     /// The model's tokenizer.
     ///
     /// # Errors
     /// The caller gave none.
     pub fn encoder(&self) -> Result<&'s Arc<Encoder>, NotEvaluated> {
         let encoder = self.subject.supplied.encoder.as_ref();
-        encoder.ok_or_else(|| NotEvaluated::because("no tokenizer is given"))
+        encoder.ok_or_else(|| NotEvaluated::because("no tokenizer is given: name one, or a model that has one"))
     }
 
     /// The declared text of a token such as `bos_token`.
@@ -168,7 +195,19 @@ impl<'s> Context<'s> {
     /// # Errors
     /// The caller declared none of that name.
     pub fn declared(&self, name: &str) -> Result<&'s str, NotEvaluated> {
-        self.subject.declared(name).ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared")))
+        self.subject.declared(name).ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared: name a model, or the token")))
+    }
+
+    /// The engines to compare with.
+    ///
+    /// # Errors
+    /// The caller gave none.
+    pub fn engines(&self) -> Result<&'s [OtherEngine], NotEvaluated> {
+        match &self.subject.supplied.engines {
+            Engines::NotGiven => Err(NotEvaluated::because("no other engine is given")),
+            Engines::Missing(what) => Err(NotEvaluated::because(what.clone())),
+            Engines::Given(engines) => Ok(engines),
+        }
     }
 
     /// The normalized text of the template.

@@ -1,6 +1,6 @@
 //! The syntax tree as one list, parents before children, so that static rules need no walk of their own.
 
-use chattpl_syntax::ast::{Expr, ExprKind, For, Stmt, StmtKind, Target, Template};
+use chattpl_syntax::ast::{Const, Expr, ExprKind, For, Stmt, StmtKind, Target, Template};
 use chattpl_syntax::visit::{walk_expr, walk_stmt, walk_target, walk_template, Visitor};
 use chattpl_syntax::Span;
 
@@ -121,7 +121,10 @@ fn mentions_messages(expr: &Expr) -> bool {
     match &expr.kind {
         ExprKind::Name(name) => name.contains("messages"),
         ExprKind::Getattr(object, name) => name.text.contains("messages") || mentions_messages(object),
-        ExprKind::Getitem(object, _) => mentions_messages(object),
+        // One message is no list of them.
+        ExprKind::Getitem(object, index) => {
+            !matches!(index.kind, ExprKind::Const(Const::Int(_))) && mentions_messages(object)
+        }
         ExprKind::Filter { input: Some(input), .. } => mentions_messages(input),
         ExprKind::Call(callee, args) => mentions_messages(callee) || args.positional.iter().any(mentions_messages),
         ExprKind::Binary(_, left, right) => mentions_messages(left) || mentions_messages(right),

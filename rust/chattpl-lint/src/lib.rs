@@ -24,7 +24,9 @@
 //! | [`Context::scopes`] | every binding and read of a name, and which binding a read sees |
 //! | [`Context::probes`] | renders of the probe conversations, each made once |
 //! | [`Context::printed_places`] | the literals that some conversation prints |
+//! | [`Context::sampling`] | what a model samples of a render, which token ends a turn |
 //! | [`Context::encoder`], [`Context::declared`] | the tokenizer; the text of `bos_token` and the like |
+//! | [`Context::engines`] | other engines that the caller can run |
 //!
 //! Each gives [`rule::NotEvaluated`] where its input is missing: pass it on with `?`, so that a rule that could not look
 //! is never reported as clean.
@@ -38,6 +40,9 @@
 //! [`probe::Probes::natural`] is what a server would ask for. Some templates take contents only as parts, or arguments
 //! only as JSON text; conversations are written as the template takes them ([`probe::Probes::form`]), and rules about that
 //! very difference ask for a [`probe::Form`] by name.
+//!
+//! What caused a fault is shown by a trial: [`probe::trial::tried`] renders with an edited template, and an edit that mends
+//! the conversation names the place.
 //!
 //! An error is an outcome like any other. [`probe::is_constraint`] tells the author's own `raise_exception`, which is no
 //! fault; [`probe::is_runaway`] a render that was stopped.
@@ -61,19 +66,27 @@
 // The fences of manuals carry settings for their examples.
 #![allow(rustdoc::invalid_codeblock_attributes)]
 
+pub mod constant;
 pub mod context;
+pub mod expr;
+pub mod engine;
 pub mod finding;
 pub mod fix;
 pub mod index;
 pub mod lint;
 pub mod manual;
+pub mod portability;
+pub mod marks;
 pub mod probe;
+pub mod reads;
 pub mod rule;
 pub mod rules;
+pub mod sampling;
 pub mod scope;
 pub mod suppress;
 
-pub use context::{Context, Subject, Supplied};
+pub use context::{Context, Engines, Subject, Supplied};
+pub use engine::{EngineError, EngineOutcome, OtherEngine};
 pub use finding::Finding;
 pub use fix::{Applicability, Edit, Fix};
 pub use lint::{fix_all, lint, Report, Selector, Settings};

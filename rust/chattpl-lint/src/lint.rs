@@ -2,12 +2,14 @@
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
+use chattpl_syntax::Span;
+
 use crate::context::{Context, Subject};
 use crate::finding::Finding;
 use crate::fix::{self, Applicability};
 use crate::probe::{shapes, Ask, Probes};
 use crate::rule::{NotEvaluated, Profile, Rule};
-use crate::rules::{suppression_without_reason, unused_suppression, RULES};
+use crate::rules::{render_fails, suppression_without_reason, syntax_error, unused_suppression, RULES};
 use crate::suppress::{silences, suppressions, Suppression};
 
 /// Names rules: a code or the start of one (`CT1`), a rule's name, or `ALL`.
@@ -98,6 +100,7 @@ pub fn lint(subject: &Subject, settings: &Settings) -> Report {
             Err(reason) => report.not_evaluated.push((rule, reason)),
         }
     }
+    drop_said_better(&mut found);
     let comments = subject.parsed.as_ref().map(suppressions).unwrap_or_default();
     let mut used = vec![false; comments.len()];
     for finding in found {
@@ -115,6 +118,15 @@ pub fn lint(subject: &Subject, settings: &Settings) -> Report {
     }
     report.findings.sort_by(|a, b| (a.span.start, a.code, a.span.end).cmp(&(b.span.start, b.code, b.span.end)));
     report
+}
+
+/// Drops what the parser, the compiler or a failed render says about a place where a rule of the dialect says what is wrong.
+fn drop_said_better(found: &mut Vec<Finding>) {
+    let general = [syntax_error::RULE.code, render_fails::RULE.code];
+    let is_dialect = |finding: &&Finding| finding.code.starts_with("CT0") && !general.contains(&finding.code);
+    let known: Vec<Span> = found.iter().filter(is_dialect).map(|finding| finding.span).collect();
+    let covers = |outer: Span, inner: &Span| outer.start <= inner.start && inner.end <= outer.end;
+    found.retain(|finding| !general.contains(&finding.code) || !known.iter().any(|known| covers(finding.span, known)));
 }
 
 /// Runs one check; a fault inside it is no fault of the template.

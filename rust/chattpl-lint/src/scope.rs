@@ -4,6 +4,8 @@
 //! `autoescape` open a scope, whose assignments are gone after it; `if` does not. A read sees the nearest scope around
 //! it that binds the name before the read; a body that runs later (macro, call, block) sees all bindings around it.
 
+use std::collections::HashMap;
+
 use chattpl_syntax::ast::{Expr, ExprKind, For, If, Macro, Name, Signature, Stmt, StmtKind, Target, Template, With};
 use chattpl_syntax::Span;
 
@@ -113,6 +115,10 @@ pub struct Scopes<'t> {
     scopes: Vec<Scope>,
     bindings: Vec<Binding<'t>>,
     uses: Vec<Use<'t>>,
+    /// Indices of bindings by name, in order of evaluation.
+    by_name: HashMap<&'t str, Vec<usize>>,
+    /// Indices of uses by the byte that they start at.
+    by_start: HashMap<u32, usize>,
 }
 
 impl<'t> Scopes<'t> {
@@ -138,9 +144,45 @@ impl<'t> Scopes<'t> {
         &self.bindings
     }
 
+    /// The bindings of a name in order of evaluation.
+    pub fn named<'a>(&'a self, name: &str) -> impl DoubleEndedIterator<Item = &'a Binding<'t>> + 'a {
+        self.by_name.get(name).map_or(&[][..], Vec::as_slice).iter().map(|index| &self.bindings[*index])
+    }
+
     /// All reads in order of evaluation.
     pub fn uses(&self) -> &[Use<'t>] {
         &self.uses
+    }
+
+    /// The read of a name that stands at `span`.
+    pub fn read_at(&self, span: Span) -> Option<&Use<'t>> {
+        self.by_start.get(&span.start).map(|index| &self.uses[*index]).filter(|read| read.span == span)
+    }
+
+    /// The bindings whose value the name at `span` may have; empty for other expressions.
+    pub fn reaching_at(&self, span: Span) -> Vec<&Binding<'t>> {
+        self.read_at(span).map(|read| self.reaching(read)).unwrap_or_default()
+    }
+
+    /// The bindings whose value a read may have: of those in [`Scopes::seen_by`], the ones that no other overwrites.
+    pub fn reaching(&self, read: &Use<'t>) -> Vec<&Binding<'t>> {
+        let mut later = false;
+        for scope in self.chain(read.scope) {
+            let mut found = Vec::new();
+            for binding in self.named(read.name).rev().filter(|binding| binding.scope == scope) {
+                if later || self.reaches(binding, read) {
+                    found.push(binding);
+                    if !later && read.branches.starts_with(&binding.branches) {
+                        break;
+                    }
+                }
+            }
+            if !found.is_empty() {
+                return found;
+            }
+            later |= self.scopes[scope].kind.runs_later();
+        }
+        Vec::new()
     }
 
     /// A scope and those around it, the innermost first.
@@ -164,7 +206,7 @@ impl<'t> Scopes<'t> {
     pub fn seen_by(&self, read: &Use<'t>) -> Vec<&Binding<'t>> {
         let mut later = false;
         for scope in self.chain(read.scope) {
-            let of_scope = self.bindings.iter().filter(|binding| binding.scope == scope && binding.name == read.name);
+            let of_scope = self.named(read.name).filter(|binding| binding.scope == scope);
             let seen: Vec<&Binding<'t>> = of_scope
                 .filter(|binding| later || binding.order < read.order)
                 .filter(|binding| later || may_follow(&binding.branches, &read.branches))
@@ -212,11 +254,13 @@ impl<'t> Resolver<'t> {
 
     fn bind(&mut self, name: &'t str, span: Span, kind: BindingKind, value: Option<&'t Expr>) {
         let (scope, order, branches) = (self.scope, self.next(), self.branches.clone());
+        self.scopes.by_name.entry(name).or_default().push(self.scopes.bindings.len());
         self.scopes.bindings.push(Binding { name, span, scope, kind, value, order, branches });
     }
 
     fn read(&mut self, name: &'t str, span: Span) {
         let (scope, order, branches) = (self.scope, self.next(), self.branches.clone());
+        self.scopes.by_start.insert(span.start, self.scopes.uses.len());
         self.scopes.uses.push(Use { name, span, scope, order, branches });
     }
 

@@ -8,7 +8,8 @@ use chattpl_lint::lint::renders_alike;
 use chattpl_lint::manual::{book, example, sections, text, Example};
 use chattpl_lint::rule::FixAvailability;
 use chattpl_lint::{
-    fix_all, lint, Applicability, Context, Profile, Rule, Selector, Settings, Subject, Supplied, RULES,
+    fix_all, lint, Applicability, Context, EngineError, Engines, OtherEngine, Profile, Rule, Selector, Settings,
+    Subject, Supplied, RULES,
 };
 use chattpl_tokens::read::tokenizer_json;
 use chattpl_tokens::{Encoder, TokenId};
@@ -31,21 +32,53 @@ fn words(example: &Example, name: &str) -> Option<Vec<String>> {
 }
 
 fn subject(example: &Example) -> Subject {
-    const KNOWN: [&str; 8] = ["bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select"];
+    const KNOWN: [&str; 13] = [
+        "bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select", "lines", "refuses", "rstrip", "merges", "other",
+    ];
     for (name, _) in &example.settings {
         assert!(KNOWN.contains(&name.as_str()), "a fence declares `{name}`, which nobody reads");
     }
     let declared = ["bos", "eos", "pad", "unk"]
         .into_iter()
         .filter_map(|name| setting(example, name).map(|text| (format!("{name}_token"), text.to_owned())));
-    let encoder = words(example, "tokens").map(|tokens| Arc::new(encoder(&tokens, setting(example, "adds"))));
-    let supplied =
-        Supplied { tokens: declared.collect(), encoder, stop_tokens: words(example, "stop"), other_template: None };
-    Subject::new(example.template.clone(), None, supplied)
+    let encoder = words(example, "tokens").map(|tokens| Arc::new(encoder(&tokens, example)));
+    let engines = setting(example, "refuses").map(|word| Engines::Given(vec![refusing(word)]));
+    let supplied = Supplied {
+        tokens: declared.collect(),
+        encoder,
+        stop_tokens: words(example, "stop"),
+        other_template: setting(example, "other").map(|text| (text.to_owned(), "tokenizer_config.json".to_owned())),
+        engines: engines.unwrap_or_default(),
+    };
+    let text = match setting(example, "lines") {
+        Some("crlf") => example.template.replace('\n', "\r\n"),
+        _ => example.template.clone(),
+    };
+    Subject::new(text, None, supplied)
+}
+
+/// An engine that renders as we do, but for templates with a word in them.
+fn refusing(word: &str) -> OtherEngine {
+    let word = word.to_owned();
+    let render = move |source: &str, variables: &str| {
+        if source.contains(&word) {
+            return Err(EngineError { message: format!("`{word}` is unknown"), line: Some(1) });
+        }
+        let variables: serde_json::Value = serde_json::from_str(variables).expect("JSON");
+        let subject = Subject::new(source, None, Supplied::default());
+        let context = Context::new(&subject);
+        let prompt = variables["add_generation_prompt"] == true;
+        let outcome = context.probes().expect("it compiles").render_value(&variables, prompt);
+        outcome
+            .map(|printed| printed.text)
+            .map_err(|error| EngineError { message: error.message().to_owned(), line: None })
+    };
+    OtherEngine { name: "stub".to_owned(), version: "1".to_owned(), render: Arc::new(render) }
 }
 
 /// A tokenizer of single bytes and the given added tokens.
-fn encoder(added: &[String], adds: Option<&str>) -> Encoder {
+fn encoder(added: &[String], example: &Example) -> Encoder {
+    let (adds, strips) = (setting(example, "adds"), words(example, "rstrip").unwrap_or_default());
     let printable = |byte: u32| matches!(byte, 0x21..=0x7e | 0xa1..=0xac | 0xae..=0xff);
     let mut vocab = serde_json::Map::new();
     let mut next = 0x100;
@@ -54,14 +87,19 @@ fn encoder(added: &[String], adds: Option<&str>) -> Encoder {
         next += u32::from(!printable(byte));
         vocab.insert(char::from_u32(shown).expect("a character").to_string(), json!(byte));
     }
-    let id = |index: usize| 256 + index as TokenId;
+    let merges = words(example, "merges").unwrap_or_default();
+    let merges: Vec<_> = merges.iter().map(|pair| pair.split_once('+').expect("two tokens")).collect();
+    for (index, (left, right)) in merges.iter().enumerate() {
+        vocab.insert(format!("{left}{right}"), json!(256 + index));
+    }
+    let id = |index: usize| (256 + merges.len() + index) as TokenId;
     let tokens: Vec<_> = added
         .iter()
         .enumerate()
         .map(|(index, content)| {
             json!({
                 "id": id(index), "content": content, "special": true,
-                "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+                "single_word": false, "lstrip": false, "rstrip": strips.contains(content), "normalized": false,
             })
         })
         .collect();
@@ -79,7 +117,7 @@ fn encoder(added: &[String], adds: Option<&str>) -> Encoder {
         "pre_tokenizer": { "type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true },
         "post_processor": around,
         "decoder": { "type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true },
-        "model": { "type": "BPE", "vocab": vocab, "merges": [], "byte_fallback": false },
+        "model": { "type": "BPE", "vocab": vocab, "merges": merges, "byte_fallback": false },
     });
     let vocabulary = tokenizer_json("example", file.to_string().as_bytes()).expect("a readable tokenizer");
     Encoder::new(Arc::new(vocabulary)).expect("an encoder")
@@ -100,7 +138,7 @@ fn codes_ascend_and_names_are_files() {
     assert_eq!(names.len(), RULES.len(), "two rules have one name");
     for rule in RULES {
         let stem = Path::new(rule.file).file_stem().and_then(|stem| stem.to_str()).expect("a file name");
-        assert_eq!(stem, rule.name.replace('-', "_"), "{}", rule.code);
+        assert_eq!(stem, rule.name.replace(['-', '.'], "_"), "{}", rule.code);
         assert!(rule.code.starts_with(&format!("CT{}", rule.family.digit())), "{}", rule.code);
         assert!(rule.code.len() == 5 && rule.code[2..].bytes().all(|byte| byte.is_ascii_digit()), "{}", rule.code);
         assert!(!rule.profiles.contains(&Profile::All), "{}: every rule is in `all`", rule.code);
@@ -157,7 +195,8 @@ fn fixed_bad_is_good_and_fixing_twice_changes_nothing() {
         let wanted = example(rule, "Fixed").unwrap_or_else(|| of(rule, "Good"));
         let once = fix_all(&subject(&bad), &settings, Applicability::Unsafe);
         assert_eq!(once.text, wanted.template, "{}", rule.code);
-        let fixed = Example { template: once.text, ..bad };
+        let settings_left = bad.settings.into_iter().filter(|(name, _)| name != "lines").collect();
+        let fixed = Example { template: once.text, settings: settings_left };
         assert!(subject(&fixed).parsed.is_ok(), "{}", rule.code);
         assert_eq!(fix_all(&subject(&fixed), &settings, Applicability::Unsafe).applied, 0, "{}", rule.code);
     }

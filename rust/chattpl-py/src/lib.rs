@@ -6,6 +6,7 @@ mod buffer;
 mod chat;
 mod convert;
 mod errors;
+mod foreign;
 mod inspect;
 mod lint;
 mod plain;

@@ -9,6 +9,7 @@ pub mod error;
 mod input;
 mod json;
 mod meter;
+pub mod names;
 mod options;
 mod origin;
 pub mod pytext;

@@ -65,15 +65,21 @@ pub(crate) fn for_unclosed(tag: &str, line: u32) -> String {
 
 /// The tag nearest to `name` by edit distance, when one is near.
 fn did_you_mean(name: &str) -> Option<String> {
-    let ends = BODY_TAGS.iter().map(|tag| format!("end{tag}"));
-    let known = TAGS.iter().map(|tag| (*tag).to_owned()).chain(["elif".to_owned(), "else".to_owned()]).chain(ends);
+    let ends: Vec<String> = BODY_TAGS.iter().map(|tag| format!("end{tag}")).collect();
+    let known = TAGS.iter().copied().chain(["elif", "else"]).chain(ends.iter().map(String::as_str));
+    let found = nearest(name, known)?;
+    Some(format!("did you mean `{found}`?"))
+}
+
+/// The known word nearest to `name` by edit distance, when one is near: one edit for short words, two for others.
+pub fn nearest<'k>(name: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     let limit = if name.len() < 4 { 1 } else { 2 };
-    let (distance, nearest) = known.map(|tag| (edit_distance(name, &tag), tag)).min()?;
-    (distance <= limit).then(|| format!("did you mean `{nearest}`?"))
+    let (distance, nearest) = known.into_iter().map(|word| (edit_distance(name, word), word)).min()?;
+    (distance <= limit).then_some(nearest)
 }
 
 /// Number of single-character edits (swapped neighbours count once) between two words; long words are far apart.
-fn edit_distance(left: &str, right: &str) -> usize {
+pub fn edit_distance(left: &str, right: &str) -> usize {
     let (left, right): (Vec<char>, Vec<char>) = (left.chars().collect(), right.chars().collect());
     if left.len().abs_diff(right.len()) > 2 {
         return usize::MAX;

@@ -27,6 +27,7 @@ pub mod visit;
 use fault::Fault;
 
 pub use diagnostic::{code, Diagnostic, ErrorClass, Severity};
+pub use hint::{edit_distance, nearest};
 pub use dump::{dump, dump_with, Spans};
 pub use source::{LineIndex, Source};
 pub use span::Span;

@@ -14,6 +14,8 @@ pub struct Source {
     lines: LineIndex,
     /// Offsets in `text` of the newlines that were written `\r\n`, ascending.
     crlf: Vec<u32>,
+    /// Bytes of the caller's text.
+    original_len: u32,
 }
 
 impl Source {
@@ -27,11 +29,16 @@ impl Source {
             }
         }
         let lines = LineIndex::new(&text);
-        Source { text, lines, crlf }
+        Source { text, lines, crlf, original_len: original.len() as u32 }
     }
 
     /// The byte offset in the caller's text of a byte offset in [`Source::text`].
+    ///
+    /// Past the text stands the newline that was cut off its end, if any.
     pub fn original_offset(&self, offset: u32) -> u32 {
+        if offset as usize > self.text.len() {
+            return self.original_len;
+        }
         offset + self.crlf.partition_point(|&newline| newline < offset) as u32
     }
 
@@ -119,6 +126,7 @@ mod tests {
         assert_eq!(source.text, "a\nb\nc");
         let back: Vec<u32> = (0..=5).map(|offset| source.original_offset(offset)).collect();
         assert_eq!(back, [0, 1, 3, 4, 5, 6]);
+        assert_eq!(source.original_span(Span::new(5, 6)), Span::new(6, 8));
     }
 
     #[test]

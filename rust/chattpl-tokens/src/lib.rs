@@ -13,7 +13,8 @@ pub mod read;
 pub mod vocabulary;
 
 pub use chat::{
-    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Draft, KnownHeaders, Part, Parts, Row, Train, Turns,
+    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Conversation, Draft, Engine, Foreign, Header, Headers,
+    KnownHeaders, Part, Parts, Row, Tokenize, Train, Turns,
 };
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use error::TokenError;

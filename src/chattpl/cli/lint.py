@@ -16,6 +16,7 @@ from chattpl.errors import ChatTemplateError, SourceError
 from chattpl.linter import LintReport, report
 from chattpl.linter.many import in_order
 from chattpl.linter.project import Project, Said
+from chattpl.linter.subjects import Subject
 
 add_arguments = lint_arguments.declare
 
@@ -48,10 +49,8 @@ def _repairs_shown(options: Namespace, project: Project) -> int:
     broken: list[ChatTemplateError] = []
     counts = []
     for target in _found(options, project, broken):
-        try:
-            counts.append(repair.show_diff(target, options.unsafe_fixes))
-        except SourceError as error:
-            broken.append(error)
+        _say_what_lines_count(target.subject)
+        counts.append(repair.show_diff(target, options.unsafe_fixes))
     templates = console.plural(len(counts), "template")
     console.talk(f"{console.plural(sum(counts), 'fault')} would be repaired in {templates}")
     return _exit_code(options, broken, faulty=any(counts))
@@ -62,11 +61,13 @@ class _Done:
     """One template after a run."""
 
     target: targets.Target
-    source: str = ""
-    report: LintReport | None = None
-    applied: int = 0
+    subject: Subject
+    """The template as it is now."""
+    report: LintReport
+    applied: int
     """How many fixes were written."""
-    error: ChatTemplateError | None = None
+    error: SourceError | None
+    """Why its file could not be written."""
 
 
 @dataclass(slots=True)
@@ -98,14 +99,13 @@ def _linted(options: Namespace, project: Project) -> int:
             for each in in_order(lambda target: _work(options, target), _found(options, project, broken)):
                 if each.error:
                     broken.append(each.error)
-                if each.report is None:
-                    continue
-                if options.fix and each.target.file is None:
-                    console.write_data(each.source)
+                if options.fix and each.subject.path == targets.STANDARD_INPUT:
+                    console.write_data(each.subject.source)
+                _say_what_lines_count(each.subject)
                 new, known = baselines.filter(each.report, each.target.settings, each.target.baseline)
                 _count(tally, new, known, each.applied)
                 page.add(new, known)
-                write(printer.add(findings.Found(new, each.source)))
+                write(printer.add(findings.Found(new, each.subject.source)))
             done = True
         except ChatTemplateError as error:  # a configuration or baseline that is broken; what was found is shown
             broken.append(error)
@@ -119,18 +119,20 @@ def _linted(options: Namespace, project: Project) -> int:
 
 
 def _work(options: Namespace, target: targets.Target) -> _Done:
-    """Reads, repairs and lints one template."""
-    try:
-        source = target.read()
-    except SourceError as error:
-        return _Done(target, error=error)
-    applied, failure = 0, None
+    """Repairs and lints one template."""
+    subject, applied, failure = target.subject, 0, None
     if options.fix:
         try:
-            source, applied = repair.write_fixed(target, source, options.unsafe_fixes)
+            subject, applied = repair.fixed(target, options.unsafe_fixes)
         except SourceError as error:
             failure = error
-    return _Done(target, source, report(source, target.settings, name=target.path), applied, failure)
+    return _Done(target, subject, report(subject.source, target.settings, name=subject.path), applied, failure)
+
+
+def _say_what_lines_count(subject: Subject) -> None:
+    if subject.inside:
+        path = subject.path
+        console.talk(f"note: lines and columns of {path} are those of the template inside; it is not repaired in place")
 
 
 def _project(options: Namespace) -> Project:

@@ -12,7 +12,7 @@ from chattpl.linter.config import OUTPUT_FORMATS
 def declare(parser: ArgumentParser) -> None:
     """Declares the arguments of `chattpl lint`."""
     add = parser.add_argument
-    add("paths", nargs="*", metavar="PATH", help="template files, folders, patterns in quotes, or - for standard input")
+    add("paths", nargs="*", metavar="PATH", help="template files, models, folders, patterns in quotes, or -")
     rules = parser.add_argument_group("which rules run; these come before any configuration file")
     rules.add_argument("--profile", help="default, serve, sft, rl, portability, security or all")
     rules.add_argument("--select", type=_names, default=[], metavar="RULES", help="only these: CT101,CT2,render-fails")

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chattpl.errors import ChatTemplateError, SourceError
+from chattpl.linter import subjects
 from chattpl.linter.globs import Glob, is_glob
 from chattpl.linter.project import Project
 from chattpl.linter.run import LintSettings
-from chattpl.source import read_text
+from chattpl.linter.subjects import Subject
 
 SUFFIXES = (".jinja", ".jinja2", ".j2")
 
@@ -27,30 +28,12 @@ _MAX_CHARACTERS = 2 * 2**20
 class Target:
     """A template to lint."""
 
-    path: str
-    """What to call it."""
-    file: Path | None
-    """Where to read it, and to write repairs; None for what is no file."""
+    subject: Subject
+    """The template, and what its own model says of it."""
     settings: LintSettings
     """What it is linted with."""
-    baseline: Path | None = None
+    baseline: Path | None
     """The file with its known findings, if the configuration names one."""
-    text: str | None = None
-    """The template, where it is no file."""
-
-    def read(self) -> str:
-        """The text of the template.
-
-        Raises:
-            SourceError: It cannot be read, or is no text that a template could be.
-        """
-        text = self.text if self.file is None else read_text(self.file)
-        assert text is not None
-        if "\0" in text:
-            raise SourceError("a binary file: it has NUL characters", location=self.path)
-        if len(text) > _MAX_CHARACTERS:
-            raise SourceError(f"no chat template: longer than {_MAX_CHARACTERS} characters", location=self.path)
-        return text
 
 
 def find(
@@ -67,23 +50,40 @@ def find(
     paths = list(paths)
     if not paths and project.said.model:
         model = project.model(project.said.model)
-        name = model.template.name or model.name
-        yield Target(path=name, file=None, settings=project.settings_for(None), text=model.template.source)
+        subject = Subject(path=model.template.name or model.name, source=model.template.source)
+        yield Target(subject=subject, settings=project.settings_for(None), baseline=None)
     seen = set()
     for given in paths:
         if given == "-":
-            config = project.config_for(Path.cwd())
-            settings = project.settings_for(None)
-            text = _standard_input()
-            yield Target(path=STANDARD_INPUT, file=None, settings=settings, baseline=config.baseline, text=text)
+            yield from _targets([Subject(path=STANDARD_INPUT, source=_standard_input())], None, project)
             continue
-        for file in _files(given, project, unreadable, force_exclude):
-            key = os.path.realpath(file)
-            if key not in seen:
-                seen.add(key)
-                config = project.config_for(file.parent)
-                settings = project.settings_for(file)
-                yield Target(path=str(file), file=file, settings=settings, baseline=config.baseline)
+        for path in _files(given, project, unreadable, force_exclude):
+            key = os.path.realpath(path)
+            if key in seen:
+                continue
+            seen.add(key)
+            try:
+                found = list(map(_checked, subjects.read(path)))
+            except SourceError as error:
+                unreadable.append(error)
+            else:
+                yield from _targets(found, path, project)
+
+
+def _targets(found: Iterable[Subject], path: Path | None, project: Project) -> Iterator[Target]:
+    """What was read, with what the configuration says of it."""
+    settings, baseline = project.settings_for(path), project.config_of(path).baseline
+    for subject in found:
+        yield Target(subject=subject, settings=subject.settings(settings), baseline=baseline)
+
+
+def _checked(subject: Subject) -> Subject:
+    """Refuses what can be no template."""
+    if "\0" in subject.source:
+        raise SourceError("a binary file: it has NUL characters", location=subject.path)
+    if len(subject.source) > _MAX_CHARACTERS:
+        raise SourceError(f"no chat template: longer than {_MAX_CHARACTERS} characters", location=subject.path)
+    return subject
 
 
 def files_of(paths: Iterable[str], project: Project, *, force_exclude: bool = False) -> list[Path]:
@@ -93,7 +93,7 @@ def files_of(paths: Iterable[str], project: Project, *, force_exclude: bool = Fa
 
 def _files(given: str, project: Project, unreadable: list[ChatTemplateError], force_exclude: bool) -> Iterator[Path]:
     path = Path(given)
-    if path.is_dir():
+    if path.is_dir() and not _is_model(path):
         yield from _in_folder(path, project, unreadable)
     elif not is_glob(given) or path.exists():
         config = project.config_for(path.parent)
@@ -113,12 +113,12 @@ def _matches(pattern: str, project: Project, unreadable: list[ChatTemplateError]
         unreadable.append(SourceError("no file matches this pattern", location=pattern))
     for match in matches:
         steps = [match, *(above for above in match.parents if above != base and above.is_relative_to(base))]
-        if not any(_left_out(step, project) for step in steps) and not match.is_dir():
+        if not any(_left_out(step, project) for step in steps) and (not match.is_dir() or _is_model(match)):
             yield match
 
 
 def _in_folder(folder: Path, project: Project, unreadable: list[ChatTemplateError]) -> Iterator[Path]:
-    """The templates below a folder, by path; hidden and excluded folders are not entered."""
+    """The templates and models below a folder, by path; hidden and excluded folders are not entered."""
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
@@ -128,10 +128,19 @@ def _in_folder(folder: Path, project: Project, unreadable: list[ChatTemplateErro
         if entry.name.startswith(".") or _left_out(entry, project):
             continue
         if entry.is_dir():
-            if not entry.is_symlink():
+            if _is_model(entry):
+                yield entry
+            elif not entry.is_symlink():
                 yield from _in_folder(entry, project, unreadable)
-        elif entry.suffix in SUFFIXES and entry.is_file():
+        elif entry.suffix in (*SUFFIXES, ".gguf") and entry.is_file():
             yield entry
+
+
+def _is_model(folder: Path) -> bool:
+    try:
+        return subjects.is_model(folder)
+    except SourceError:  # it is one, and damaged, as reading it will say
+        return True
 
 
 def _left_out(path: Path, project: Project) -> bool:

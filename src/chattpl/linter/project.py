@@ -81,19 +81,29 @@ class Project:
             self._configs[key] = read_config(key) if self.config else nearest(key)
         return self._configs[key]
 
-    def settings_for(self, file: Path | None) -> LintSettings:
-        """What a file is linted with; what has no file, as if it were in the current folder.
+    def config_of(self, path: Path | None) -> LintConfig:
+        """The configuration of a file, or of the folder of a model; without a path, that of the current folder.
+
+        Raises:
+            SourceError: The configuration is broken.
+        """
+        if path is None:
+            return self.config_for(Path.cwd())
+        return self.config_for(path if path.is_dir() else path.parent)
+
+    def settings_for(self, path: Path | None) -> LintSettings:
+        """What a file or model is linted with; what has no path, as if it were in the current folder.
 
         Raises:
             ChatTemplateError: The configuration is broken, or names what there is not.
             ValueError: See `check`.
         """
-        config = self.config_for(file.parent if file else Path.cwd())
-        path = Path(os.path.abspath(file or "-"))
-        ignored = config.ignored_in(path)
-        nearer = self.said.model or config.model_of(path)
+        config = self.config_of(path)
+        absolute = Path(os.path.abspath(path or "-"))
+        ignored = config.ignored_in(absolute)
+        nearer = self.said.model or config.model_of(absolute)
         # A model that was named for this file brings its own tokenizer.
-        tokenizer = self.said.tokenizer or config.tokenizer_of(path) or (None if nearer else config.tokenizer)
+        tokenizer = self.said.tokenizer or config.tokenizer_of(absolute) or (None if nearer else config.tokenizer)
         model = nearer or config.model
         key = (id(config), ignored, model, tokenizer)
         if key not in self._settings:

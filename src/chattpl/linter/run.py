@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from chattpl import _core
 from chattpl.linter.diagnostic import Diagnostic, Edit, Fix, LintReport, NotEvaluated, Place, Suppressed
-from chattpl.source import read_text
 from chattpl.template import Template
 from chattpl.tokenizer import Tokenizer
 
@@ -79,25 +79,30 @@ def lint(
     ignore: Sequence[str] = (),
     tokens: Mapping[str, str] | None = None,
     tokenizer: Tokenizer | None = None,
+    model: str | os.PathLike[str] | None = None,
     name: str | None = None,
 ) -> list[Diagnostic]:
     """Finds the faults of a template.
 
     Args:
         source_or_path: The text of a template, its file as a path object or as a text without `{` and line ends, or a
-            compiled template.
+            compiled template. The folder of a Hub model, a `tokenizer_config.json` or a GGUF file is linted with its
+            own tokens, tokenizer and stop tokens, template by template.
         profile: The set of rules to begin with.
         select: Only these rules: codes, starts of codes, names, or `"ALL"`.
         ignore: Not these rules.
         tokens: Tokens that the template reads as arguments, such as `{"bos_token": "<s>"}`.
         tokenizer: The model's tokenizer, for rules that need one.
+        model: Whose tokens, tokenizer and stop tokens to check with, where they are not given: a name, path or Hub id
+            as for `chattpl.load`.
         name: What to call the template.
 
     Returns:
         The faults in order of the text. Rules that lack what they need say nothing: see `chattpl.linter.report`.
 
     Raises:
-        SourceError: The file cannot be read.
+        SourceError: The file cannot be read, or holds no template.
+        FormatNotFoundError: There is no such model.
         ValueError: There is no such profile or rule.
 
     Example:
@@ -105,8 +110,18 @@ def lint(
         ['CT001']
     """
     settings = LintSettings(profile=profile, select=select, ignore=ignore, tokens=tokens or {}, tokenizer=tokenizer)
-    source, known = _read(source_or_path)
-    return list(report(source, settings, name=name or known).diagnostics)
+    from chattpl.linter import subjects
+
+    if model is not None:
+        settings = subjects.model_named(model).settings(settings)
+    path = _path(source_or_path)
+    if path is None:
+        source, known = _read(source_or_path)
+        return list(report(source, settings, name=name or known).diagnostics)
+    reports = (
+        report(subject.source, subject.settings(settings), name=name or subject.path) for subject in subjects.read(path)
+    )
+    return [diagnostic for result in reports for diagnostic in result.diagnostics]
 
 
 def report(source: str, settings: LintSettings, *, name: str | None = None) -> LintReport:
@@ -144,13 +159,16 @@ def fix(source: str, settings: LintSettings, *, unsafe: bool = False) -> tuple[s
     return _core.lint_fix(source, settings.request(), None, settings.tokenizer, unsafe)
 
 
-def _read(source_or_path: str | os.PathLike[str] | Template) -> tuple[str, str | None]:
+def _path(given: str | os.PathLike[str] | Template) -> Path | None:
+    """The file or folder that is meant; None for a text or a template."""
+    if isinstance(given, Template) or (isinstance(given, str) and ("{" in given or "\n" in given)):
+        return None
+    return Path(given)
+
+
+def _read(given: str | os.PathLike[str] | Template) -> tuple[str, str | None]:
     """The text of a template, and what it is called."""
-    if isinstance(source_or_path, Template):
-        return source_or_path.source, source_or_path.name
-    if isinstance(source_or_path, str) and ("{" in source_or_path or "\n" in source_or_path):
-        return source_or_path, None
-    return read_text(source_or_path), os.fspath(source_or_path)
+    return (given.source, given.name) if isinstance(given, Template) else (str(given), None)
 
 
 def _diagnostic(path: str, finding: _core._Diagnostic) -> Diagnostic:

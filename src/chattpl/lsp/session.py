@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from chattpl.errors import ChatTemplateError
-from chattpl.linter import Diagnostic, LintSettings, fix, report
+from chattpl.linter import Diagnostic, LintSettings, fix, report, subjects
 from chattpl.linter.config import FILE_NAMES
 from chattpl.linter.project import Project, Said
+from chattpl.linter.subjects import Subject
 from chattpl.lsp.positions import Positions, utf16_units
 
 
@@ -44,6 +45,7 @@ class Session:
     _project: Project | None = None
     _stamps: dict[Path, int] = field(default_factory=dict)
     _complaint: str | None = None
+    _subjects: dict[Path, Subject | None] = field(default_factory=dict)
 
     def lint(self, uri: str, file: Path | None, text: str) -> Linted:
         """Lints a template that was opened or changed.
@@ -73,6 +75,7 @@ class Session:
         stamps = _configuration_stamps((file.parent if file else Path.cwd()).absolute())
         if self._project is None or any(self._stamps.get(path, stamp) != stamp for path, stamp in stamps.items()):
             self._project, self._stamps = Project(self.said), {}
+            self._subjects.clear()
         self._stamps.update(stamps)
         try:
             self._project.check()
@@ -84,7 +87,20 @@ class Session:
             self._project = None
             return LintSettings()
         self._complaint = None
-        return settings
+        return self._with_model(file, settings)
+
+    def _with_model(self, file: Path | None, settings: LintSettings) -> LintSettings:
+        """The settings with what the model says in whose folder a template is."""
+        if file is None:
+            return settings
+        if file not in self._subjects:
+            try:
+                found = subjects.read(file) if file.is_file() else []
+            except ChatTemplateError:
+                found = []
+            self._subjects[file] = next((subject for subject in found if subject.file == file), None)
+        subject = self._subjects[file]
+        return subject.settings(settings) if subject else settings
 
 
 def said_by(options: Any) -> Said:

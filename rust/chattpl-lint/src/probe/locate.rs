@@ -40,14 +40,34 @@ pub fn loser_of(context: &Context<'_>, shape: &Shape, message: usize, field: &st
     message_loop(context)
 }
 
-/// The head of the first loop over messages, else the first tag or the first line.
+/// The head of the loop over messages that has the most to print, else the first line.
 ///
 /// # Errors
 /// The template does not parse.
 pub fn message_loop(context: &Context<'_>) -> Result<Span, NotEvaluated> {
     let nodes = context.nodes()?;
-    let found = nodes.message_loops().next().map(|(_, stmt, node)| Span::new(stmt.span.start, node.iter.span.end));
-    Ok(found.unwrap_or_else(|| first_line(context)))
+    let loops = nodes.message_loops().map(|(id, stmt, node)| {
+        let outputs = nodes.inside(id).filter(|(_, node)| is_output(node.item)).count();
+        (outputs, Span::new(stmt.span.start, node.iter.span.end))
+    });
+    // Of equals, the first stands.
+    let found = loops.reduce(|best, next| if next.0 > best.0 { next } else { best });
+    Ok(found.map_or_else(|| first_line(context), |(_, span)| span))
+}
+
+fn is_output(item: Item<'_>) -> bool {
+    matches!(item, Item::Stmt(Stmt { kind: StmtKind::Output(_) | StmtKind::Text(_), .. }))
+}
+
+/// The opening tag of the first `{% generation %}` block.
+///
+/// # Errors
+/// There is none.
+pub fn generation_tag(context: &Context<'_>) -> Result<Span, NotEvaluated> {
+    let tag = context.nodes()?.stmts().find(|(_, stmt)| matches!(stmt.kind, StmtKind::Generation(_)));
+    let (_, stmt) = tag.ok_or_else(|| NotEvaluated::because("the template has no `{% generation %}` blocks"))?;
+    let end = context.slice(stmt.span).find("%}").map_or(stmt.span.end, |end| stmt.span.start + end as u32 + 2);
+    Ok(Span::new(stmt.span.start, end))
 }
 
 /// The first line of the template.
@@ -72,6 +92,17 @@ fn branch_of(nodes: &Nodes<'_>, around: NodeId, role: &str, field: &str) -> Opti
         }
     }
     first
+}
+
+/// The bodies of the branches that handle a role, in source order.
+pub(super) fn branches_of(nodes: &Nodes<'_>, role: &str) -> Vec<Span> {
+    let statements = nodes.stmts().filter_map(|(_, stmt)| match &stmt.kind {
+        StmtKind::If(node) => Some(node),
+        _ => None,
+    });
+    let branches = statements.flat_map(|node| &node.branches).filter(|branch| compares_with(&branch.test, role));
+    let bodies = branches.filter_map(|branch| Some(branch.body.first()?.span.to(branch.body.last()?.span)));
+    bodies.collect()
 }
 
 /// Whether an expression is true for one text only, or for some among which it is: `x == 'tool'`, `x in ['tool']`.

@@ -1,8 +1,13 @@
 //! Fixed conversations, rendered once for each template and shared by all rules.
 
+pub mod ending;
 pub mod locate;
+pub mod markers;
+pub mod reader;
 pub mod shape;
 mod shapes;
+pub mod turn;
+pub mod trial;
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -26,6 +31,13 @@ const LIMITS: Limits =
 /// Renders past a limit after which the template is not run any more.
 const MAX_RUNAWAY: u32 = 3;
 
+/// The names of the argument that turns reasoning on or off.
+pub const THINKING_FLAGS: [&str; 2] = ["enable_thinking", "thinking"];
+
+/// The fields that reasoning is passed in. As with `transformers`, templates see any of them as the first and the last, and
+/// `reasoning` only where that is passed.
+pub const REASONING_FIELDS: [&str; 3] = ["reasoning_content", "reasoning", "thinking"];
+
 const NOT_RUN: &str = "not run: the template ran past its limits before";
 
 /// What the flag of reasoning templates is set to.
@@ -34,9 +46,9 @@ pub enum Thinking {
     /// Not passed.
     #[default]
     Unset,
-    /// `enable_thinking=true`.
+    /// `enable_thinking=true`, and `thinking=true` for templates that call it so.
     On,
-    /// `enable_thinking=false`.
+    /// `enable_thinking=false`, and `thinking=false`.
     Off,
 }
 
@@ -58,12 +70,28 @@ pub struct Ask {
     thinking: Thinking,
     later: bool,
     form: Option<Form>,
+    continued: Option<&'static str>,
 }
 
 impl Ask {
     /// The whole conversation of a shape, without the generation prompt.
     pub fn whole(shape: &'static Shape) -> Self {
-        Ask { shape: shape.index, upto: None, prompt: false, thinking: Thinking::Unset, later: false, form: None }
+        Ask::of(shape.index)
+    }
+
+    fn of(shape: usize) -> Self {
+        let (upto, form, continued) = (None, None, None);
+        Ask { shape, upto, prompt: false, thinking: Thinking::Unset, later: false, form, continued }
+    }
+
+    /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
+    pub fn natural(shape: &'static Shape) -> Self {
+        let ask = Ask::whole(shape);
+        if shape.awaits_assistant() {
+            ask.prompted()
+        } else {
+            ask
+        }
     }
 
     /// The first messages only.
@@ -84,6 +112,11 @@ impl Ask {
     /// Written in this form, whatever form the template takes.
     pub fn written(self, form: Form) -> Self {
         Ask { form: Some(form), ..self }
+    }
+
+    /// Ending in a field of the last message, as with `continue_final_message`.
+    pub fn continuing(self, field: &'static str) -> Self {
+        Ask { continued: Some(field), ..self }
     }
 
     /// At another moment, some years later.
@@ -108,11 +141,16 @@ impl Printed {
     ///
     /// `path` is of the caller's data, such as `/messages/3/content`.
     pub fn text_of(&self, path: &str) -> String {
-        let inside = |index: &usize| {
+        self.pieces_of(path).map(|range| &self.text[range]).collect()
+    }
+
+    /// The bytes of each piece of the values at `path`, or inside it, in order.
+    pub fn pieces_of<'a>(&'a self, path: &'a str) -> impl Iterator<Item = std::ops::Range<usize>> + 'a {
+        let inside = move |index: &usize| {
             let found = self.path(*index);
             found.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
-        (0..self.segments.len()).filter(inside).map(|index| &self.text[self.range(index)]).collect()
+        (0..self.segments.len()).filter(inside).map(|index| self.range(index))
     }
 
     /// Whether the template printed any data of a message.
@@ -120,6 +158,21 @@ impl Printed {
         (0..self.segments.len()).any(|index| {
             self.segments.message(index) == Some(message as u32) && self.segments.origin_at(index) == Origin::Message
         })
+    }
+
+    /// The bytes from behind what a message says up to what a later one says; `None` where it says nothing.
+    pub fn behind(&self, message: usize) -> Option<std::ops::Range<usize>> {
+        let said = |index: usize| {
+            let segments = &self.segments;
+            let names = ["role", "name"];
+            (segments.origin_at(index) == Origin::Message
+                && segments.name_at(index, 1).is_some_and(|name| !names.contains(&name)))
+            .then(|| segments.message(index))
+            .flatten()
+        };
+        let last = (0..self.segments.len()).rev().find(|index| said(*index) == Some(message as u32))?;
+        let next = (last + 1..self.segments.len()).find(|index| said(*index).is_some());
+        Some(self.segments.end(last)..next.map_or(self.text.len(), |index| self.range(index).start))
     }
 
     /// The bytes of a segment.
@@ -225,15 +278,14 @@ impl<'s> Probes<'s> {
 
     /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
     pub fn natural(&self, shape: &'static Shape) -> Rc<Outcome> {
-        let ask = Ask::whole(shape);
-        self.get(if shape.awaits_assistant() { ask.prompted() } else { ask })
+        self.get(Ask::natural(shape))
     }
 
     /// Renders a conversation that is no shape; not kept.
     ///
     /// `conversation` is an object with `messages` and, if need be, `tools` and `documents`.
     pub fn render_value(&self, conversation: &Value, prompt: bool) -> Outcome {
-        let ask = Ask { shape: 0, upto: None, prompt, thinking: Thinking::Unset, later: false, form: None };
+        let ask = Ask { prompt, ..Ask::of(0) };
         self.render(&conversation.to_string(), "", &ask)
     }
 
@@ -264,20 +316,18 @@ impl<'s> Probes<'s> {
             input.set_argument(name, input.str(place, text));
         }
         set_flag(&mut input, "add_generation_prompt", Some(ask.prompt));
-        set_flag(
-            &mut input,
-            "enable_thinking",
-            match ask.thinking {
-                Thinking::Unset => None,
-                Thinking::On => Some(true),
-                Thinking::Off => Some(false),
-            },
-        );
+        let thinking = match ask.thinking {
+            Thinking::Unset => None,
+            Thinking::On => Some(true),
+            Thinking::Off => Some(false),
+        };
+        THINKING_FLAGS.into_iter().for_each(|flag| set_flag(&mut input, flag, thinking));
         if !arguments.is_empty() {
             read_arguments(&mut input, arguments.as_bytes())?;
         }
         read_conversation(&mut input, conversation.as_bytes())?;
-        let options = Options { limits: LIMITS, clock: Clock { now: moment(ask.later) }, continue_field: None };
+        let options =
+            Options { limits: LIMITS, clock: Clock { now: moment(ask.later) }, continue_field: ask.continued };
         let (text, segments, generation) = render(self.program, input, &options, buffers)?.into_parts();
         Ok(Printed { text, segments, generation })
     }

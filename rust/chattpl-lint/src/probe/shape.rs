@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use serde_json::{json, Value};
 
 use super::shapes::table;
-use super::Form;
+use super::{Form, REASONING_FIELDS};
 
 /// A conversation that is rendered with every template.
 #[derive(Debug)]
@@ -98,8 +98,7 @@ impl Shape {
 
     /// Whether a message holds reasoning, under any of its names.
     pub fn has_reasoning(&self) -> bool {
-        let fields = ["reasoning_content", "reasoning", "thinking"];
-        self.messages().iter().any(|message| fields.iter().any(|field| message.get(field).is_some()))
+        self.messages().iter().any(|message| REASONING_FIELDS.iter().any(|field| message.get(field).is_some()))
     }
 
     /// Whether a message's content is a list of parts.
@@ -110,6 +109,16 @@ impl Shape {
     /// Whether the assistant is to speak next.
     pub fn awaits_assistant(&self) -> bool {
         self.messages().last().is_some_and(|last| last["role"] != "assistant")
+    }
+
+    /// The conversation in a form.
+    pub fn in_form(&self, form: Form) -> Value {
+        self.written(None, form)
+    }
+
+    /// Whether the template gets no arguments besides the conversation.
+    pub fn plain_arguments(&self) -> bool {
+        self.arguments.is_empty()
     }
 
     /// The conversation, or its first messages alone, in a form.

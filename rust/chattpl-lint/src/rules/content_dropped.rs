@@ -1,15 +1,19 @@
-//! CT208: what a user or an assistant says does not reach the model.
+//! CT208: what someone says does not reach the model.
+
+use chattpl_render::Origin;
 
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::loser_of;
-use crate::probe::{shapes, Text};
+use crate::probe::{shapes, Printed, Shape, Text};
 use crate::rule::{Checked, Rule};
 
 declare_rule! {
     /// ## What it does
-    /// Reports content of user and assistant messages, in conversations that every model meets, of which nothing is printed.
+    /// Reports content of user and assistant messages, in conversations that every model meets, of which nothing is printed;
+    /// calls of tools of which nothing is printed by a template that does print the tools; and what tools answer, where the
+    /// template prints the calls.
     ///
     /// ## Why
     /// The template accepts the message and the model never sees it. Nothing in the output says so.
@@ -44,25 +48,51 @@ declare_rule! {
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let probes = context.probes()?;
     let mut found: Vec<Finding> = Vec::new();
-    for shape in shapes().iter().filter(|shape| shape.ordinary) {
+    // Words beside a call are for special conversations, but no format may lose them silently.
+    for shape in shapes().iter().filter(|shape| shape.ordinary || shape.name == "tool-call-preamble") {
         let outcome = probes.natural(shape);
         let Ok(printed) = &*outcome else {
             continue;
         };
-        for Text { path, message, text } in shape.contents() {
-            let message = message.expect("contents lie in messages");
+        let contents = shape.contents().into_iter().filter(|content| is_lost(shape, printed, content)).map(|content| {
+            let message = content.message.expect("contents lie in messages");
             let role = shape.role(message);
-            let says = matches!(role, "user" | "assistant") && !text.trim().is_empty();
-            if !says || !printed.text_of(&path).trim().is_empty() {
-                continue;
-            }
-            let span = loser_of(context, shape, message, "content")?;
+            let what = format!("the content of a message of role `{role}` is not printed: `messages[{message}].content` is lost");
+            (message, "content", what)
+        });
+        for (message, field, what) in contents.chain(lost_calls(shape, printed)) {
+            let span = loser_of(context, shape, message, field)?;
             if !found.iter().any(|finding| finding.span == span) {
-                let place = format!("messages[{message}].content");
-                let message = format!("the content of a message of role `{role}` is not printed: `{place}` is lost");
-                found.push(Finding::new(rule, span, message).on_shape(shape.name));
+                found.push(Finding::new(rule, span, what).on_shape(shape.name));
             }
         }
     }
     Ok(found)
+}
+
+/// Whether what a user or an assistant says is not printed, or what a tool answers to calls that are printed.
+fn is_lost(shape: &Shape, printed: &Printed, content: &Text) -> bool {
+    let counts = |message| match shape.role(message) {
+        "user" | "assistant" => true,
+        "tool" => prints_calls(shape, printed),
+        _ => false,
+    };
+    let says = !content.text.trim().is_empty() && content.message.is_some_and(counts);
+    says && printed.text_of(&content.path).trim().is_empty()
+}
+
+/// Whether the calls of a conversation are printed: a template without a place for tools drops their answers as well.
+fn prints_calls(shape: &Shape, printed: &Printed) -> bool {
+    let mut calls = (0..shape.messages().len()).map(|message| format!("/messages/{message}/tool_calls"));
+    calls.any(|path| !printed.text_of(&path).is_empty())
+}
+
+/// The calls of which nothing is printed, by a template that does print the tools they are of.
+fn lost_calls(shape: &'static Shape, printed: &Printed) -> Option<(usize, &'static str, String)> {
+    let knows_tools = || (0..printed.segments.len()).any(|index| printed.segments.origin_at(index) == Origin::Tools);
+    let is_lost = |message: &usize| {
+        shape.messages()[*message].get("tool_calls").is_some() && printed.text_of(&format!("/messages/{message}/tool_calls")).is_empty()
+    };
+    let message = (0..shape.messages().len()).find(is_lost).filter(|_| knows_tools())?;
+    Some((message, "tool_calls", format!("tools are printed and their calls are not: `messages[{message}].tool_calls` is lost")))
 }

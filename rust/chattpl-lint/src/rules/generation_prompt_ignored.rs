@@ -7,14 +7,15 @@ use chattpl_render::Origin;
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
-use crate::probe::locate::{literals_of, message_loop};
+use crate::probe::locate::{literals_of, message_loop, printer_of};
+use crate::probe::turn::{leading_marker, shown, Opening, Prompted};
 use crate::probe::{common_prefix, shape, Ask, Printed};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
 declare_rule! {
     /// ## What it does
-    /// Reports a template that prints a header before an assistant's words and leaves it out when the generation prompt is
-    /// asked for.
+    /// Reports a template that prints a header before an assistant's words and leaves it out, or a part of it, when the
+    /// generation prompt is asked for, or prints another header then.
     ///
     /// ## Why
     /// The model has to write the header itself, which costs tokens and often goes wrong: it goes on as the user instead.
@@ -46,11 +47,15 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let Some(shape) = taken else {
         return Ok(Vec::new());
     };
-    let first = Ask::whole(shape).upto(1);
-    let (asked, unasked, whole) = (probes.get(first.prompted()), probes.get(first), probes.get(Ask::whole(shape)));
-    let (Ok(asked), Ok(unasked), Ok(whole)) = (&*asked, &*unasked, &*whole) else {
+    let renders = Prompted::of(probes, shape, 1);
+    let Some((asked, unasked, whole)) = renders.texts() else {
         return Ok(Vec::new());
     };
+    if let Some(opening) = renders.opening() {
+        return other_header(rule, context, (asked, whole), &opening).map(|found| {
+            found.into_iter().map(|finding| finding.on_shape(shape.name)).collect()
+        });
+    }
     if asked.text != unasked.text || ends_in_header(context, asked, whole)? {
         return Ok(Vec::new());
     }
@@ -71,6 +76,63 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let message =
         format!("`{shown}` stands before what the assistant says, and `add_generation_prompt` does not print it");
     Ok(vec![Finding::new(rule, place, message).on_shape(shape.name)])
+}
+
+/// The finding about a prompt that is a part of the header, or another one.
+fn other_header(
+    rule: &Rule,
+    context: &Context<'_>,
+    (asked, whole): (&Printed, &Printed),
+    opening: &Opening<'_>,
+) -> Result<Option<Finding>, NotEvaluated> {
+    let user_header = &whole.text[..whole.body_of(0).map_or(0, |body| body.start)];
+    let Some(fault) = header_fault(opening, user_header) else {
+        return Ok(None);
+    };
+    if !is_in_all_turns(context, opening)? {
+        return Ok(None);
+    }
+    let prompt = opening.at..asked.text.len();
+    // A prompt that ends too soon is answered for by its last literal.
+    let place = match literals_of(context, asked, prompt).first().copied().or_else(|| printer_of(context, asked, opening.at)) {
+        Some(span) => span,
+        None => message_loop(context)?,
+    };
+    Ok(Some(Finding::new(rule, place, fault)))
+}
+
+/// Whether turns that reason, and turns that call, go on behind the prompt as the plain answer does: else that is for the
+/// model to choose, as a channel or a recipient is.
+fn is_in_all_turns(context: &Context<'_>, opening: &Opening<'_>) -> Result<bool, NotEvaluated> {
+    let probes = context.probes()?;
+    let begins = ["tool-call", "tool-call-null-content", "reasoning"].map(shape).into_iter().all(|shape| {
+        let renders = Prompted::of(probes, shape, 1);
+        let other = renders.opening().map(|other| other.turn.starts_with(opening.turn));
+        other.unwrap_or(true)
+    });
+    Ok(begins)
+}
+
+/// In which way the prompt is not the header of an assistant's turn, in words.
+///
+/// A turn may go on with what the model is to write itself, such as a channel or a thought; what stands at the end of a
+/// user's header as well belongs to the header.
+fn header_fault(opening: &Opening<'_>, user_header: &str) -> Option<String> {
+    let Opening { prompt, turn, .. } = *opening;
+    let in_word = |text: &str| text.starts_with(char::is_alphanumeric);
+    if prompt.is_empty() {
+        // Spaces before a text merge with it into one token, so prompts leave them out.
+        let is_part = in_word(turn) || user_header.ends_with(turn) && !turn.trim_matches(' ').is_empty();
+        return is_part.then(|| format!("the prompt leaves out {}, a part of the header", shown(turn)));
+    }
+    let (said, wanted) = (leading_marker(prompt.trim_start()), leading_marker(turn.trim_start()));
+    let is_thought = |marker: &&str| {
+        let marker = marker.to_lowercase();
+        ["think", "thought", "reason"].iter().any(|word| marker.contains(word))
+    };
+    let other_marker = said.is_some() && wanted.is_some() && !said.iter().chain(&wanted).any(is_thought);
+    let is_other = in_word(turn) || other_marker;
+    is_other.then(|| format!("the prompt prints {}, where an assistant's turn has {}", shown(prompt), shown(turn)))
 }
 
 /// Where the content of a message is printed.

@@ -2,19 +2,19 @@
 
 use std::rc::Rc;
 
+use chattpl_tokens::{SpecialTokens, Tokens};
+
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{message_loop, printer_of};
+use crate::probe::turn::{marker_start, shown};
 use crate::probe::{common_prefix, shape, Ask, Outcome, Printed, Shape};
 use crate::rule::{Checked, Rule};
 
 /// The conversations that are cut after each of their assistant's turns.
 const SHAPES: [&str; 5] =
     ["multi-turn", "multi-turn-system", "user-after-tool", "reasoning-multi-turn", "reasoning-tool-loop"];
-
-/// Characters of the lost text that a message shows.
-const MAX_SHOWN: usize = 40;
 
 declare_rule! {
     /// ## What it does
@@ -29,8 +29,9 @@ declare_rule! {
     /// ## Bad
     /// ```jinja
     /// {%- for message in messages -%}
-    /// {{- '<' + message.role + '>' + (message.content or '') -}}
-    /// {%- if loop.last -%}{{- '<end>' -}}{%- endif -%}
+    /// {{- '<' + message.role + '>' -}}
+    /// {%- if loop.last and message.reasoning_content -%}{{- '<think>' + message.reasoning_content + '</think>' -}}{%- endif -%}
+    /// {{- (message.content or '') + '<end>' -}}
     /// {%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- '<assistant>' -}}{%- endif -%}
     /// ```
@@ -38,7 +39,9 @@ declare_rule! {
     /// ## Good
     /// ```jinja
     /// {%- for message in messages -%}
-    /// {{- '<' + message.role + '>' + (message.content or '') + '<end>' -}}
+    /// {{- '<' + message.role + '>' -}}
+    /// {%- if message.reasoning_content -%}{{- '<think>' + message.reasoning_content + '</think>' -}}{%- endif -%}
+    /// {{- (message.content or '') + '<end>' -}}
     /// {%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- '<assistant>' -}}{%- endif -%}
     /// ```
@@ -89,25 +92,51 @@ fn difference(
         Some(span) => span,
         None => message_loop(context)?,
     };
-    let lost = lost_text(cut, whole, at);
+    let lost = lost_text(context, cut, whole, at);
     let message = format!("the text up to an assistant's turn changes when the conversation goes on: {lost}");
     Ok(Some(Finding::new(rule, place, message).on_shape(shape.name)))
 }
 
-/// What stands in the cut text and no longer in the whole, in words.
-fn lost_text(cut: &Printed, whole: &Printed, at: usize) -> String {
-    let at = marker_start(&cut.text, at);
-    let rest = &cut.text[at..];
-    // The lost text ends where the whole goes on with what follows it.
-    let anchor: String = whole.text[at..].chars().take(12).collect();
-    let lost = rest.find(&anchor).filter(|_| !anchor.is_empty()).map_or(rest, |end| &rest[..end]);
-    let shown: String = lost.chars().take(MAX_SHOWN).collect();
-    let dots = if shown.len() < lost.len() { "..." } else { "" };
-    format!("`{}{dots}` is lost", shown.replace('\n', "\\n"))
+/// What stands in the cut text and no longer in the whole, in words; or what the whole puts in.
+fn lost_text(context: &Context<'_>, cut: &Printed, whole: &Printed, at: usize) -> String {
+    let at = marker_start(&cut.text, word_start(cut, whole, at));
+    let (before, after) = (&cut.text[at..], &whole.text[at..]);
+    let (what, verb) = match up_to_rest(before, after) {
+        "" => (up_to_rest(after, before), "is put in"),
+        lost => (lost, "is lost"),
+    };
+    match tokens_of(context, what) {
+        Some(1) => format!("{} {verb}, 1 token", shown(what)),
+        Some(count) => format!("{} {verb}, {count} tokens", shown(what)),
+        None => format!("{} {verb}", shown(what)),
+    }
 }
 
-/// The start of the marker, such as `<think>` or `[INST]`, that an offset lies in; else the offset.
-fn marker_start(text: &str, at: usize) -> usize {
-    let opening = text[..at].rfind(['<', '[']).filter(|opening| !text[*opening..at].contains(['>', ']', ' ', '\n']));
-    opening.unwrap_or(at)
+/// A text up to where another goes on in it; all of it where that is nowhere.
+fn up_to_rest<'t>(text: &'t str, other: &str) -> &'t str {
+    let anchor: String = other.chars().take(12).collect();
+    text.find(&anchor).filter(|_| !anchor.is_empty()).map_or(text, |end| &text[..end])
+}
+
+/// Where the two part: one byte of a text may be that of another by chance, so that is where the texts begin.
+fn word_start(cut: &Printed, whole: &Printed, at: usize) -> usize {
+    let start = |printed: &Printed| {
+        let index = printed.segments.index_at(at);
+        (index < printed.segments.len()).then(|| (printed.range(index).start, printed.segments.get(index).template_span, printed.path(index)))
+    };
+    match (start(cut), start(whole)) {
+        (Some((cut, cut_place, cut_path)), Some((whole, whole_place, whole_path))) => {
+            let is_same = cut_place == whole_place && cut_path == whole_path;
+            if is_same { at } else { cut.max(whole) }
+        }
+        _ => at,
+    }
+}
+
+/// How many tokens a text is; `None` without a tokenizer.
+fn tokens_of(context: &Context<'_>, text: &str) -> Option<usize> {
+    let encoder = context.encoder().ok()?;
+    let mut tokens = Tokens::default();
+    encoder.encode(&mut encoder.scratch(), text, SpecialTokens::Parity, &mut tokens).ok()?;
+    Some(tokens.ids.len())
 }

@@ -29,6 +29,9 @@ macro_rules! filters {
         pub(crate) enum Filter { $($variant),* }
 
         impl Filter {
+            /// Every name.
+            pub const NAMES: &[&str] = &[$($($name),+),*];
+
             /// The filter that Jinja2 and `transformers` know under `name`; `parse_json` is ours alone.
             pub fn by_name(name: &str) -> Option<Filter> {
                 match name {

@@ -11,40 +11,45 @@ use crate::vm::{check_namespace_name, Vm};
 /// The longest range the sandbox allows.
 const MAX_RANGE: i128 = 100_000;
 
-/// A global function.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub(crate) enum Function {
-    Range,
-    Dict,
-    DictFromKeys,
-    Lipsum,
-    Cycler,
-    Joiner,
-    Namespace,
-    RaiseException,
-    StrftimeNow,
-    /// `self`, the template.
-    SelfReference,
+macro_rules! globals {
+    ($($variant:ident: $name:literal,)*) => {
+        /// A global function.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[allow(missing_docs)]
+        pub(crate) enum Function {
+            $($variant,)*
+            /// `dict.fromkeys`.
+            DictFromKeys,
+        }
+
+        impl Function {
+            /// Every name.
+            pub const NAMES: &[&str] = &[$($name),*];
+
+            /// The global that Jinja2 and `transformers` define under `name`; `self` is the template.
+            pub fn by_name(name: &str) -> Option<Function> {
+                match name {
+                    $($name => Some(Function::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+globals! {
+    Range: "range",
+    Dict: "dict",
+    Lipsum: "lipsum",
+    Cycler: "cycler",
+    Joiner: "joiner",
+    Namespace: "namespace",
+    RaiseException: "raise_exception",
+    StrftimeNow: "strftime_now",
+    SelfReference: "self",
 }
 
 impl Function {
-    /// The global that Jinja2 and `transformers` define under `name`.
-    pub fn by_name(name: &str) -> Option<Function> {
-        Some(match name {
-            "range" => Function::Range,
-            "dict" => Function::Dict,
-            "lipsum" => Function::Lipsum,
-            "cycler" => Function::Cycler,
-            "joiner" => Function::Joiner,
-            "namespace" => Function::Namespace,
-            "raise_exception" => Function::RaiseException,
-            "strftime_now" => Function::StrftimeNow,
-            "self" => Function::SelfReference,
-            _ => return None,
-        })
-    }
-
     /// `type(function).__name__`.
     pub fn type_name(self) -> &'static str {
         match self {

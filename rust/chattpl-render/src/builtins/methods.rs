@@ -20,6 +20,9 @@ macro_rules! methods {
         pub(crate) enum Method { $($variant),* }
 
         impl Method {
+            /// Every name.
+            pub const NAMES: &[&str] = &[$($name),*];
+
             /// The method called `name`, of whatever type has one.
             pub fn by_name(name: &str) -> Option<Method> {
                 match name {

@@ -21,6 +21,9 @@ macro_rules! tests {
         pub(crate) enum Test { $($variant),* }
 
         impl Test {
+            /// Every name.
+            pub const NAMES: &[&str] = &[$($($name),+),*];
+
             /// The test that Jinja2 knows under `name`.
             pub fn by_name(name: &str) -> Option<Test> {
                 match name {

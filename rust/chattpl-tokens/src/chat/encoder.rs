@@ -6,40 +6,20 @@ use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, 
 
 use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
+use super::engine::Engine;
 use super::header::Turns;
-use super::prompt::{Header, Headers};
+use super::prompt::Headers;
+use super::sampled::after_tool;
 use super::train::Train;
 use super::trust::{Control, Trust};
-use crate::encode::{Encoder, Scratch, Tokens};
+use crate::encode::{Scratch, Tokens};
 use crate::error::TokenError;
 use crate::vocabulary::TokenId;
-
-/// Conversations that end with a user's message, the plainest first; the first one that a template takes is used.
-const AFTER_USER: [&str; 2] = [
-    r#"[{"role": "user", "content": "a"}]"#,
-    r#"{"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function", "function":
-        {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
-];
-
-/// The same with a tool's message at the end.
-const AFTER_TOOL: [&str; 3] = [
-    r#"[{"role": "user", "content": "a"},
-        {"role": "assistant", "content": "", "tool_calls":
-            [{"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}]},
-        {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": "c"}]"#,
-    r#"{"messages": [{"role": "user", "content": "a"},
-        {"role": "assistant", "content": "", "tool_calls":
-            [{"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}]},
-        {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": "c"}],
-        "tools": [{"type": "function", "function":
-            {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
-    r#"[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "tool", "content": "c"}]"#,
-];
 
 /// Encodes conversations: renders them, and says of each token whose it is and whether it is learnt.
 pub struct ChatEncoder {
     program: Arc<Program>,
-    encoder: Arc<Encoder>,
+    engine: Engine,
     stop_tokens: Vec<TokenId>,
     /// Names of the arguments that hold the format's own tokens.
     declared: Vec<String>,
@@ -58,7 +38,7 @@ pub struct ChatOptions<'a> {
 
 /// What one thread works with.
 pub struct ChatScratch {
-    scratch: Scratch,
+    scratch: Option<Scratch>,
     tokens: Tokens,
     runs: Vec<Run>,
     spans: Vec<Span>,
@@ -90,8 +70,8 @@ impl ChatEncoder {
     /// Puts a template and a vocabulary together.
     ///
     /// `declared` names the arguments that hold tokens of the format itself, such as `bos_token`.
-    pub fn new(program: Arc<Program>, encoder: Arc<Encoder>, stop_tokens: Vec<TokenId>, declared: Vec<String>) -> Self {
-        ChatEncoder { program, encoder, stop_tokens, declared }
+    pub fn new(program: Arc<Program>, engine: Engine, stop_tokens: Vec<TokenId>, declared: Vec<String>) -> Self {
+        ChatEncoder { program, engine, stop_tokens, declared }
     }
 
     /// The template.
@@ -99,14 +79,14 @@ impl ChatEncoder {
         &self.program
     }
 
-    /// The vocabulary's encoder.
-    pub fn encoder(&self) -> &Arc<Encoder> {
-        &self.encoder
+    /// What makes the tokens.
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Makes room for one thread.
     pub fn scratch(&self) -> ChatScratch {
-        ChatScratch { scratch: self.encoder.scratch(), tokens: Tokens::default(), runs: Vec::new(), spans: Vec::new() }
+        ChatScratch { scratch: self.engine.scratch(), tokens: Tokens::default(), runs: Vec::new(), spans: Vec::new() }
     }
 
     /// Renders one conversation.
@@ -126,8 +106,7 @@ impl ChatEncoder {
         let learnt = options.train.learnt(&roles);
         let of_role = options.train.of_role(&roles);
         let assistant = roles.iter().map(|role| *role == Some("assistant")).collect();
-        let is_tool = |role: &Option<&str>| matches!(role, Some("tool" | "function" | "ipython"));
-        let after_tool = std::iter::once(false).chain(roles.iter().map(is_tool)).take(roles.len()).collect();
+        let after_tool = after_tool(roles.iter().copied());
         if known.0.is_none() && learnt.contains(&true) && !self.program.marks_generation() {
             known.0 = Some(Arc::new(self.headers(&input, options, buffers)));
         }
@@ -140,7 +119,7 @@ impl ChatEncoder {
     /// Appends the tokens of a rendered conversation to `batch`.
     ///
     /// # Errors
-    /// A control token in data where `options` refuses it; `batch` is as before then.
+    /// A control token in data where `options` refuses it, or what another library raises; `batch` is as before then.
     pub fn finish(
         &self,
         scratch: &mut ChatScratch,
@@ -152,14 +131,7 @@ impl ChatEncoder {
         let tokens = &mut scratch.tokens;
         tokens.clear();
         let trust = Trust { control: options.control, segments, declared: &self.declared, assistant: &draft.assistant };
-        if options.control == Control::Error {
-            self.encoder.refuse(text, |start, end, token| match trust.admits(start, end, token) {
-                true => None,
-                false => Some(trust.refusal(start, end, token)),
-            })?;
-        }
-        let admits = |start: usize, end: usize, token: &_| trust.admits(start, end, token);
-        self.encoder.encode_admitting(&mut scratch.scratch, text, admits, tokens)?;
+        self.engine.encode(&mut scratch.scratch, text, &trust, tokens)?;
         scratch.spans.clear();
         if draft.learnt.contains(&true) {
             let turns = Turns {
@@ -178,8 +150,7 @@ impl ChatEncoder {
             }
         }
         runs(segments, &scratch.spans, &mut scratch.runs);
-        let table = &self.encoder.vocabulary().tokens;
-        align(tokens, table, &scratch.runs, !options.train.parts.all(), batch);
+        align(tokens, self.engine.table(), &scratch.runs, !options.train.parts.all(), batch);
         Ok(())
     }
 
@@ -195,12 +166,6 @@ impl ChatEncoder {
             let output = render(&self.program, probe, options, buffers).ok()?;
             Some(output.into_parts())
         };
-        let mut prompt = |conversations: &[&'static str]| {
-            let mut renders = conversations.iter().map(|probe| Some((rendered(probe, false)?, rendered(probe, true)?)));
-            renders.find_map(|pair| {
-                pair.map(|((without, ..), (with, segments, _))| Header::new(&without, &with, &segments))
-            })
-        };
-        Headers { after_user: prompt(&AFTER_USER), after_tool: prompt(&AFTER_TOOL) }
+        Headers::of(|conversation, prompt| rendered(conversation, prompt).map(|(text, segments, _)| (text, segments)))
     }
 }

@@ -3,12 +3,17 @@
 mod align;
 mod encoded;
 mod encoder;
+mod engine;
 mod header;
 mod prompt;
+mod sampled;
 mod train;
 mod trust;
 
 pub use encoded::{Batch, Row};
 pub use encoder::{ChatEncoder, ChatOptions, ChatScratch, Draft, KnownHeaders};
+pub use engine::{Engine, Foreign, Tokenize};
+pub use prompt::{Header, Headers};
+pub use sampled::Conversation;
 pub use train::{Part, Parts, Train, Turns};
 pub use trust::Control;

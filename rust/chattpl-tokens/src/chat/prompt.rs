@@ -2,9 +2,31 @@
 
 use chattpl_render::{Origin, Segments};
 
+/// Conversations that end with a user's message, the plainest first; the first one that a template takes is used.
+const AFTER_USER: [&str; 2] = [
+    r#"[{"role": "user", "content": "a"}]"#,
+    r#"{"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function", "function":
+        {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
+];
+
+/// The same with a tool's message at the end.
+const AFTER_TOOL: [&str; 3] = [
+    r#"[{"role": "user", "content": "a"},
+        {"role": "assistant", "content": "", "tool_calls":
+            [{"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}]},
+        {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": "c"}]"#,
+    r#"{"messages": [{"role": "user", "content": "a"},
+        {"role": "assistant", "content": "", "tool_calls":
+            [{"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}]},
+        {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": "c"}],
+        "tools": [{"type": "function", "function":
+            {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
+    r#"[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "tool", "content": "c"}]"#,
+];
+
 /// What generation prompts of a format look like for one set of arguments; `None` where the template refuses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Headers {
+pub struct Headers {
     /// After a message of a user, or of anybody but tools.
     pub after_user: Option<Header>,
     /// After a message of a tool.
@@ -13,7 +35,7 @@ pub(crate) struct Headers {
 
 /// What stands before a turn of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Header {
+pub struct Header {
     /// What a conversation gains with the prompt.
     pub prompt: String,
     /// All that follows what the last message says: what ends that message, and the prompt.
@@ -21,8 +43,22 @@ pub(crate) struct Header {
 }
 
 impl Headers {
+    /// Reads them off renders of short conversations.
+    ///
+    /// `render` is given the JSON text of a conversation (a list of messages, or an object with `messages` and `tools`) and
+    /// whether the generation prompt is wanted; it gives `None` where the template refuses.
+    pub fn of(mut render: impl FnMut(&'static str, bool) -> Option<(String, Segments)>) -> Self {
+        let mut header = |conversations: &[&'static str]| {
+            conversations.iter().find_map(|conversation| {
+                let ((without, _), (with, segments)) = (render(conversation, false)?, render(conversation, true)?);
+                Some(Header::new(&without, &with, &segments))
+            })
+        };
+        Headers { after_user: header(&AFTER_USER), after_tool: header(&AFTER_TOOL) }
+    }
+
     /// What stands before a turn, the likelier first.
-    pub fn of_turn(&self, after_tool: bool) -> impl Iterator<Item = &Header> {
+    pub(crate) fn of_turn(&self, after_tool: bool) -> impl Iterator<Item = &Header> {
         let (first, second) = match after_tool {
             true => (&self.after_tool, &self.after_user),
             false => (&self.after_user, &self.after_tool),
@@ -31,7 +67,7 @@ impl Headers {
     }
 
     /// Whether the template is known to prompt for such a turn with nothing.
-    pub fn is_empty(&self, after_tool: bool) -> bool {
+    pub(crate) fn is_empty(&self, after_tool: bool) -> bool {
         let header = if after_tool { &self.after_tool } else { &self.after_user };
         header.as_ref().is_some_and(|header| header.prompt.is_empty())
     }
@@ -39,7 +75,7 @@ impl Headers {
 
 impl Header {
     /// Reads it off the text of a conversation `without` the prompt, and the render `with` it.
-    pub fn new(without: &str, with: &str, segments: &Segments) -> Self {
+    pub(crate) fn new(without: &str, with: &str, segments: &Segments) -> Self {
         let shared = common_prefix(without.as_bytes(), with.as_bytes());
         let start = (0..=shared).rev().find(|&at| with.is_char_boundary(at)).unwrap_or(0);
         let last_said = (0..segments.len()).rev().find(|&index| is_said(segments, index));

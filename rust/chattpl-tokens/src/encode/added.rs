@@ -1,9 +1,11 @@
 //! Finds added tokens in a text: leftmost first, and the longest of those that begin there.
 
+use std::cell::RefCell;
 use std::sync::LazyLock;
 
 use fancy_regex::Regex;
 
+use crate::error::TokenError;
 use crate::vocabulary::AddedToken;
 
 /// An added token where it stands in a text.
@@ -148,6 +150,32 @@ impl Finder {
             }
             last_end = hit.end;
             found.push(hit);
+        }
+    }
+}
+
+impl Finder {
+    /// Refuses a text in which `fault(start, end, token)` finds a token flagged special amiss.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn refuse(
+        &self,
+        added: &[AddedToken],
+        text: &str,
+        fault: impl Fn(usize, usize, &AddedToken) -> Option<TokenError>,
+    ) -> Result<(), TokenError> {
+        let first = RefCell::new(None);
+        let look = |start: usize, end: usize, token: usize| {
+            if added[token].special && first.borrow().is_none() {
+                *first.borrow_mut() = fault(start, end, &added[token]);
+            }
+            false
+        };
+        self.find(added, text, (0, text.len()), look, Refused::LookInside, &mut Vec::new());
+        match first.into_inner() {
+            Some(error) => Err(error),
+            None => Ok(()),
         }
     }
 }

@@ -1,6 +1,5 @@
 //! The encoder of one vocabulary, and the room that one thread works in.
 
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -251,19 +250,7 @@ impl Encoder {
         text: &str,
         fault: impl Fn(usize, usize, &AddedToken) -> Option<TokenError>,
     ) -> Result<(), TokenError> {
-        let added = &self.vocabulary.added;
-        let first = RefCell::new(None);
-        let look = |start: usize, end: usize, token: usize| {
-            if added[token].special && first.borrow().is_none() {
-                *first.borrow_mut() = fault(start, end, &added[token]);
-            }
-            false
-        };
-        self.raw.find(added, text, (0, text.len()), look, Refused::LookInside, &mut Vec::new());
-        match first.into_inner() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        self.raw.refuse(&self.vocabulary.added, text, fault)
     }
 
     /// As [`Encoder::encode`]; `admit(start, end, token)` decides which added tokens count.

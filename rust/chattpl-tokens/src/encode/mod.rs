@@ -17,5 +17,6 @@ mod spaces;
 mod walk;
 
 pub use added::Found;
+pub(crate) use added::{Finder, Refused};
 pub use encoder::{Encoder, Scratch, SpecialTokens};
 pub use walk::{Region, Tokens};

@@ -32,6 +32,8 @@ pub struct Region {
 pub(crate) enum Coordinates {
     /// The region is one added token.
     Added,
+    /// The region is one token, whatever its bytes are.
+    One,
     /// Byte by byte.
     Same,
     /// Byte by byte, but each mark stands for a space; the first of a `prefixed` region for nothing.
@@ -68,6 +70,12 @@ impl Tokens {
         self.ids.push(id);
     }
 
+    /// Adds a token whose place is known, as other libraries give it.
+    pub(crate) fn push_one(&mut self, id: TokenId, start_byte: usize, end_byte: usize) {
+        self.begin(Region { start_byte, end_byte, coordinates: Coordinates::One, first_token: 0 });
+        self.ids.push(id);
+    }
+
     /// Keeps a table of origins, which count from `base` on.
     pub(crate) fn keep(&mut self, origins: &[u32], base: usize) -> Coordinates {
         let first = self.origins.len();
@@ -89,7 +97,7 @@ impl Tokens {
         let range = self.tokens_of(region);
         let len = |token: usize| tokens.get(self.ids[token]).len();
         match about.coordinates {
-            Coordinates::Added => {
+            Coordinates::Added | Coordinates::One => {
                 each(range.start, about.start_byte..about.end_byte);
             }
             Coordinates::Same => {

@@ -55,5 +55,32 @@ pub(super) fn table() -> Vec<Draft> {
             ]),
         )
         .tools(super::plain_tools()),
+        special("outer-whitespace-tool", spaced()).tools(super::plain_tools()),
+        special(
+            "parts-everywhere",
+            json!([
+                system(json!([{ "type": "text", "text": "You value stamps." }])),
+                user(json!([{ "type": "text", "text": "This one is blue." }])),
+                assistant(json!([{ "type": "text", "text": "It is worth a pound." }])),
+                user(
+                    json!([{ "type": "text", "text": "Is this one rarer?" }, { "type": "text", "text": "It is mauve." }])
+                ),
+            ]),
+        ),
     ]
+}
+
+/// A conversation in which every text has white space around it.
+fn spaced() -> Value {
+    let mut calls = super::calling(
+        " \nspaced preamble ",
+        json!([super::call("spaced001", "get_weather", json!({ "town": "Deal" }))]),
+    );
+    calls["reasoning_content"] = json!("\n spaced thought \n");
+    json!([
+        system("  spaced rule \n"),
+        user(" \nspaced request  "),
+        calls,
+        result("spaced001", "get_weather", "  spaced report \n"),
+    ])
 }

@@ -63,6 +63,32 @@ pub(super) fn table() -> Vec<Draft> {
             ]),
         ),
         special("reasoning-tool-loop", tool_loop()).tools(plain_tools()),
+        special(
+            "thinking-field",
+            json!([user("Which lake is deepest?"), thinking("thinking", "Baikal is a rift.", "Baikal.")]),
+        ),
+        special(
+            "prefill-reasoning",
+            json!([user("Argue for shorter weeks."), assistant("<think>\nA week of six days")]),
+        ),
+        special(
+            "reasoning-part",
+            json!([
+                user("Which desert is driest?"),
+                assistant(json!([
+                    { "type": "thinking", "thinking": "Rain avoids the Atacama.", "closed": true },
+                    { "type": "text", "text": "The Atacama." },
+                ])),
+            ]),
+        ),
+        special("tool-loop-after-turns", loop_after_turns()).tools(plain_tools()),
+        special(
+            "reasoning-in-last-content",
+            json!([
+                user("Which moon is darkest?"),
+                assistant("<think>\nCallisto is heavily cratered.\n</think>\n\nCallisto."),
+            ]),
+        ),
     ]
 }
 
@@ -77,4 +103,17 @@ fn tool_loop() -> Value {
     }
     messages.push(assistant("The survey is complete."));
     Value::Array(messages)
+}
+
+/// A question that was answered, then one whose tools are still being called.
+fn loop_after_turns() -> Value {
+    json!([
+        user("Where does the ferry dock?"),
+        thinking("reasoning_content", "Ferries dock at piers.", "At the long pier."),
+        user("And when does it sail?"),
+        thinking_call("The timetable is a tide table.", "turncall1", "Lerwick"),
+        result("turncall1", "get_tide", "It sails at six."),
+        thinking_call("The next port matters too.", "turncall2", "Kirkwall"),
+        result("turncall2", "get_tide", "It lands at noon."),
+    ])
 }

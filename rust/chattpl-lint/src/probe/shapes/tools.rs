@@ -9,7 +9,17 @@ pub(super) fn table() -> Vec<Draft> {
     table.extend(called());
     table.extend(arguments());
     table.extend(results());
+    table.push(special("unicode-tool", json!([user("Reserve the sauna.")])).tools(unicode_tool()));
+    table.extend(more());
     table
+}
+
+/// A tool whose texts hold what JSON and HTML may escape.
+fn unicode_tool() -> Value {
+    let zone =
+        json!({ "type": "string", "description": "Größe \"S\" <or> 'M' & a/b ☃.", "enum": ["nördlich", "südlich"] });
+    let schema = json!({ "type": "object", "properties": { "zone": zone }, "required": ["zone"] });
+    json!([tool("reserve_sauna", "Belegt die Außensauna.", schema)])
 }
 
 fn declared() -> Vec<Draft> {
@@ -173,5 +183,79 @@ fn results() -> Vec<Draft> {
         with_result("result-empty", "Fog at Kirkwall?", json!("")),
         with_result("result-error", "Frost at Kirkwall?", json!("Error: station unreachable")),
         special("result-unnamed", unnamed).tools(plain_tools()),
+    ]
+}
+
+/// A call whose message has this content, or none.
+fn calling_with(name: &'static str, content: Option<Value>) -> Draft {
+    let mut calls = calling(Value::Null, json!([call("weather02", "get_weather", json!({ "town": "Cromer" }))]));
+    match content {
+        Some(content) => calls["content"] = content,
+        None => {
+            calls.as_object_mut().expect("a message is an object").shift_remove("content");
+        }
+    }
+    special(name, json!([user("Squalls due in Cromer?"), calls, result("weather02", "get_weather", "No squalls.")]))
+        .tools(plain_tools())
+}
+
+/// A call without an id, or with this one.
+fn calling_under(name: &'static str, id: Option<&str>) -> Draft {
+    let mut call = call("", "get_tide", json!({ "harbour": "Buckie" }));
+    let mut result = result("", "get_tide", "Turning at Buckie.");
+    for (message, key) in [(&mut call, "id"), (&mut result, "tool_call_id")] {
+        match id {
+            Some(id) => message[key] = json!(id),
+            None => {
+                message.as_object_mut().expect("a message is an object").shift_remove(key);
+            }
+        }
+    }
+    special(name, json!([user("Tide for Buckie?"), calling("", json!([call])), result])).tools(plain_tools())
+}
+
+fn more() -> Vec<Draft> {
+    let round = |word: &str, index: usize| {
+        let id = format!("manycall{index}");
+        (call(&id, "get_tide", json!({ "harbour": word })), result(&id, "get_tide", format!("Calm at {word}.")))
+    };
+    let harbours = ["Amble", "Blyth", "Craster", "Dunbar", "Eyemouth", "Fowey"];
+    let (calls, results): (Vec<Value>, Vec<Value>) =
+        harbours.iter().enumerate().map(|(index, word)| round(word, index)).unzip();
+    let together =
+        [vec![user("Check six harbours at once."), calling("", Value::Array(calls.clone()))], results.clone()];
+    let one_by_one = calls.into_iter().zip(results).flat_map(|(call, result)| [calling("", json!([call])), result]);
+    let long = std::iter::once(user("Check six harbours in turn.")).chain(one_by_one);
+    vec![
+        calling_with("tool-call-empty-content", Some(json!(""))),
+        calling_with("tool-call-no-content", Some(Value::Null)),
+        calling_with("tool-call-missing-content", None),
+        calling_under("call-without-id", None),
+        calling_under("call-with-nine-characters", Some("buckie001")),
+        special("many-calls", Value::Array(together.concat())).tools(plain_tools()),
+        special("long-tool-loop", long.collect()).tools(plain_tools()),
+        special(
+            "tool-preamble-answer",
+            json!([
+                user("Thunder due in Cromer?"),
+                calling(
+                    "I shall ask the mast.",
+                    json!([call("thunder01", "get_weather", json!({ "town": "Cromer" }))])
+                ),
+                result("thunder01", "get_weather", "Far thunder."),
+                assistant("It is far off."),
+            ]),
+        )
+        .tools(plain_tools()),
+        with_result("result-list", "Ice at Kirkwall?", json!([{ "ice": "black" }, { "ice": "thin", "depth": 2 }])),
+        special(
+            "loop-without-user",
+            json!([
+                system("Watch the coast."),
+                calling("", json!([call("nouser001", "get_tide", json!({ "harbour": "Rosyth" }))])),
+                result("nouser001", "get_tide", "Rising at Rosyth."),
+            ]),
+        )
+        .tools(plain_tools()),
     ]
 }

@@ -60,5 +60,7 @@ pub(super) fn table() -> Vec<Draft> {
         special("documents", json!([user("What does the almanac say?")])).documents(json!([
             { "title": "Almanac of winds", "text": "The north wind turns at noon.", "content": "The north wind turns at noon." },
         ])),
+        special("prefill", json!([user("Finish my limerick."), assistant("A sailor who came from Bude")])),
+        special("function-role", json!([user("What did the oracle say?"), json!({ "role": "function", "name": "oracle", "content": "It spoke of rain." })])),
     ]
 }

@@ -1,0 +1,35 @@
+//! Adds `{% generation %}` blocks to a template, so that they mark what a model samples.
+//!
+//! ```text
+//! pieces ─► trace ─► plan ─► check ─► Fix
+//! ```
+//!
+//! A piece is what prints by itself: text, an output, an operand of an output that joins texts. The template is rendered
+//! once for each shape with marks around its pieces, which tells for each piece whether what it prints is sampled. The plan
+//! wraps pieces that print nothing else, tests the role where a piece serves all roles, and splits literals and outputs
+//! where what is sampled begins or ends inside. The result is offered only if it prints the same as before and its blocks
+//! are exactly what is sampled, on every shape.
+
+mod check;
+mod pieces;
+mod plan;
+mod trace;
+
+use crate::context::Context;
+use crate::fix::Fix;
+use crate::rule::NotEvaluated;
+
+/// The repair of a template without `{% generation %}` blocks; `None` where none is found that keeps its promise.
+///
+/// # Errors
+/// The template does not parse or compile.
+pub fn fix(context: &Context<'_>) -> Result<Option<Fix>, NotEvaluated> {
+    let Some(trace) = trace::trace(context)? else {
+        return Ok(None);
+    };
+    let Some(edits) = plan::plan(context, &trace)? else {
+        return Ok(None);
+    };
+    let kept = check::keeps_its_promise(context, &edits)?;
+    Ok(kept.then(|| Fix::changing("mark what the assistant generates", edits)))
+}

@@ -1,0 +1,106 @@
+//! CT215: characters of the caller are printed as escapes.
+
+use std::collections::HashSet;
+
+use chattpl_render::Origin;
+
+use crate::context::Context;
+use crate::declare_rule;
+use crate::finding::Finding;
+use crate::probe::locate::{message_loop, printer_of};
+use crate::probe::turn::shown;
+use crate::probe::{shape, Printed};
+use crate::rule::{Checked, Rule};
+
+/// Conversations with quotes, markup and letters that are not ASCII, in messages, calls, results and tools.
+const SHAPES: [&str; 4] = ["quotes-and-unicode", "nested-unicode-arguments", "result-json", "unicode-tool"];
+
+/// Escapes that stand in none of the conversations.
+const ESCAPES: [&str; 7] = ["&lt;", "&gt;", "&#34;", "&#39;", "&quot;", "&amp;amp;", "\\/"];
+
+declare_rule! {
+    /// ## What it does
+    /// Reports text of messages and tools that is printed with escapes of JSON or HTML that nobody needs: `\u00e9` for `é`,
+    /// `&lt;` for `<`, `\/` for `/`.
+    ///
+    /// ## Why
+    /// The model was trained on the characters. Escapes cost several tokens for each of them, and the model answers in kind.
+    ///
+    /// ## Bad
+    /// ```jinja
+    /// {%- for message in messages -%}
+    /// {{- '<' + message.role + '>' + (message.content or '') | escape | string + '<end>\n' -}}
+    /// {%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- '<assistant>' -}}{%- endif -%}
+    /// ```
+    ///
+    /// ## Good
+    /// ```jinja
+    /// {%- for message in messages -%}{{- '<' + message.role + '>' + (message.content or '') + '<end>\n' -}}{%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- '<assistant>' -}}{%- endif -%}
+    /// ```
+    code: "CT215",
+    name: "escaped-text",
+    family: Behaviour,
+    kind: Probe,
+    profiles: [Default, Serve, Sft, Rl],
+    fix: None,
+    since: "0.1.0",
+    check: check,
+}
+
+fn check(rule: &Rule, context: &Context<'_>) -> Checked {
+    let probes = context.probes()?;
+    let mut found: Vec<Finding> = Vec::new();
+    let mut kinds = HashSet::new();
+    for shape in SHAPES.map(shape) {
+        let outcome = probes.natural(shape);
+        let Ok(printed) = &*outcome else {
+            continue;
+        };
+        for index in 0..printed.segments.len() {
+            let Some(escape) = escape(context, printed, index) else {
+                continue;
+            };
+            let place = match printer_of(context, printed, printed.range(index).start) {
+                Some(span) => span,
+                None => message_loop(context)?,
+            };
+            // A literal that is escaped prints many: the first of them stands for all.
+            if !found.iter().any(|finding| finding.span == place) && kinds.insert(escape[..2].to_owned()) {
+                let message = format!("text is printed with escapes: {} in {}", shown(escape), shown(printed.text[printed.range(index)].trim()));
+                found.push(Finding::new(rule, place, message).on_shape(shape.name));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The first escape in a segment; one that a literal of the template spells out is meant, unless it stands inside a value.
+fn escape<'p>(context: &Context<'_>, printed: &'p Printed, index: usize) -> Option<&'p str> {
+    let text = &printed.text[printed.range(index)];
+    let written = match printed.segments.origin_at(index) {
+        Origin::Template if is_inside_value(printed, index) => "",
+        Origin::Template => {
+            printed.segments.get(index).template_span.map_or("", |span| context.slice(context.normalized(span)))
+        }
+        Origin::Message | Origin::Tools => "",
+        _ => return None,
+    };
+    let plain = ESCAPES.iter().filter_map(|escape| text.find(escape).map(|at| &text[at..at + escape.len()]));
+    plain.chain(unicode_escape(text)).find(|escape| !written.contains(escape))
+}
+
+/// The first `\u` with four digits behind it.
+fn unicode_escape(text: &str) -> Option<&str> {
+    let is_escape = |at: &usize| text.get(at + 2..at + 6).is_some_and(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()));
+    let at = text.match_indices("\\u").map(|(at, _)| at).find(is_escape)?;
+    Some(&text[at..at + 6])
+}
+
+/// Whether the same value is printed on both sides of a segment.
+fn is_inside_value(printed: &Printed, index: usize) -> bool {
+    let last = printed.segments.len() - 1;
+    let sides = (index > 0 && index < last).then(|| (printed.path(index - 1), printed.path(index + 1)));
+    sides.is_some_and(|(before, after)| !before.is_empty() && before == after)
+}

@@ -1,0 +1,115 @@
+//! CT222: a model that is in the middle of its work does not see what it thought.
+
+use std::rc::Rc;
+
+use serde_json::Value;
+
+use crate::context::Context;
+use crate::declare_rule;
+use crate::finding::Finding;
+use crate::probe::reader::{is_read, reader_of};
+use crate::probe::{shape, Ask, Shape, Thinking, REASONING_FIELDS};
+use crate::rule::{Checked, Rule};
+
+declare_rule! {
+    /// ## What it does
+    /// Reports a template that knows a field for reasoning and leaves out the reasoning of calls whose answers the model is
+    /// about to read, with `enable_thinking=true`.
+    ///
+    /// ## Why
+    /// Old reasoning is dropped once a user speaks again, and models are trained so. Between calls it is the plan: without it
+    /// the model starts over at every answer, and in reinforcement learning sees another prompt than it sampled from.
+    ///
+    /// ## Bad
+    /// ```jinja
+    /// {%- if tools -%}{{- '<tools>' + (tools | tojson) + '<end>\n' -}}{%- endif -%}
+    /// {%- for message in messages -%}
+    /// {{- '<' + message.role + '>' -}}
+    /// {%- if message.reasoning_content and loop.last -%}
+    /// {{- '<think>' + message.reasoning_content + '</think>' -}}
+    /// {%- endif -%}
+    /// {{- message.content or '' -}}
+    /// {%- for call in message.tool_calls or [] -%}{{- '<call>' + (call.function | tojson) -}}{%- endfor -%}
+    /// {{- '<end>\n' -}}
+    /// {%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- '<assistant>' -}}{%- endif -%}
+    /// ```
+    ///
+    /// ## Good
+    /// ```jinja
+    /// {%- if tools -%}{{- '<tools>' + (tools | tojson) + '<end>\n' -}}{%- endif -%}
+    /// {%- for message in messages -%}
+    /// {{- '<' + message.role + '>' -}}
+    /// {%- if message.reasoning_content -%}
+    /// {{- '<think>' + message.reasoning_content + '</think>' -}}
+    /// {%- endif -%}
+    /// {{- message.content or '' -}}
+    /// {%- for call in message.tool_calls or [] -%}{{- '<call>' + (call.function | tojson) -}}{%- endfor -%}
+    /// {{- '<end>\n' -}}
+    /// {%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- '<assistant>' -}}{%- endif -%}
+    /// ```
+    code: "CT222",
+    name: "reasoning-dropped-in-tool-loop",
+    family: Behaviour,
+    kind: Probe,
+    profiles: [Default, Serve, Sft, Rl],
+    fix: None,
+    since: "0.1.0",
+    check: check,
+}
+
+fn check(rule: &Rule, context: &Context<'_>) -> Checked {
+    let mut field = None;
+    for name in ["reasoning_content", "thinking", "reasoning"] {
+        field = field.or(is_read(context, name)?.then_some(name));
+    }
+    let Some(field) = field else {
+        return Ok(Vec::new());
+    };
+    let probes = context.probes()?;
+    let survey = shape("reasoning-tool-loop");
+    let loops = [(shape("reasoning-tool"), 3), (survey, survey.messages().len() - 1), (shape("tool-loop-after-turns"), 7)];
+    for (shape, upto) in loops {
+        let ask = Ask::whole(shape).upto(upto).thinking(Thinking::On).prompted();
+        let outcome = match field {
+            "reasoning" => Rc::new(probes.render_value(&under_reasoning(shape, upto), true)),
+            _ => probes.get(ask),
+        };
+        let Ok(printed) = &*outcome else {
+            continue;
+        };
+        let is_lost = |message: &usize| {
+            let said = |name| printed.text_of(&format!("/messages/{message}/{name}"));
+            !said("tool_calls").is_empty() && REASONING_FIELDS.iter().all(|name| said(name).is_empty())
+        };
+        if let Some(lost) = thinking_calls(shape, upto).find(is_lost) {
+            let span = reader_of(context, "assistant", field)?;
+            let message = format!("the reasoning of a tool call (`messages[{lost}].{field}`) is left out while the model goes on with the answer");
+            return Ok(vec![Finding::new(rule, span, message).on_shape(shape.name)]);
+        }
+    }
+    Ok(Vec::new())
+}
+
+/// The beginning of a conversation, its reasoning under the name that no other stands for.
+fn under_reasoning(shape: &Shape, upto: usize) -> Value {
+    let mut conversation = shape.conversation.clone();
+    if let Some(messages) = conversation["messages"].as_array_mut() {
+        messages.truncate(upto);
+        for message in messages.iter_mut().filter_map(Value::as_object_mut) {
+            if let Some(reasoning) = message.shift_remove("reasoning_content") {
+                message.insert("reasoning".to_owned(), reasoning);
+            }
+        }
+    }
+    conversation
+}
+
+/// The messages that reason and call tools.
+fn thinking_calls(shape: &Shape, upto: usize) -> impl Iterator<Item = usize> + '_ {
+    (0..upto).filter(|&message| {
+        let message = &shape.messages()[message];
+        message.get("tool_calls").is_some() && REASONING_FIELDS.iter().any(|field| message.get(field).is_some())
+    })
+}
