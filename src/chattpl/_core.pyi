@@ -25,6 +25,7 @@ __all__ = [
     "lint",
     "lint_enabled",
     "lint_fix",
+    "lint_portability",
     "lint_rules",
     "pack_of_ranks",
 ]
@@ -225,4 +226,5 @@ def lint_fix(
     unsafe_fixes: bool = False,
 ) -> tuple[str, int]: ...
 def lint_enabled(request: Mapping[str, Any]) -> list[str]: ...
+def lint_portability() -> list[tuple[str, str, str, str, str | None]]: ...
 def lint_rules() -> list[tuple[str, str, str, list[str], str]]: ...

@@ -86,7 +86,7 @@ pub mod scope;
 pub mod suppress;
 
 pub use context::{Context, Engines, Subject, Supplied};
-pub use engine::{EngineError, EngineOutcome, OtherEngine};
+pub use engine::{EngineError, EngineInput, EngineOutcome, OtherEngine};
 pub use finding::Finding;
 pub use fix::{Applicability, Edit, Fix};
 pub use lint::{fix_all, lint, Report, Selector, Settings};

@@ -8,7 +8,7 @@ use chattpl_lint::lint::renders_alike;
 use chattpl_lint::manual::{book, example, sections, text, Example};
 use chattpl_lint::rule::FixAvailability;
 use chattpl_lint::{
-    fix_all, lint, Applicability, Context, EngineError, Engines, OtherEngine, Profile, Rule, Selector, Settings,
+    fix_all, lint, Applicability, Context, EngineError, EngineInput, Engines, OtherEngine, Profile, Rule, Selector, Settings,
     Subject, Supplied, RULES,
 };
 use chattpl_tokens::read::tokenizer_json;
@@ -60,9 +60,9 @@ fn subject(example: &Example) -> Subject {
 /// An engine that renders as we do, but for templates with a word in them.
 fn refusing(word: &str) -> OtherEngine {
     let word = word.to_owned();
-    let render = move |source: &str, variables: &str| {
+    let render = move |EngineInput { source, variables, .. }: EngineInput<'_>| {
         if source.contains(&word) {
-            return Err(EngineError { message: format!("`{word}` is unknown"), line: Some(1) });
+            return Err(EngineError { message: format!("`{word}` is unknown"), place: Some((0, 1)) });
         }
         let variables: serde_json::Value = serde_json::from_str(variables).expect("JSON");
         let subject = Subject::new(source, None, Supplied::default());
@@ -71,7 +71,7 @@ fn refusing(word: &str) -> OtherEngine {
         let outcome = context.probes().expect("it compiles").render_value(&variables, prompt);
         outcome
             .map(|printed| printed.text)
-            .map_err(|error| EngineError { message: error.message().to_owned(), line: None })
+            .map_err(|error| EngineError { message: error.message().to_owned(), place: None })
     };
     OtherEngine { name: "stub".to_owned(), version: "1".to_owned(), render: Arc::new(render) }
 }

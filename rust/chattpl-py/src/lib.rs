@@ -5,6 +5,7 @@ mod borrow;
 mod buffer;
 mod chat;
 mod convert;
+mod engines;
 mod errors;
 mod foreign;
 mod inspect;
@@ -38,6 +39,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lint::lint_fix, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_enabled, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_rules, module)?)?;
+    module.add_function(wrap_pyfunction!(engines::lint_portability, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
     Ok(())
 }

@@ -1,10 +1,11 @@
 //! `lint` and the rules' manuals.
 
-use chattpl_lint::{manual, Applicability, Finding, Profile, Rule, Selector, Settings, Subject, Supplied, RULES};
+use chattpl_lint::{manual, Applicability, Engines, Finding, Profile, Rule, Selector, Settings, Subject, Supplied, RULES};
 use chattpl_syntax::{Source, Span};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::engines::Given;
 use crate::tokenizer::Tokenizer;
 
 /// `(start, end, replacement)`; offsets count the characters of the caller's text.
@@ -33,6 +34,7 @@ pub struct Request {
     tokens: Vec<(String, String)>,
     stop_tokens: Option<Vec<String>>,
     other_template: Option<(String, String)>,
+    engines: Option<Given>,
 }
 
 impl Request {
@@ -58,6 +60,7 @@ impl Request {
             encoder: tokenizer.map(|tokenizer| tokenizer.encoder().clone()),
             stop_tokens: self.stop_tokens,
             other_template: self.other_template,
+            engines: self.engines.map(Engines::from).unwrap_or_default(),
         };
         Subject::new(source, name, supplied)
     }

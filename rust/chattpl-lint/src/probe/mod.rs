@@ -340,7 +340,10 @@ fn set_flag<'r>(input: &mut Input<'r>, name: &'static str, value: Option<bool>) 
     }
 }
 
-/// A fixed moment, so that findings are the same on every day.
+/// The moment of every render that is not later, in ISO 8601.
+pub const NOW: &str = "2026-11-23T12:00:00";
+
+/// [`NOW`], or some years later: fixed, so that findings are the same on every day.
 fn moment(later: bool) -> DateTime {
     let (year, month, day) = if later { (2031, 3, 4) } else { (2026, 11, 23) };
     DateTime { year, month, day, hour: 12, minute: 0, second: 0, microsecond: 0 }
