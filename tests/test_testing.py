@@ -12,7 +12,8 @@ import pytest
 import chattpl
 from chattpl.testing import assert_template_ok
 from cli.command import chattpl as command
-from cli.test_lint import CLEAN, LEAKS, LOST
+from cli.test_lint import LEAKS, LOST
+from lint_templates import FLAWLESS
 
 
 @pytest.fixture
@@ -23,9 +24,9 @@ def lost(tmp_path: Path) -> Path:
 
 def test_a_clean_template_passes(tmp_path: Path) -> None:
     path = tmp_path / "clean.jinja"
-    path.write_text(CLEAN, "utf-8")
+    path.write_text(FLAWLESS, "utf-8")
     assert_template_ok(path)
-    assert_template_ok(str(path), profile="serve")
+    assert_template_ok(str(path), profile="rl")
 
 
 def test_the_message_shows_what_the_command_shows(lost: Path) -> None:

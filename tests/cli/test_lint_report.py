@@ -33,7 +33,7 @@ def test_a_report_stands_in_place_of_the_findings(folder: Path) -> None:
     assert result.code == 1
     lost, silenced = result.out.split("\n\n")[:2]
     assert lost.startswith("lost.jinja\n  faults: CT101\n")
-    assert lost.endswith("\n  not evaluated:\n    CT303: no tokenizer is given")
+    assert "\n  not evaluated:\n    CT303: no tokenizer is given" in lost
     assert "faults: none" in silenced
     assert "\n  silenced:\n    2:1 CT105 [whitespace-leak] " in silenced
     assert ": as trained\n" in silenced
@@ -60,9 +60,9 @@ def test_a_report_as_data_has_all_of_it(folder: Path, words: list[str]) -> None:
     text = (folder / "out.json").read_text("utf-8") if "out.json" in words else result.out
     lost, silenced = json.loads(text)
     assert (lost["path"], lost["faults"], lost["in_baseline"]) == ("lost.jinja", {}, 1)
-    assert lost["not_evaluated"] == [
-        {"code": "CT303", "name": "marker-not-one-token", "reason": "no tokenizer is given"}
-    ]
+    (missing,) = lost["not_evaluated"]
+    assert (missing["code"], missing["name"]) == ("CT303", "marker-not-one-token")
+    assert missing["reason"].startswith("no tokenizer is given")
     (fault,) = silenced["suppressed"]
     assert (fault["code"], fault["line"], fault["reason"]) == ("CT105", 2, "as trained")
 
