@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -45,6 +46,19 @@ def test_rules_are_chosen_as_everywhere(lost: Path) -> None:
     lost.write_text(LEAKS, "utf-8")
     with pytest.raises(AssertionError, match="CT105"):
         assert_template_ok(lost, profile="all")
+
+
+def test_a_model_is_checked_template_by_template(tmp_path: Path) -> None:
+    configuration = {"chat_template": [{"name": "default", "template": LOST}, {"name": "tool_use", "template": LOST}]}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(configuration), "utf-8")
+    with pytest.raises(AssertionError) as raised:
+        assert_template_ok(tmp_path, select=["CT101"])
+    lines = str(raised.value).splitlines()
+    assert lines[0] == f"{tmp_path} has 2 faults"
+    assert [line.split(":")[0] for line in lines if "CT101" in line] == [
+        str(tmp_path / "tokenizer_config.json"),
+        str(tmp_path / "tokenizer_config.json@tool_use"),
+    ]
 
 
 def test_a_file_that_is_not_there_is_no_failed_assertion(tmp_path: Path) -> None:

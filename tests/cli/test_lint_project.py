@@ -93,6 +93,24 @@ def test_standard_input_has_the_configuration_of_the_current_folder(folder: Path
     assert chattpl("lint", "-", cwd=folder, stdin=LOST).code == 0
 
 
+def test_the_configuration_in_a_models_folder_counts_for_it(folder: Path) -> None:
+    model = folder / "model"
+    model.mkdir()
+    (model / "tokenizer_config.json").write_text(json.dumps({"chat_template": LOST}), "utf-8")
+    words = ("lint", "model", "--output-format", "concise")
+    (folder / "chattpl.toml").write_text('[lint]\nselect = ["CT001"]\n', "utf-8")
+    assert chattpl(*words, cwd=folder).out == ""
+    (model / "chattpl.toml").write_text('[lint]\nselect = ["CT101"]\n', "utf-8")
+    assert chattpl(*words, cwd=folder).out.startswith("model/tokenizer_config.json:2:9: CT101")
+    (folder / "chattpl.toml").unlink()
+    assert [line.split(":")[0] for line in chattpl(*words, ".", cwd=folder).out.splitlines() if "CT101" in line] == [
+        "model/tokenizer_config.json",
+        "lost.jinja",
+        "templates/lost.jinja",
+        "templates/old/lost.j2",
+    ]
+
+
 def test_a_broken_configuration_ends_the_run(folder: Path) -> None:
     (folder / "templates" / "chattpl.toml").write_text("[lint]\n\nigmore = []\n", "utf-8")
     result = chattpl("lint", ".", cwd=folder)

@@ -231,6 +231,21 @@ def test_the_configuration_near_the_file_counts_and_is_read_again(tmp_path: Path
         assert "did you mean `select`?" in editor.note("window/showMessage")["message"]
 
 
+def test_a_template_in_the_folder_of_a_model_is_checked_with_its_tokens(tmp_path: Path) -> None:
+    configuration = {"bos_token": "<start>", "eos_token": "</s>"}
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(configuration), "utf-8")
+    uri, text = (tmp_path / "chat_template.jinja").as_uri(), "{{- bos_token }}" + CLEAN
+    (tmp_path / "chat_template.jinja").write_text(text, "utf-8")
+    with Editor(tmp_path) as editor:
+        editor.open(text, uri)
+        answer = editor.ask(
+            "textDocument/hover",
+            textDocument={"uri": uri},
+            position={"line": 0, "character": text.index("'<'")},
+        )
+    assert "<start>⟦<⟧system>" in answer["contents"]["value"]
+
+
 def test_what_the_editor_says_comes_first(tmp_path: Path) -> None:
     with Editor(tmp_path, select=["CT001"], profile=None, nonsense=3) as editor:
         assert editor.open(LOST) == []
