@@ -9,6 +9,7 @@ from typing_extensions import disjoint_base
 from chattpl.origin import Origin
 
 __all__ = [
+    "IMAGE_VERSION",
     "Buffer",
     "ChatEncoder",
     "DecodeStream",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 __version__: str
+IMAGE_VERSION: int
 
 @disjoint_base
 class Template:
@@ -133,6 +135,7 @@ class Tokenizer:
     def decode_stream(self) -> DecodeStream: ...
     def id_to_bytes(self, token_id: int) -> bytes: ...
     def token_to_id(self, token: str) -> int | None: ...
+    def image(self) -> bytes: ...
     def pack(self) -> bytes: ...
 
 @final

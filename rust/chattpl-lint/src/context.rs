@@ -195,7 +195,9 @@ impl<'s> Context<'s> {
     /// # Errors
     /// The caller declared none of that name.
     pub fn declared(&self, name: &str) -> Result<&'s str, NotEvaluated> {
-        self.subject.declared(name).ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared: name a model, or the token")))
+        self.subject
+            .declared(name)
+            .ok_or_else(|| NotEvaluated::because(format!("no `{name}` is declared: name a model, or the token")))
     }
 
     /// The engines to compare with.

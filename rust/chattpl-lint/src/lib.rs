@@ -68,15 +68,15 @@
 
 pub mod constant;
 pub mod context;
-pub mod expr;
 pub mod engine;
+pub mod expr;
 pub mod finding;
 pub mod fix;
 pub mod index;
 pub mod lint;
 pub mod manual;
-pub mod portability;
 pub mod marks;
+pub mod portability;
 pub mod probe;
 pub mod reads;
 pub mod rule;

@@ -32,8 +32,21 @@ fn words(example: &Example, name: &str) -> Option<Vec<String>> {
 }
 
 fn subject(example: &Example) -> Subject {
-    const KNOWN: [&str; 13] = [
-        "bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select", "lines", "refuses", "rstrip", "merges", "other",
+    const KNOWN: [&str; 14] = [
+        "bos",
+        "eos",
+        "pad",
+        "unk",
+        "tokens",
+        "adds",
+        "stop",
+        "select",
+        "lines",
+        "refuses",
+        "rstrip",
+        "merges",
+        "other",
+        "invisible",
     ];
     for (name, _) in &example.settings {
         assert!(KNOWN.contains(&name.as_str()), "a fence declares `{name}`, which nobody reads");
@@ -50,10 +63,13 @@ fn subject(example: &Example) -> Subject {
         other_template: setting(example, "other").map(|text| (text.to_owned(), "tokenizer_config.json".to_owned())),
         engines: engines.unwrap_or_default(),
     };
-    let text = match setting(example, "lines") {
-        Some("crlf") => example.template.replace('\n', "\r\n"),
-        _ => example.template.clone(),
-    };
+    let mut text = example.template.clone();
+    if let Some(shown) = setting(example, "invisible") {
+        text = text.replace(shown, "\u{200b}");
+    }
+    if setting(example, "lines") == Some("crlf") {
+        text = text.replace('\n', "\r\n");
+    }
     Subject::new(text, None, supplied)
 }
 

@@ -23,6 +23,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("IMAGE_VERSION", chattpl_tokens::image::VERSION)?;
     module.add_class::<template::Template>()?;
     module.add_class::<rendered::Rendered>()?;
     module.add_class::<rendered::Segment>()?;

@@ -27,8 +27,8 @@ pub mod visit;
 use fault::Fault;
 
 pub use diagnostic::{code, Diagnostic, ErrorClass, Severity};
-pub use hint::{edit_distance, nearest};
 pub use dump::{dump, dump_with, Spans};
+pub use hint::{edit_distance, nearest};
 pub use source::{LineIndex, Source};
 pub use span::Span;
 pub use token::{Control, Op, Token, TokenKind};

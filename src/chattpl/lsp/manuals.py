@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chattpl import __version__
 from chattpl.linter import rules
-from chattpl.vocabularies import cache_folder
+from chattpl.vocabularies.cached import folder as cache_folder
 
 
 @cache

@@ -6,8 +6,8 @@ pub mod markers;
 pub mod reader;
 pub mod shape;
 mod shapes;
-pub mod turn;
 pub mod trial;
+pub mod turn;
 
 use std::borrow::Cow;
 use std::cell::{Cell, OnceCell, RefCell};
