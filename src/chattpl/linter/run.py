@@ -75,6 +75,14 @@ class LintSettings:
         return request
 
 
+def codes_named(selector: str) -> frozenset[str]:
+    """The codes of the rules that a code, the start of one, a name or `ALL` stands for; none for anything else."""
+    try:
+        return LintSettings(select=[selector]).enabled()
+    except ValueError:
+        return frozenset()
+
+
 def lint(
     source_or_path: str | os.PathLike[str] | Template,
     *,
