@@ -43,6 +43,11 @@ fn a_prompt_that_is_no_header_is_found() {
             ("of another name", &chat(END, "<|im_start|>model\\n"), true),
             ("of another marker", &chat(END, "<|assistant|>\\n"), true),
             ("none", &chat(END, ""), true),
+            (
+                "none behind a result",
+                &chat(END, PROMPT).replace("if add_g", "if messages[-1].role == 'user' and add_g"),
+                true,
+            ),
         ],
     );
 }

@@ -28,7 +28,7 @@ pub struct Endings {
 }
 
 /// Bytes behind the last turn from which on a conversation is a text that a prompt quotes, without turns of its own.
-const QUOTED: usize = 120;
+const QUOTED: usize = 200;
 
 impl Endings {
     /// Reads the ends off the probe conversations; `None` where they show no turns.
@@ -45,10 +45,10 @@ impl Endings {
         let Some(body) = cut.body_of(1).filter(|_| shows_turns(whole)) else {
             return Ok(None);
         };
-        let last = &cut.text[body.end..unasked_prompt(cut, whole, 1).unwrap_or(cut.text.len())];
-        if last.len() > QUOTED {
+        if cut.text.len() - body.end > QUOTED {
             return Ok(None);
         }
+        let last = &cut.text[body.end..unasked_prompt(cut, whole, 1).unwrap_or(cut.text.len())];
         let answer = answer_ending(context, whole, last);
         Ok(Some(Endings { answer, last: last.trim().to_owned(), calls_go_on: calls_go_on(context)? }))
     }
@@ -86,18 +86,38 @@ impl Endings {
 /// Where a header is printed behind an assistant's last turn, though nobody asked for one: a byte of the cut conversation,
 /// which ends with the turn; `whole` goes on with a user's.
 pub fn unasked_prompt(cut: &Printed, whole: &Printed, message: usize) -> Option<usize> {
-    let behind = &cut.text[cut.body_of(message)?.end..];
-    let (header, next) = (whole.between(message - 1, message)?, whole.between(message, message + 1)?);
+    let start = cut.body_of(message)?.end;
+    let (behind, next) = (&cut.text[start..], whole.between(message, message + 1)?);
+    let other = next.strip_prefix(whole.tail_of(message)).unwrap_or(next).trim_start();
+    let mine = cut.head_of(message).trim_start();
+    if !mine.is_empty() {
+        // Up to the word in which it differs from a user's header: what follows may be the model's to write.
+        let common = marker_start(mine, common_prefix(mine, other));
+        let word = leading_marker(&mine[common..]).map_or_else(|| word_of(&mine[common..]), str::len);
+        let key = &mine[..common + word];
+        let at = behind.find(key).filter(|at| word > 0 && !next.contains(key) && may_open(&behind[..*at]))?;
+        return Some(start + at);
+    }
     // What closes the turn stands before a user's turn, too; what is left is for the end of a conversation alone.
     let left = marker_start(behind, common_prefix(behind, next));
     let extra = behind[left..].trim();
     let extra = leading_marker(extra).or(extra.lines().next()).unwrap_or_default();
     // A closing token that the end of a conversation has besides is no header.
-    if extra.is_empty() || !header.contains(extra) || next.contains(extra) {
+    if extra.is_empty() || !whole.between(message - 1, message)?.contains(extra) || next.contains(extra) {
         return None;
     }
-    let start = cut.text.len() - behind.len() + left;
-    Some(cut.range(cut.segments.index_at(start)).start.max(cut.text.len() - behind.len()))
+    Some(cut.range(cut.segments.index_at(start + left)).start.max(start))
+}
+
+/// Whether a header may stand behind a text: at its start, on a new line, or behind a marker.
+fn may_open(before: &str) -> bool {
+    let before = before.trim_end_matches(' ');
+    before.is_empty() || before.ends_with(['\n', '>', ']'])
+}
+
+/// Bytes of the word that a text begins with.
+fn word_of(text: &str) -> usize {
+    text.find(|c: char| !c.is_alphanumeric()).unwrap_or(text.len())
 }
 
 /// Whether more is printed between two messages than white space: else there are no turns that could be closed.
@@ -127,10 +147,12 @@ fn answer_ending(context: &Context<'_>, printed: &Printed, last: &str) -> Ending
     if !first_header.contains(marker) {
         return Ending::Own(marker.to_owned());
     }
-    // The marker of a user's turn is a stop only where users' turns end in the same way.
+    // The marker of a user's turn is a stop only where users' turns end in the same way, and, if it looks like one token,
+    // where it is one and stands right behind the answer.
     let vocabulary = context.encoder().ok().map(|encoder| encoder.vocabulary());
-    let is_token = !marker.starts_with("<|") || vocabulary.is_none_or(|vocabulary| vocabulary.id_of(marker).is_some());
-    match is_token && last.trim().is_empty() && printed.tail_of(0).trim().is_empty() {
+    let is_token = vocabulary.is_none_or(|vocabulary| vocabulary.id_of(marker).is_some());
+    let is_stop = !marker.starts_with("<|") || is_token && next.starts_with(marker);
+    match is_stop && last.trim().is_empty() && printed.tail_of(0).trim().is_empty() {
         true => Ending::HandOver(marker.to_owned()),
         false => Ending::Open,
     }

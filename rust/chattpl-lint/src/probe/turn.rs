@@ -41,6 +41,18 @@ impl Printed {
         }
     }
 
+    /// What is printed for a message before what it holds; empty where nothing of it is printed, or where the template does
+    /// not loop over messages.
+    pub fn head_of(&self, message: usize) -> &str {
+        let Some(body) = self.body_of(message) else {
+            return "";
+        };
+        let first = self.segments.index_at(body.start);
+        let own = |index: &usize| self.segments.message(*index) == Some(message as u32);
+        let start = (0..first).rev().take_while(own).last().map_or(body.start, |index| self.range(index).start);
+        &self.text[start..body.start]
+    }
+
     /// What is printed between what two messages hold; `None` where one of them is not printed, or the later one first.
     pub fn between(&self, earlier: usize, later: usize) -> Option<&str> {
         self.text.get(self.body_of(earlier)?.end..self.body_of(later)?.start)
@@ -83,6 +95,41 @@ pub struct Opening<'p> {
     pub turn: &'p str,
     /// Where the two part: a byte of the prompted text and of the turn's.
     pub at: usize,
+}
+
+impl<'p> Opening<'p> {
+    /// What of the header a prompt leaves out that ends too soon; empty for nothing.
+    ///
+    /// A turn may go on with what the model is to write itself, such as a channel or a thought. The rest of a word belongs to
+    /// the header, and so does what stands at the end of a user's header as well.
+    pub fn left_out(&self, user_header: &str) -> &'p str {
+        let turn = self.turn;
+        if turn.starts_with(char::is_alphanumeric) {
+            return &turn[..turn.find(['<', '[']).unwrap_or(turn.len())];
+        }
+        // Behind a word a newline is the header's, behind a marker it may be the model's.
+        let behind_word = self.shared.ends_with(char::is_alphanumeric);
+        let ends = turn.char_indices().map(|(at, c)| at + c.len_utf8()).rev();
+        let shared = ends.map(|end| &turn[..end]).find(|start| user_header.ends_with(start)).unwrap_or_default();
+        // Spaces before a text merge with it into one token, so prompts leave them out.
+        let is_part = !shared.trim_matches(' ').is_empty() && (behind_word || shared.len() == turn.len());
+        if is_part {
+            shared
+        } else {
+            ""
+        }
+    }
+
+    /// Whether prompt and turn go on with different headers, and not only with different thoughts.
+    pub fn is_other_header(&self) -> bool {
+        let (said, wanted) = (leading_marker(self.prompt.trim_start()), leading_marker(self.turn.trim_start()));
+        let is_thought = |marker: &&str| {
+            let marker = marker.to_lowercase();
+            ["think", "thought", "reason"].iter().any(|word| marker.contains(word))
+        };
+        let other_marker = said.is_some() && wanted.is_some() && !said.iter().chain(&wanted).any(is_thought);
+        self.turn.starts_with(char::is_alphanumeric) || other_marker
+    }
 }
 
 /// The renders that an [`Opening`] is read from.

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{literals_of, message_loop, printer_of};
-use crate::probe::turn::{leading_marker, shown, Opening, Prompted};
+use crate::probe::turn::{shown, Opening, Prompted};
 use crate::probe::{common_prefix, shape, Ask, Printed};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
@@ -52,16 +52,18 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         return Ok(Vec::new());
     };
     if let Some(opening) = renders.opening() {
-        return other_header(rule, context, (asked, whole), &opening).map(|found| {
-            found.into_iter().map(|finding| finding.on_shape(shape.name)).collect()
-        });
+        let found = match other_header(rule, context, (asked, whole), &opening)? {
+            Some(finding) => Some(finding.on_shape(shape.name)),
+            None => ignored_behind_results(rule, context, (asked, unasked))?,
+        };
+        return Ok(found.into_iter().collect());
     }
     if asked.text != unasked.text || ends_in_header(context, asked, whole)? {
         return Ok(Vec::new());
     }
     // What a conversation prints at its end only, such as an end token, is no part of what the two share.
     let start = common_prefix(&asked.text, &whole.text);
-    let (Some(question), Some(answer)) = (content_of(whole, 0), content_of(whole, 1)) else {
+    let (Some(question), Some(answer)) = (whole.body_of(0), whole.body_of(1)) else {
         return Ok(Vec::new());
     };
     let header = start..answer.start;
@@ -78,6 +80,32 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     Ok(vec![Finding::new(rule, place, message).on_shape(shape.name)])
 }
 
+/// The finding about a prompt that is printed behind a user's message and not behind a tool's result, where the answer has a
+/// header, too.
+fn ignored_behind_results(
+    rule: &Rule,
+    context: &Context<'_>,
+    (asked, unasked): (&Printed, &Printed),
+) -> Result<Option<Finding>, NotEvaluated> {
+    let shape = shape("tool-answer");
+    let renders = Prompted::of(context.probes()?, shape, 3);
+    let Some((behind, alike, whole)) = renders.texts() else {
+        return Ok(None);
+    };
+    let prompt = asked.text[common_prefix(&asked.text, &unasked.text)..].trim().lines().next().unwrap_or_default();
+    let (Some(result), Some(header)) = (behind.body_of(2), whole.between(2, 3)) else {
+        return Ok(None);
+    };
+    let is_missing = behind.text == alike.text && header.contains(prompt) && !behind.text[result.end..].contains(prompt);
+    if prompt.is_empty() || !is_missing {
+        return Ok(None);
+    }
+    let start = whole.body_of(3).map_or(0, |body| body.start.saturating_sub(1));
+    let place = printer_of(context, whole, start).map_or_else(|| message_loop(context), Ok)?;
+    let message = format!("{} is not printed behind a tool's result, though `add_generation_prompt` asks for it", shown(prompt));
+    Ok(Some(Finding::new(rule, place, message).on_shape(shape.name)))
+}
+
 /// The finding about a prompt that is a part of the header, or another one.
 fn other_header(
     rule: &Rule,
@@ -85,63 +113,38 @@ fn other_header(
     (asked, whole): (&Printed, &Printed),
     opening: &Opening<'_>,
 ) -> Result<Option<Finding>, NotEvaluated> {
-    let user_header = &whole.text[..whole.body_of(0).map_or(0, |body| body.start)];
-    let Some(fault) = header_fault(opening, user_header) else {
+    let fault = if opening.prompt.is_empty() {
+        let user_header = &whole.text[..whole.body_of(0).map_or(0, |body| body.start)];
+        let left_out = opening.left_out(user_header);
+        let is_fault = !left_out.is_empty() && is_in_all_turns(context, left_out)?;
+        is_fault.then(|| format!("the prompt leaves out {}, a part of the header", shown(left_out)))
+    } else {
+        let Opening { prompt, turn, .. } = *opening;
+        let is_other = opening.is_other_header();
+        is_other.then(|| format!("the prompt prints {}, where an assistant's turn has {}", shown(prompt), shown(turn)))
+    };
+    let Some(fault) = fault else {
         return Ok(None);
     };
-    if !is_in_all_turns(context, opening)? {
-        return Ok(None);
-    }
     let prompt = opening.at..asked.text.len();
     // A prompt that ends too soon is answered for by its last literal.
-    let place = match literals_of(context, asked, prompt).first().copied().or_else(|| printer_of(context, asked, opening.at)) {
-        Some(span) => span,
-        None => message_loop(context)?,
+    let place = match literals_of(context, asked, prompt).first().copied() {
+        Some(span) => Some(span),
+        None => printer_of(context, asked, opening.at),
     };
-    Ok(Some(Finding::new(rule, place, fault)))
+    Ok(Some(Finding::new(rule, place.map_or_else(|| message_loop(context), Ok)?, fault)))
 }
 
-/// Whether turns that reason, and turns that call, go on behind the prompt as the plain answer does: else that is for the
-/// model to choose, as a channel or a recipient is.
-fn is_in_all_turns(context: &Context<'_>, opening: &Opening<'_>) -> Result<bool, NotEvaluated> {
+/// Whether turns that reason, and turns that call, have this text behind the prompt as well: else it is the model's choice,
+/// as a channel or a recipient is.
+fn is_in_all_turns(context: &Context<'_>, text: &str) -> Result<bool, NotEvaluated> {
     let probes = context.probes()?;
-    let begins = ["tool-call", "tool-call-null-content", "reasoning"].map(shape).into_iter().all(|shape| {
+    let mut others = ["tool-call", "tool-call-null-content", "reasoning"].map(shape).into_iter();
+    Ok(others.all(|shape| {
         let renders = Prompted::of(probes, shape, 1);
-        let other = renders.opening().map(|other| other.turn.starts_with(opening.turn));
-        other.unwrap_or(true)
-    });
-    Ok(begins)
-}
-
-/// In which way the prompt is not the header of an assistant's turn, in words.
-///
-/// A turn may go on with what the model is to write itself, such as a channel or a thought; what stands at the end of a
-/// user's header as well belongs to the header.
-fn header_fault(opening: &Opening<'_>, user_header: &str) -> Option<String> {
-    let Opening { prompt, turn, .. } = *opening;
-    let in_word = |text: &str| text.starts_with(char::is_alphanumeric);
-    if prompt.is_empty() {
-        // Spaces before a text merge with it into one token, so prompts leave them out.
-        let is_part = in_word(turn) || user_header.ends_with(turn) && !turn.trim_matches(' ').is_empty();
-        return is_part.then(|| format!("the prompt leaves out {}, a part of the header", shown(turn)));
-    }
-    let (said, wanted) = (leading_marker(prompt.trim_start()), leading_marker(turn.trim_start()));
-    let is_thought = |marker: &&str| {
-        let marker = marker.to_lowercase();
-        ["think", "thought", "reason"].iter().any(|word| marker.contains(word))
-    };
-    let other_marker = said.is_some() && wanted.is_some() && !said.iter().chain(&wanted).any(is_thought);
-    let is_other = in_word(turn) || other_marker;
-    is_other.then(|| format!("the prompt prints {}, where an assistant's turn has {}", shown(prompt), shown(turn)))
-}
-
-/// Where the content of a message is printed.
-fn content_of(printed: &Printed, message: usize) -> Option<Range<usize>> {
-    let path = format!("/messages/{message}/content");
-    let mut inside = (0..printed.segments.len()).filter(|index| printed.path(*index).starts_with(&path));
-    let first = inside.next()?;
-    let last = inside.next_back().unwrap_or(first);
-    Some(printed.range(first).start..printed.range(last).end)
+        let has_it = renders.opening().map(|other| other.turn.starts_with(text));
+        has_it.unwrap_or(true)
+    }))
 }
 
 /// Whether the text behind a user's last words goes on towards the answer's header, and not as where another user speaks:
@@ -151,12 +154,12 @@ fn ends_in_header(context: &Context<'_>, asked: &Printed, whole: &Printed) -> Re
     let Ok(two) = &*outcome else {
         return Ok(false);
     };
-    let (Some(first), Some(second), Some(only)) = (content_of(two, 0), content_of(two, 1), content_of(asked, 0)) else {
+    let (Some(first), Some(second), Some(only)) = (two.body_of(0), two.body_of(1), asked.body_of(0)) else {
         return Ok(false);
     };
     let between = two.text.get(first.end..second.start).unwrap_or_default();
     let tail = &asked.text[only.end..];
-    let header = match (content_of(whole, 0), content_of(whole, 1)) {
+    let header = match (whole.body_of(0), whole.body_of(1)) {
         (Some(question), Some(answer)) => whole.text.get(question.end..answer.start).unwrap_or_default(),
         _ => "",
     };

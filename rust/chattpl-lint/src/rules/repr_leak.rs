@@ -114,8 +114,8 @@ fn leak(conversation: &Value, form: Form, printed: &Printed, index: usize) -> Op
         Value::Array(_) | Value::Object(_) => text.starts_with(['[', '{']),
         _ => false,
     };
-    let is_data = |index: &usize| printed.segments.origin_at(*index) != Origin::Template;
-    let end = (index..printed.segments.len()).take_while(is_data).last().map_or(range.end, |last| printed.range(last).end);
+    let inside = (index..printed.segments.len()).take_while(|index| printed.path(*index).starts_with(&path));
+    let end = inside.last().map_or(range.end, |last| printed.range(last).end);
     let value = shown(printed.text[range.start..end].trim());
     is_repr.then(|| format!("`{}` is printed as Python writes it: {value}", spelled(&path)))
 }

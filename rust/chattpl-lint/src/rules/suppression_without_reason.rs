@@ -16,14 +16,14 @@ declare_rule! {
     /// ## Bad
     /// ```jinja select="CT104"
     /// {#- chattpl: ignore[CT104] -#}
-    /// {{- messages[0].content }}
+    /// {{- 'First: ' + messages[0].role + ';' }}
     /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}
     /// ```
     ///
     /// ## Good
     /// ```jinja select="CT104"
     /// {#- chattpl: ignore[CT104] the server refuses empty conversations -#}
-    /// {{- messages[0].content }}
+    /// {{- 'First: ' + messages[0].role + ';' }}
     /// {%- for message in messages %}{{ message.role }}: {{ message.content }};{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}
     /// ```
     code: "CT015",

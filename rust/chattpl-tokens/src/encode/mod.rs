@@ -14,6 +14,8 @@ mod offsets;
 mod pairs;
 mod pieces;
 mod spaces;
+mod tables;
+mod units;
 mod walk;
 
 pub use added::Found;

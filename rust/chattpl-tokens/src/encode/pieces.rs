@@ -1,7 +1,8 @@
 //! Pieces to ids: what is known of them is looked up many at a time, the rest is joined.
 
-use super::encoder::{Encoder, Scratch, UnitTable};
+use super::encoder::{Encoder, Scratch};
 use super::known::{Home, Ids, Key, ShortPieces, MAX_INLINE, MAX_SHORT};
+use super::units::UnitTable;
 use crate::vocabulary::TokenId;
 
 /// Pieces that are looked up in one go, so that the memory has time to answer.
@@ -315,7 +316,7 @@ mod tests {
         Vocabulary {
             name: String::new(),
             tokens: TokenTable::from_pairs((0..).zip(tokens.iter().map(Vec::as_slice))).expect("ids are distinct"),
-            merges,
+            merges: merges.into(),
             units: Units::Bytes { ids },
             ignore_merges: false,
             added: Vec::new(),
