@@ -143,3 +143,32 @@ fn no_blocks_are_added_where_what_is_sampled_begins_in_data() {
     let findings = lint(&subject, &settings).findings;
     assert_eq!(findings.iter().map(|finding| finding.fix.is_some()).collect::<Vec<_>>(), [false]);
 }
+
+#[test]
+fn marks_are_held_against_what_is_sampled() {
+    let marked = |inside: &str, behind: &str| {
+        turns(&format!(
+            "{{%- if m.role == 'assistant' -%}}{{%- generation -%}}{inside}{{%- endgeneration -%}}{behind}{{%- else -%}}{{{{- (m.content or '') + '<|end|>' -}}}}{{%- endif -%}}"
+        ))
+    };
+    let said = "{{- m.content or '' -}}";
+    let whole = "{{- (m.content or '') + (m.tool_calls | tojson if m.tool_calls else '') + '<|end|>' -}}";
+    let cases: [(&str, String, &[&str]); 5] = [
+        ("all of the turn", marked(whole, ""), &[]),
+        ("the stop token is left out", marked(said, "{{- '<|end|>' -}}"), &["CT402", "CT404"]),
+        ("nothing is inside", marked("", "{{- (m.content or '') + '<|end|>' -}}"), &["CT402"]),
+        (
+            "calls are left out",
+            marked(said, "{{- m.tool_calls | tojson if m.tool_calls else '' -}}<|end|>"),
+            &["CT402", "CT404"],
+        ),
+        // A question that is empty leaves nothing inside.
+        ("the question is inside", marked("{{- messages[0].content -}}", said), &["CT402", "CT403"]),
+    ];
+    for (what, source, expected) in cases {
+        let mut found: Vec<&str> =
+            ["CT402", "CT403", "CT404"].into_iter().flat_map(|rule| run(&source, rule, stops(&["<|end|>"]))).collect();
+        found.dedup();
+        assert_eq!(found, expected, "{what}");
+    }
+}
