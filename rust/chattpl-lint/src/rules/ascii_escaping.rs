@@ -20,14 +20,14 @@ declare_rule! {
     ///
     /// ## Bad
     /// ```jinja
-    /// {%- for tool in tools or [] -%}{{- 'tool: ' + tool | tojson(ensure_ascii=true) + ';' -}}{%- endfor -%}
+    /// {%- for text in documents or [] -%}{{- 'document: ' + text | tojson(ensure_ascii=true) + ';' -}}{%- endfor -%}
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     ///
     /// ## Good
     /// ```jinja
-    /// {%- for tool in tools or [] -%}{{- 'tool: ' + tool | tojson + ';' -}}{%- endfor -%}
+    /// {%- for text in documents or [] -%}{{- 'document: ' + text | tojson + ';' -}}{%- endfor -%}
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```

@@ -25,8 +25,8 @@ declare_rule! {
     /// ## Bad
     /// ```jinja
     /// {%- for message in messages -%}
-    /// {{- message.role + ': ' + (message.content or '') -}}
-    /// {%- if loop.last -%}{{- '<end>' -}}{%- endif -%}
+    /// {%- if loop.last -%}{{- 'now ' -}}{%- endif -%}
+    /// {{- message.role + ': ' + (message.content or '') + '<end>' -}}
     /// {%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
