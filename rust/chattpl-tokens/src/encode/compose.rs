@@ -86,6 +86,9 @@ const CHUNK: usize = 32;
 /// Whether all characters that begin in 32 bytes are plain by their first bytes alone; written so that it is vectorized.
 #[inline]
 fn all_plain(chunk: &[u8; CHUNK]) -> bool {
+    if chunk.is_ascii() {
+        return true;
+    }
     let odd = chunk.iter().fold(0, |odd, &byte| {
         // ASCII and continuations, Latin to U+02FF, Cyrillic to U+047F, U+4000 to U+9FFF.
         let plain = byte < 0xCC || byte.wrapping_sub(0xD0) < 2 || byte.wrapping_sub(0xE4) < 6;

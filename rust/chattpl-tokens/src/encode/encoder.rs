@@ -15,6 +15,7 @@ use super::pairs::PairTable;
 use super::pieces::{Batch, Splits};
 use super::spaces::Spaces;
 use super::walk::{Coordinates, Region, Tokens};
+use super::wide::WidePieces;
 use crate::error::TokenError;
 use crate::pretokenize::Pretokenizer;
 use crate::vocabulary::{AddedToken, Normalizer, TokenId, Units, Vocabulary};
@@ -61,6 +62,7 @@ pub(super) enum UnitTable {
 /// place of old ones; long ones take up to 30 MiB, whereupon all of them are dropped; characters 256 KiB. Ids never depend on what is kept.
 pub struct Scratch {
     pub(super) short: ShortPieces,
+    pub(super) wide: WidePieces,
     pub(super) long: LongPieces,
     pub(super) work: Workspace,
     pub(super) chars: Chars,
@@ -195,6 +197,7 @@ impl Encoder {
     pub fn scratch(&self) -> Scratch {
         Scratch {
             short: ShortPieces::new(),
+            wide: WidePieces::new(),
             long: LongPieces::default(),
             work: Workspace::default(),
             chars: Chars::default(),
@@ -409,7 +412,7 @@ impl Encoder {
             front.clear();
             front.push(b' ');
             front.extend_from_slice(&text.as_bytes()[start..at]);
-            self.part(scratch, &front, (0, front.len()), &mut tokens.ids);
+            self.one(scratch, &front, (0, front.len()), false, &mut tokens.ids);
             scratch.front = front;
         }
         self.pieces(scratch, text, (at, end), Splits::None, &mut tokens.ids);

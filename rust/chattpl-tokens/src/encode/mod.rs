@@ -8,13 +8,17 @@ mod chars;
 mod compose;
 mod cuts;
 mod encoder;
+mod front;
 mod known;
+mod lanes;
 mod normalize;
 mod offsets;
 mod pairs;
 mod pieces;
 mod spaces;
 mod walk;
+mod wide;
+mod windows;
 
 pub use added::Found;
 pub use encoder::{Encoder, Scratch, SpecialTokens};
