@@ -58,8 +58,9 @@ pub(super) enum UnitTable {
 
 /// What one thread works with: known pieces and room for the piece at hand.
 ///
-/// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, where new ones take the
-/// place of old ones; long ones take up to 30 MiB, whereupon all of them are dropped; characters 256 KiB. Ids never depend on what is kept.
+/// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, those of up to 31 bytes
+/// 16 MiB at most, and in both new ones take the place of old ones; long ones take up to 30 MiB, whereupon all of them are
+/// dropped; characters 256 KiB, work at hand 20 KiB. Ids never depend on what is kept.
 pub struct Scratch {
     pub(super) short: ShortPieces,
     pub(super) wide: WidePieces,

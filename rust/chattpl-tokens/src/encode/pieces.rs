@@ -145,8 +145,11 @@ impl Encoder {
             let part = usize::from(batch.missing[index]);
             let (from, to) = batch.place(part, start);
             if let Some(known) = scratch.wide.get(WideKey::of(text, from, to)) {
-                batch.keep(part, &known.all()[..known.len()]);
-                continue;
+                let many = if known.len() == 0 { scratch.long.get(&text[from..to]) } else { None };
+                if known.len() != 0 || many.is_some() {
+                    batch.keep(part, many.unwrap_or(&known.all()[..known.len()]));
+                    continue;
+                }
             }
             if batch.lanes.are_full() {
                 self.finish_one(scratch, batch, text, start);
@@ -229,11 +232,6 @@ impl Encoder {
 impl Scratch {
     /// Appends the tokens of a piece, or a part of one, if they are known.
     fn known(&self, text: &[u8], (start, end): (usize, usize), ids: &mut Vec<TokenId>) -> bool {
-        if end - start > MAX_WIDE {
-            let known = self.long.get(&text[start..end]);
-            ids.extend_from_slice(known.unwrap_or_default());
-            return known.is_some();
-        }
         if end - start <= MAX_SHORT {
             let key = Key::of(text, start, end);
             if let Some(known) = self.short.get(Home::of(key), key) {
@@ -241,17 +239,22 @@ impl Scratch {
                 return true;
             }
         }
-        let known = self.wide.get(WideKey::of(text, start, end));
-        if let Some(known) = known {
-            ids.extend_from_slice(&known.all()[..known.len()]);
+        if end - start <= MAX_WIDE {
+            let Some(known) = self.wide.get(WideKey::of(text, start, end)) else { return false };
+            if known.len() != 0 {
+                ids.extend_from_slice(&known.all()[..known.len()]);
+                return true;
+            }
         }
+        let known = self.long.get(&text[start..end]);
+        ids.extend_from_slice(known.unwrap_or_default());
         known.is_some()
     }
 
     fn remember(&mut self, text: &[u8], (start, end): (usize, usize), ids: &[TokenId]) {
         match Ids::new(ids).filter(|_| end - start <= MAX_SHORT) {
             Some(inline) => self.short.insert(Key::of(text, start, end), inline),
-            None if end - start <= MAX_WIDE => self.wide.insert(WideKey::of(text, start, end), ids),
+            None if end - start <= MAX_WIDE && self.wide.insert(WideKey::of(text, start, end), ids) => (),
             None => self.long.insert(&text[start..end], ids),
         }
     }

@@ -78,6 +78,7 @@ impl WidePieces {
         let _ = key;
     }
 
+    /// The tokens of a piece; [`Inline::NONE`] if there are more than a slot holds.
     pub fn get(&self, key: WideKey) -> Option<Inline<MAX_IDS>> {
         if self.slots.is_empty() {
             return None;
@@ -87,9 +88,15 @@ impl WidePieces {
         slots.into_iter().find(|slot| slot.key == key).map(|slot| slot.ids)
     }
 
-    /// Keeps the tokens of a piece, in the place of another if there is no room; more than a slot holds are not kept.
-    pub fn insert(&mut self, key: WideKey, ids: &[TokenId]) {
-        let Some(ids) = Inline::new(ids) else { return };
+    /// Keeps the tokens of a piece, in the place of another if there is no room; false, and only that there are more of
+    /// them is kept, where a slot does not hold them.
+    pub fn insert(&mut self, key: WideKey, ids: &[TokenId]) -> bool {
+        let inline = Inline::new(ids);
+        self.insert_inline(key, inline.unwrap_or(Inline::NONE));
+        inline.is_some()
+    }
+
+    fn insert_inline(&mut self, key: WideKey, ids: Inline<MAX_IDS>) {
         // Half full, and still short of the bound.
         if self.taken * 2 >= self.slots.len() && self.slots.len() < Self::LAST {
             self.grow();
@@ -115,7 +122,7 @@ impl WidePieces {
         let old = std::mem::replace(&mut self.slots, vec![empty; slots]);
         self.taken = 0;
         for slot in old.iter().filter(|slot| slot.key != WideKey::EMPTY) {
-            self.insert(slot.key, &slot.ids.all()[..slot.ids.len()]);
+            self.insert_inline(slot.key, slot.ids);
         }
     }
 }
@@ -148,7 +155,7 @@ mod tests {
                     kept += 1;
                     assert_eq!(ids.all()[..ids.len()], ids_of(piece));
                 }
-                None => wide.insert(key, &ids_of(piece)),
+                None => assert!(wide.insert(key, &ids_of(piece))),
             }
         }
         assert!(kept > 20_000, "{kept}");
