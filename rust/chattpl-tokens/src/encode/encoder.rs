@@ -9,7 +9,8 @@ use super::bpe::Workspace;
 use super::by_bytes::ByBytes;
 use super::chars::{merges_ascend, Chars};
 use super::cuts::Cuts;
-use super::known::{LongPieces, ShortPieces};
+use super::known::ShortPieces;
+use super::long::LongPieces;
 use super::normalize::{normalize, Normalized};
 use super::pairs::PairTable;
 use super::pieces::{Batch, Splits};
@@ -60,7 +61,7 @@ pub(super) enum UnitTable {
 ///
 /// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, those of up to 31 bytes
 /// 16 MiB at most, and in both new ones take the place of old ones; long ones take up to 30 MiB, whereupon all of them are
-/// dropped; characters 256 KiB, work at hand 20 KiB. Ids never depend on what is kept.
+/// dropped; characters 256 KiB, work at hand 128 KiB. Ids never depend on what is kept.
 pub struct Scratch {
     pub(super) short: ShortPieces,
     pub(super) wide: WidePieces,

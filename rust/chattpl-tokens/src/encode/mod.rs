@@ -11,6 +11,7 @@ mod encoder;
 mod front;
 mod known;
 mod lanes;
+mod long;
 mod normalize;
 mod offsets;
 mod pairs;
