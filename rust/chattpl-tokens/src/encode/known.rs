@@ -1,6 +1,6 @@
 //! Pieces whose tokens are known: what makes most of a text a matter of one look-up a piece.
 //!
-//! Both tables are bounded, and what they hold is only ever what encoding gives: a piece that fell out is encoded again.
+//! The table is bounded, and what it holds is only ever what encoding gives: a piece that fell out is encoded again.
 
 use std::ops::Range;
 
