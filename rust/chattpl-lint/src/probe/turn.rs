@@ -82,7 +82,7 @@ impl Printed {
 }
 
 /// Whether a path is another, or lies below it.
-fn is_inside(path: &str, around: &str) -> bool {
+pub fn is_inside(path: &str, around: &str) -> bool {
     path.strip_prefix(around).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
