@@ -186,17 +186,10 @@ impl Prompted {
     }
 }
 
-/// The stretches of a text that look like markers: `<...>` or `[...]` without spaces, quotes and braces.
+/// The markers of a text (see [`super::markers`]) that are plain names, without a value or a namespace.
 pub fn markers(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices(['<', '[']).filter_map(|(start, open)| {
-        let close = if open == "<" { '>' } else { ']' };
-        let end = start + text[start..].find(close)?;
-        let inner = &text[start + 1..end];
-        let is_name = inner.chars().any(char::is_alphabetic)
-            && !inner.contains(['<', '[', '"', '\'', '{', '}', ',', ':', '='])
-            && !inner.contains(char::is_whitespace);
-        is_name.then(|| &text[start..=end])
-    })
+    let plain = |marker: &&str| !marker.contains(['}', ',', ':', '=']);
+    super::markers::markers(text).map(|range| &text[range]).filter(plain)
 }
 
 /// The marker that a text begins with.
