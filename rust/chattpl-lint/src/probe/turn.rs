@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use chattpl_render::Origin;
 
+use super::markers::markers;
 use super::{common_prefix, Ask, Printed, Probes, Shape};
 
 /// Keys of a message that are printed in its header, if at all.
@@ -186,15 +187,9 @@ impl Prompted {
     }
 }
 
-/// The markers of a text (see [`super::markers`]) that are plain names, without a value or a namespace.
-pub fn markers(text: &str) -> impl Iterator<Item = &str> {
-    let plain = |marker: &&str| !marker.contains(['}', ',', ':', '=']);
-    super::markers::markers(text).map(|range| &text[range]).filter(plain)
-}
-
 /// The marker that a text begins with.
 pub fn leading_marker(text: &str) -> Option<&str> {
-    markers(text).next().filter(|marker| text.starts_with(marker))
+    markers(text).next().filter(|range| range.start == 0).map(|range| &text[range])
 }
 
 /// The start of the marker, such as `<think>` or `[INST]`, that an offset lies in; else the offset.
