@@ -114,10 +114,14 @@ fn leak(conversation: &Value, form: Form, printed: &Printed, index: usize) -> Op
         Value::Array(_) | Value::Object(_) => text.starts_with(['[', '{']),
         _ => false,
     };
-    let inside = (index..printed.segments.len()).take_while(|index| printed.path(*index).starts_with(&path));
+    if !is_repr {
+        return None;
+    }
+    // More than this is not shown.
+    let inside = (index..printed.segments.len()).take(50).take_while(|index| printed.path(*index).starts_with(&path));
     let end = inside.last().map_or(range.end, |last| printed.range(last).end);
     let value = shown(printed.text[range.start..end].trim());
-    is_repr.then(|| format!("`{}` is printed as Python writes it: {value}", spelled(&path)))
+    Some(format!("`{}` is printed as Python writes it: {value}", spelled(&path)))
 }
 
 /// Whether calls are written as Python: the name of a function and its arguments in parentheses.
