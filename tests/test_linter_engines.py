@@ -32,7 +32,8 @@ def test_the_command_line_names_the_engine_and_the_place(tmp_path: Path) -> None
     result = chattpl("lint", "--select", "CT504", file, "--output-format", "json")
     (fault,) = json.loads(result.out)
     assert (result.code, fault["code"], fault["line"], fault["column"]) == (1, "CT504", 2, 5)
-    assert fault["message"].startswith("minijinja ") and "fails" in fault["message"]
+    assert fault["message"].startswith("minijinja ")
+    assert "fails" in fault["message"]
 
 
 def test_the_command_line_finds_nothing_where_the_engines_agree(tmp_path: Path) -> None:

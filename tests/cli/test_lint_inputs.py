@@ -89,7 +89,7 @@ def test_deep_nesting_is_a_syntax_error(tmp_path: Path, text: str) -> None:
 MEASURED = """\
 import resource, sys
 from chattpl.cli import main
-code = main(["lint", sys.argv[1], "--select", "CT1,CT2", "--output-format", "concise"])
+code = main(["lint", sys.argv[1], "--select", "CT101,CT202", "--output-format", "concise"])
 sys.stderr.write(f"{code} {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss}")
 """
 

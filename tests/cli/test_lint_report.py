@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from chattpl.linter import LintSettings, profile
 from cli.command import chattpl
 from cli.test_lint import CLEAN, LEAKS, LOST
 
@@ -67,6 +68,26 @@ def test_a_report_as_data_has_all_of_it(folder: Path, words: list[str]) -> None:
     assert (fault["code"], fault["line"], fault["reason"]) == ("CT105", 2, "as trained")
 
 
+def test_a_report_has_the_profile_of_each_template(folder: Path) -> None:
+    (folder / "broken.jinja").write_text("{% if %}", "utf-8")
+    broken, lost, _ = json.loads(chattpl("lint", ".", *RULES, "--report", "--output-format", "json", cwd=folder).out)
+    assert lost["profile"] == profile(LOST, LintSettings())
+    assert {"roles", "system", "tools", "reasoning", "turns", "constraints"} <= set(lost["profile"])
+    assert broken["profile"] == {"not_evaluated": "the template does not compile"}
+    text = chattpl("lint", "lost.jinja", *RULES, "--report", cwd=folder).out
+    shown = text[text.index("\n  profile:\n") :].splitlines()
+    parts = [line.strip().split(":")[0] for line in shown if line.startswith("    ") and line[4] != " "]
+    assert parts == [key.replace("_", " ") for key in lost["profile"]]
+    assert all(key in "".join(shown) for key in lost["profile"]["roles"])
+
+
+def test_the_profile_of_a_real_template_says_what_the_template_demands() -> None:
+    text = chattpl("lint", "--model", "mistral-v3", "--report").out
+    assert "\n    constraints:\n      - message: " in text
+    assert "\n    turns:\n" in text
+    assert "{'" not in text
+
+
 def test_a_report_that_cannot_be_written_is_named(folder: Path) -> None:
     result = chattpl("lint", ".", "--report", "absent/report.txt", cwd=folder)
     assert (result.code, "absent/report.txt" in result.err) == (2, True)
@@ -99,6 +120,12 @@ def run(process: subprocess.Popen[str]) -> list[str]:
     raise AssertionError(f"ended after {lines}")
 
 
+def put(path: Path, text: str) -> None:
+    """Writes a file in one step, so that no run sees half of it."""
+    (path.parent / ".new").write_text(text, "utf-8")
+    os.replace(path.parent / ".new", path)
+
+
 def interrupted(process: subprocess.Popen[str]) -> int:
     process.send_signal(signal.SIGINT)
     return process.wait(timeout=60)
@@ -109,14 +136,26 @@ def test_changes_new_files_and_configurations_call_for_another_run(
     folder: Path, watching: subprocess.Popen[str]
 ) -> None:
     assert run(watching)[0].startswith("lost.jinja:2:9: CT101")
-    (folder / "lost.jinja").write_text(CLEAN, "utf-8")
+    put(folder / "lost.jinja", CLEAN)
     assert run(watching) == ["no faults in 2 templates"]
-    (folder / "new.jinja").write_text(LOST, "utf-8")
+    put(folder / "new.jinja", LOST)
     assert "1 fault in 3 templates" in run(watching)
-    (folder / "chattpl.toml").write_text("[lint]\nselekt = []\n", "utf-8")
+    put(folder / "chattpl.toml", "[lint]\nselekt = []\n")
     assert "error[CE042]: unknown key `selekt`" in run(watching)
-    (folder / "chattpl.toml").write_text('[lint]\nexclude = ["lost.jinja"]\n', "utf-8")
+    put(folder / "chattpl.toml", '[lint]\nexclude = ["lost.jinja"]\n')
     assert "1 fault in 2 templates" in run(watching)
+    assert interrupted(watching) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends an interrupt")
+def test_the_files_of_a_model_are_watched(folder: Path, watching: subprocess.Popen[str]) -> None:
+    run(watching)
+    configuration = folder / "model" / "tokenizer_config.json"
+    configuration.parent.mkdir()
+    put(configuration, json.dumps({"chat_template": CLEAN}))
+    assert "1 fault in 3 templates" in run(watching)
+    put(configuration, json.dumps({"chat_template": LOST}))
+    assert "2 faults in 3 templates" in run(watching)
     assert interrupted(watching) == 1
 
 

@@ -62,6 +62,8 @@ class Editor:
                 length = int(value)
         assert length, "the server is gone"
         message: dict[str, Any] = json.loads(self.process.stdout.read(length))
+        if "id" in message and "method" in message:
+            self.send({"id": message["id"], "result": None})
         return message
 
     def tell(self, method: str, **parameters: Any) -> None:
@@ -229,6 +231,21 @@ def test_the_configuration_near_the_file_counts_and_is_read_again(tmp_path: Path
         os.utime(config, ns=(2, 2))
         editor.change(LOST, uri)
         assert "did you mean `select`?" in editor.note("window/showMessage")["message"]
+
+
+def test_a_configuration_that_changes_changes_what_is_shown(tmp_path: Path) -> None:
+    uri, config = (tmp_path / "chat.jinja").as_uri(), tmp_path / "chattpl.toml"
+    config.write_text('[lint]\nselect = ["CT001"]\n', "utf-8")
+    capabilities = {"workspace": {"didChangeWatchedFiles": {"dynamicRegistration": True}}}
+    with Editor(tmp_path, capabilities=capabilities) as editor:
+        (registered,) = editor.note("client/registerCapability")["registrations"]
+        patterns = [watcher["globPattern"] for watcher in registered["registerOptions"]["watchers"]]
+        assert (registered["method"], "**/chattpl.toml" in patterns) == ("workspace/didChangeWatchedFiles", True)
+        assert editor.open(LOST, uri) == []
+        config.write_text('[lint]\nselect = ["CT101"]\n# changed\n', "utf-8")
+        os.utime(config, ns=(1, 1))
+        editor.tell("workspace/didChangeWatchedFiles", changes=[{"uri": config.as_uri(), "type": 2}])
+        assert [fault["code"] for fault in editor.diagnostics(uri)] == ["CT101"]
 
 
 def test_a_template_in_the_folder_of_a_model_is_checked_with_its_tokens(tmp_path: Path) -> None:

@@ -104,7 +104,7 @@ def _linted(options: Namespace, project: Project) -> int:
                 _say_what_lines_count(each.subject)
                 new, known = baselines.filter(each.report, each.target.settings, each.target.baseline)
                 _count(tally, new, known, each.applied)
-                page.add(new, known)
+                page.add(each.subject.source, each.target.settings, new, known)
                 write(printer.add(findings.Found(new, each.subject.source)))
             done = True
         except ChatTemplateError as error:  # a configuration or baseline that is broken; what was found is shown

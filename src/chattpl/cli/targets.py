@@ -86,9 +86,13 @@ def _checked(subject: Subject) -> Subject:
     return subject
 
 
-def files_of(paths: Iterable[str], project: Project, *, force_exclude: bool = False) -> list[Path]:
-    """The files that paths name now, whether or not they can be read."""
-    return [file for given in paths if given != "-" for file in _files(given, project, [], force_exclude)]
+def files_of(paths: Iterable[str], project: Project, *, force_exclude: bool = False) -> Iterator[Path]:
+    """The files that paths name now, whether or not they can be read; all in the folder of a model."""
+    for given in paths:
+        for path in _files(given, project, [], force_exclude):
+            yield path
+            if path.is_dir():
+                yield from path.iterdir()
 
 
 def _files(given: str, project: Project, unreadable: list[ChatTemplateError], force_exclude: bool) -> Iterator[Path]:

@@ -45,7 +45,7 @@ def _environment(source: str, now: str) -> Any:
         raise ValueError(message)
 
     environment = minijinja.Environment(trim_blocks=True, lstrip_blocks=True, pycompat=True)
-    environment.add_function("raise_exception", raise_exception)
-    environment.add_function("strftime_now", datetime.fromisoformat(now).strftime)
+    environment.add_global("raise_exception", raise_exception)
+    environment.add_global("strftime_now", datetime.fromisoformat(now).strftime)
     environment.add_template("chat", source)
     return environment

@@ -74,11 +74,12 @@ class Project:
         Raises:
             SourceError: The configuration is broken.
         """
-        if self.isolated:
-            return LintConfig(folder=Path.cwd())
-        key = self.config or Path(os.path.abspath(folder))
+        key = self.config or (Path.cwd() if self.isolated else Path(os.path.abspath(folder)))
         if key not in self._configs:
-            self._configs[key] = read_config(key) if self.config else nearest(key)
+            if self.isolated:
+                self._configs[key] = LintConfig(folder=key)
+            else:
+                self._configs[key] = read_config(key) if self.config else nearest(key)
         return self._configs[key]
 
     def config_of(self, path: Path | None) -> LintConfig:

@@ -11,6 +11,7 @@ from pygls.uris import to_fs_path
 
 from chattpl import __version__
 from chattpl.linter import Diagnostic
+from chattpl.linter.config import FILE_NAMES
 from chattpl.lsp.hovers import sample_with
 from chattpl.lsp.manuals import manual_uri, manuals
 from chattpl.lsp.positions import At
@@ -29,6 +30,15 @@ def make_server() -> LanguageServer:
         session.said = said_by(params.initialization_options)
         session.units = server.workspace.position_codec.client_num_units
 
+    @server.feature(lsp.INITIALIZED)
+    async def initialized(_: lsp.InitializedParams) -> None:
+        await _watch_configuration(server)
+
+    @server.feature(lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES)
+    def configuration_changed(_: lsp.DidChangeWatchedFilesParams) -> None:
+        for uri in list(session.documents):
+            _lint(server, session, uri)
+
     @server.feature(lsp.TEXT_DOCUMENT_DID_OPEN)
     def did_open(params: lsp.DidOpenTextDocumentParams) -> None:
         _lint(server, session, params.text_document.uri)
@@ -36,12 +46,6 @@ def make_server() -> LanguageServer:
     @server.feature(lsp.TEXT_DOCUMENT_DID_CHANGE)
     def did_change(params: lsp.DidChangeTextDocumentParams) -> None:
         _lint(server, session, params.text_document.uri)
-
-    @server.feature(lsp.TEXT_DOCUMENT_DID_SAVE)
-    def did_save(_: lsp.DidSaveTextDocumentParams) -> None:
-        # A save may be that of a configuration file, which changes what is said of every template.
-        for uri in list(session.documents):
-            _lint(server, session, uri)
 
     @server.feature(lsp.TEXT_DOCUMENT_DID_CLOSE)
     def did_close(params: lsp.DidCloseTextDocumentParams) -> None:
@@ -62,6 +66,19 @@ def make_server() -> LanguageServer:
         return _hover(linted, At(params.position.line, params.position.character)) if linted else None
 
     return server
+
+
+async def _watch_configuration(server: LanguageServer) -> None:
+    """Asks the editor to tell of configuration files that change, if it can."""
+    workspace = server.client_capabilities.workspace
+    watched = workspace.did_change_watched_files if workspace else None
+    if watched is None or not watched.dynamic_registration:
+        return
+    options = lsp.DidChangeWatchedFilesRegistrationOptions(
+        [lsp.FileSystemWatcher(glob_pattern=f"**/{name}") for name in FILE_NAMES]
+    )
+    registration = lsp.Registration("configuration", lsp.WORKSPACE_DID_CHANGE_WATCHED_FILES, options)
+    await server.client_register_capability_async(lsp.RegistrationParams([registration]))
 
 
 def _show(server: LanguageServer, text: str) -> None:

@@ -20,14 +20,14 @@ declare_rule! {
     ///
     /// ## Bad
     /// ```jinja
-    /// {%- for tool in tools or [] -%}{{- 'tool: ' + tool | tojson(ensure_ascii=true) + ';' -}}{%- endfor -%}
+    /// {%- if reasoning_effort is defined -%}{{- 'effort: ' + reasoning_effort | tojson(ensure_ascii=true) + ';' -}}{%- endif -%}
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     ///
     /// ## Good
     /// ```jinja
-    /// {%- for tool in tools or [] -%}{{- 'tool: ' + tool | tojson + ';' -}}{%- endfor -%}
+    /// {%- if reasoning_effort is defined -%}{{- 'effort: ' + reasoning_effort | tojson + ';' -}}{%- endif -%}
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
