@@ -6,10 +6,11 @@ that take turns. cold: the first half of the documents, first pass of the proces
 hot: the second half again.
 
     python benches/bench_encode.py --conversations FOLDER --corpus FOLDER --oracles FOLDER [--vocabularies qwen3,llama2]
-        [--sets mixed,en,code,ja+zh] [--libraries ...] [--parts throughput,latency,load,threads,scaling]
+        [--sets mixed,en,code,ja+zh] [--libraries ...] [--parts throughput,latency,load,shipped,threads,scaling]
 
 FOLDER of `--oracles` (default: the environment variable CHATTPL_ORACLES) holds NAME/tokenizer.json for each vocabulary.
-A library that is missing or refuses a vocabulary is reported as such.
+A library that is missing or refuses a vocabulary is reported as such. `shipped` loads by name what chattpl carries, in
+`SHIPPED_ROUNDS` processes each, and needs no oracle.
 """
 
 import argparse
@@ -31,6 +32,7 @@ ONE_THREAD = {"RAYON_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_
 HOT_PASSES = 3
 CHATS = 300
 CHAT_BYTES = 900
+SHIPPED_ROUNDS = 10
 SLOW = {"tokenizers": 6.0, "kitoken": 20.0, "tiktoken": 20.0}
 """Megabytes of documents for a slow library; its speed does not depend on how many there are."""
 Result = dict[str, Any]
@@ -95,6 +97,27 @@ def load_time(library: str, path: Path) -> Result:
     encoder.one("Hello, world")
     after = _peak_kilobytes()
     return {"load ms": seconds * 1e3, "import MB": (before - bare) / 1e3, "load MB": (after - before) / 1e3}
+
+
+def shipped_load(name: str, chat: str) -> Result:
+    """A shipped vocabulary, from `import chattpl` on: load, a first chat, and what both add to peak memory."""
+    import numpy as np
+
+    assert np.zeros(1).dtype
+    import chattpl
+
+    before = _peak_kilobytes()
+    start, start_cpu = time.perf_counter(), time.process_time()
+    tokenizer = chattpl.Tokenizer.load(name)
+    loaded, loaded_cpu = time.perf_counter(), time.process_time()
+    tokenizer.encode(chat)
+    encoded = time.perf_counter()
+    return {
+        "load ms": (loaded - start) * 1e3,
+        "of it CPU": (loaded_cpu - start_cpu) * 1e3,
+        "first chat µs": (encoded - loaded) * 1e6,
+        "peak MB": (_peak_kilobytes() - before) / 1e3,
+    }
 
 
 def threads_time(library: str, path: Path, documents: list[str], threads: int) -> Result:
@@ -179,6 +202,8 @@ def child(order: Result) -> Result:
                 return latency(order["library"], path, documents)
             case "load":
                 return load_time(order["library"], path)
+            case "shipped":
+                return shipped_load(order["name"], order["chat"])
             case "threads":
                 return threads_time(order["library"], path, documents, order["threads"])
             case "scaling":
@@ -225,11 +250,30 @@ class Bench:
         order = {"library": library, "path": str(self.vocabulary(vocabulary)), "part": part, **more}
         threads = more.get("threads", 1)
         environment = {**os.environ, **(ONE_THREAD if threads == 1 else {"RAYON_NUM_THREADS": str(threads)})}
+        # What is installed has its modules compiled; a checkout gets them in the first process.
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         command = [sys.executable, __file__, "--child", json.dumps(order)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:
             return {"unavailable": f"exit {done.returncode}: {done.stderr.strip().splitlines()[-1:]}"}
         return json.loads(done.stdout.splitlines()[-1])
+
+    def shipped(self) -> dict[str, Result]:
+        """Medians of each shipped vocabulary, after a process that may have had to make its image."""
+        from chattpl import vocabularies
+
+        chat = next(_chats(self.documents["mixed"]))
+        found: dict[str, list[Result]] = {}
+        for name in vocabularies.names():
+            runs = [self.order("chattpl", name, "shipped", name=name, chat=chat) for _ in range(1 + SHIPPED_ROUNDS)]
+            found[name] = runs[1:]
+        return {name: self._with_fastest(results) for name, results in found.items()}
+
+    @staticmethod
+    def _with_fastest(results: list[Result]) -> Result:
+        """Medians, and the one that the machine's other work disturbed least."""
+        median = _median(results)
+        return median if "unavailable" in median else {**median, "fastest": min(run["load ms"] for run in results)}
 
     def rounds(self, libraries: list[str], run: Callable[[str], Result]) -> dict[str, Result]:
         """Medians of each figure; the libraries take turns."""
@@ -351,6 +395,12 @@ def report(bench: Bench, vocabulary: str) -> None:
             table(title, bench.rounds(fast, run), ["documents", "one text"], 2)
 
 
+def report_shipped(bench: Bench) -> None:
+    """Prints what loading by name costs."""
+    title = f"load by name, after `import numpy, chattpl`, and one chat of {CHAT_BYTES} bytes; peak memory of both"
+    table(title, bench.shipped(), ["load ms", "fastest", "of it CPU", "first chat µs", "peak MB"], 1)
+
+
 def machine(options: argparse.Namespace) -> None:
     """Prints where and with what the figures were taken."""
     names = ["gigatoken", "fastokens", "tiktoken", "kitoken", "tokenizers", "numpy"]
@@ -388,6 +438,8 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
+    if options.oracles is None and options.parts == ["shipped"]:
+        options.oracles, options.vocabularies = "", []
     if options.oracles is None:
         parser.error("say where the vocabularies are: --oracles FOLDER, or set CHATTPL_ORACLES")
     options.oracles = Path(options.oracles)
@@ -399,6 +451,8 @@ def main() -> None:
     machine(options)
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(options, Path(folder))
+        if "shipped" in options.parts:
+            report_shipped(bench)
         for vocabulary in options.vocabularies:
             if bench.vocabulary(vocabulary).is_file():
                 report(bench, vocabulary)

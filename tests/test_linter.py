@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import chattpl
-from chattpl import linter
+from chattpl import _core, linter
 
 CLEAN = (
     "{%- for m in messages %}{{- '<' + m.role + '>' + (m.content or '') + ';' }}{%- endfor %}"
@@ -47,7 +48,7 @@ def test_paths_texts_and_templates_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "chat.jinja"
     path.write_text(INDENTED, "utf-8")
     template = chattpl.Template(INDENTED, "mine")
-    found = [chattpl.lint(given) for given in (path, str(path), INDENTED, template)]
+    found = [chattpl.lint(given, select=["CT105"]) for given in (path, str(path), INDENTED, template)]
     assert [[fault.path for fault in faults] for faults in found] == [
         [str(path)],
         [str(path)],
@@ -80,7 +81,7 @@ def test_a_tokenizer_tells_markers_from_text() -> None:
 
 def test_silenced_faults_keep_their_reason() -> None:
     source = "{#- chattpl: ignore-file[CT105] as trained -#}" + INDENTED
-    found = linter.report(source, linter.LintSettings())
+    found = linter.report(source, linter.LintSettings(select=["CT105"]))
     assert found.diagnostics == ()
     assert [(silenced.diagnostic.code, silenced.reason) for silenced in found.suppressed] == [("CT105", "as trained")]
 
@@ -89,3 +90,12 @@ def test_every_rule_has_a_manual() -> None:
     for rule in linter.rules():
         assert rule.manual.startswith(f"# {rule.code} {rule.name}\n")
         assert "all" in rule.profiles
+
+
+def test_a_profile_is_told_as_json() -> None:
+    request = linter.LintSettings().request()
+    profile = json.loads(_core.lint_profile(CLEAN, request))
+    assert profile["turns"]["generation_prompt"] == "<assistant>"
+    assert profile["roles"]["accepted"]["system"] == {"state": "accepted"}
+    with pytest.raises(ValueError, match="does not compile"):
+        _core.lint_profile("{% for", request)

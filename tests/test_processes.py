@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytest
 
 import chattpl
-from chattpl import ChatFormat, Tokenizer
+from chattpl import ChatFormat, Tokenizer, vocabularies
 
 TIMEOUT_SECONDS = 120
 VOCABULARY = "qwen"
@@ -184,23 +184,42 @@ def private_kilobytes() -> int:
     return sum(int(size) for size in re.findall(r"^Private_\w+:\s+(\d+) kB$", text, re.MULTILINE))
 
 
-def mapped_packs() -> list[tuple[str, int]]:
-    """The `.pack` files that are mapped into this process, and how many kilobytes of each were written to."""
-    found, pack = [], None
-    for line in Path("/proc/self/smaps").read_text("utf-8").splitlines():
-        if re.match(r"[0-9a-f]+-[0-9a-f]+ ", line):
-            pack = line.split(maxsplit=5)[5] if line.endswith(".pack") else None
-        elif pack and line.startswith("Private_Dirty:"):
-            found.append((pack, int(line.split()[1])))
+class Mapping(NamedTuple):
+    """What `/proc/self/smaps` says of a file that is mapped, in kilobytes; private and dirty is what was written to."""
+
+    path: str
+    size: int
+    resident: int
+    private_dirty: int
+    anonymous: int
+
+
+def mapped_images() -> list[Mapping]:
+    """The images that are mapped into this process."""
+    found = []
+    for part in re.split(r"^(?=[0-9a-f]+-[0-9a-f]+ )", Path("/proc/self/smaps").read_text("utf-8"), flags=re.MULTILINE):
+        head, *lines = part.splitlines() or [""]
+        if head.endswith(".image"):
+            sizes = {key: int(value.split()[0]) for key, value in (line.split(":") for line in lines) if "kB" in value}
+            said = (sizes[key] for key in ("Size", "Rss", "Private_Dirty", "Anonymous"))
+            found.append(Mapping(head.split(maxsplit=5)[5], *said))
     return found
 
 
-def _load_and_look(name: str) -> tuple[int, list[tuple[str, int]]]:
+def _load_and_look(name: str) -> tuple[int, list[int], list[Mapping]]:
     before = private_kilobytes()
     tokenizer = Tokenizer.load(name)
-    growth = private_kilobytes() - before
+    ids = encode_texts(tokenizer)
     assert tokenizer.vocab_size > 100_000
-    return growth, mapped_packs()
+    return private_kilobytes() - before, ids, mapped_images()
+
+
+def _encode_and_look(tokenizer: Tokenizer) -> tuple[int, list[int], list[Mapping]]:
+    before = private_kilobytes()
+    ids = encode_texts(tokenizer)
+    # Not known to a forked child from before, so that it is looked up.
+    assert len(tokenizer.encode("".join(TEXTS)[::-1]))
+    return private_kilobytes() - before, ids, mapped_images()
 
 
 def _growth_by_encoding(pair: tuple[ChatFormat, Tokenizer]) -> tuple[int, int]:
@@ -209,21 +228,41 @@ def _growth_by_encoding(pair: tuple[ChatFormat, Tokenizer]) -> tuple[int, int]:
     return before, private_kilobytes() - before
 
 
+def assert_all_is_shared(mapped: list[Mapping]) -> None:
+    """All is one file, mapped once or more often, read from and never written to."""
+    assert {mapping.path for mapping in mapped} == {vocabularies.image_path(VOCABULARY)}
+    assert any(mapping.resident for mapping in mapped)
+    for mapping in mapped:
+        assert mapping.size * 1024 >= Path(mapping.path).stat().st_size > 5_000_000
+        assert (mapping.private_dirty, mapping.anonymous) == (0, 0)
+
+
 @linux
 @pytest.mark.skipif("fork" not in CONTEXTS, reason="no fork here")
-def test_a_forked_child_shares_the_vocabulary(chat_format: ChatFormat, tokenizer: Tokenizer) -> None:
+def test_a_forked_child_has_no_copy_of_the_vocabulary(chat_format: ChatFormat, tokenizer: Tokenizer) -> None:
     encode_both((chat_format, tokenizer))
     own, growth = in_child("fork", _growth_by_encoding, (chat_format, tokenizer))
-    assert own + growth < 25_000, f"a child has {own} kB of its own, and {growth} more after it encoded"
+    assert own + growth < 12_000, f"a child has {own} kB of its own, and {growth} more after it encoded"
 
 
 @linux
 @pytest.mark.parametrize("context", CONTEXTS)
-def test_a_loaded_vocabulary_costs_little_and_writes_to_no_pack(context: str) -> None:
-    Tokenizer.load(VOCABULARY)  # unpacks it
-    growth, packs = in_child(context, _load_and_look, VOCABULARY)
-    assert growth < 25_000
-    assert all(dirty == 0 for _, dirty in packs)
+def test_a_vocabulary_that_came_with_the_process_is_mapped_and_shared(context: str, tokenizer: Tokenizer) -> None:
+    here = encode_texts(tokenizer)
+    growth, ids, mapped = in_child(context, _encode_and_look, tokenizer)
+    assert ids == here
+    assert growth < 12_000
+    assert_all_is_shared(mapped)
+    assert_all_is_shared(mapped_images())
+
+
+@linux
+@pytest.mark.parametrize("context", CONTEXTS)
+def test_a_loaded_vocabulary_costs_little_and_is_shared(context: str) -> None:
+    Tokenizer.load(VOCABULARY)  # makes the image
+    growth, _, mapped = in_child(context, _load_and_look, VOCABULARY)
+    assert growth < 12_000
+    assert_all_is_shared(mapped)
 
 
 # ---- data loaders ----------------------------------------------------------------------------------------------------

@@ -8,20 +8,28 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from chattpl import vocabularies
+from chattpl import _core, vocabularies
 from chattpl.errors import ChatTemplateError, VocabularyError
 from chattpl.tokenizer import Tokenizer
+from chattpl.vocabularies import cached
 from chattpl.vocabularies.llama import LLAMA_VOCABULARIES
 from paths import ROOT
 
 SHIPPED = [name for name in vocabularies.names() if name not in LLAMA_VOCABULARIES]
 REBUILD = "CHATTPL_REBUILD_VOCABULARIES"
+TEXTS = [
+    "",
+    "Hello world, how are you?\n\n  <s>[INST] <|im_start|>user<|im_end|> [/INST]</s>",
+    "\u65e5\u672c\u8a9e e\u0301\u00e9 \U0001f986 \u2581 \0\t" * 40,
+    "def f(x):\n    return x ** 2  # 12345" * 40,
+]
 
 
 @pytest.fixture
@@ -38,15 +46,29 @@ def test_names_are_the_shipped_ones_and_llamas() -> None:
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_shipped_pack_has_its_checksum_and_stays_in_the_cache(name: str, cache: Path) -> None:
-    path = vocabularies.find(name)
-    assert isinstance(path, Path)
-    assert path.parent == cache
-    assert hashlib.sha256(path.read_bytes()).hexdigest() == vocabularies.info(name)["sha256"]
-    changed = path.stat().st_mtime_ns
-    assert vocabularies.find(name) == path
-    assert path.stat().st_mtime_ns == changed
-    assert list(cache.iterdir()) == [path]
+def test_shipped_pack_has_its_checksum(name: str) -> None:
+    assert hashlib.sha256(vocabularies.pack(name)).hexdigest() == vocabularies.info(name)["sha256"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_first_load_leaves_an_image_and_later_ones_read_it(name: str, cache: Path) -> None:
+    first = Tokenizer.load(name)
+    (image,) = cache.iterdir()
+    assert str(image) == vocabularies.image_path(name)
+    data, changed = image.read_bytes(), image.stat().st_mtime_ns
+    built = Tokenizer.from_bytes(vocabularies.pack(name), "pack")
+    assert isinstance(built, Tokenizer)
+    for opened in (first, Tokenizer.load(name)):
+        assert opened.pack() == vocabularies.pack(name)
+        assert opened.image() == data == built.image()
+        assert (opened.name, opened.scheme, opened.vocab_size) == (built.name, built.scheme, built.vocab_size)
+        assert opened.added_tokens == built.added_tokens
+        for text in TEXTS:
+            assert opened.encode(text).tolist() == built.encode(text).tolist()
+            assert opened.offsets(text).tolist() == built.offsets(text).tolist()
+            assert opened.decode(opened.encode(text)) == built.decode(built.encode(text))
+    assert list(cache.iterdir()) == [image]
+    assert image.stat().st_mtime_ns == changed
 
 
 def test_all_files_together_stay_below_six_megabytes() -> None:
@@ -54,26 +76,100 @@ def test_all_files_together_stay_below_six_megabytes() -> None:
     assert sum(file.stat().st_size for file in folder.glob("*.xz")) < 6_000_000
 
 
-def test_pack_comes_as_bytes_where_the_cache_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def _expected() -> list[list[int]]:
+    built = Tokenizer.from_bytes(vocabularies.pack("mistral-v1"), "pack")
+    return [built.encode(text).tolist() for text in TEXTS]
+
+
+def _encoded() -> list[list[int]]:
+    tokenizer = Tokenizer.load("mistral-v1")
+    return [tokenizer.encode(text).tolist() for text in TEXTS]
+
+
+def test_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("CHATTPL_CACHE", str(tmp_path / "file" / "below"))
-    pack = vocabularies.find("mistral-v1")
-    assert isinstance(pack, bytes)
-    assert hashlib.sha256(pack).hexdigest() == vocabularies.info("mistral-v1")["sha256"]
+    assert _encoded() == _expected()
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
-def test_two_processes_may_unpack_at_once(cache: Path) -> None:
-    code = "from chattpl import vocabularies; print(vocabularies.find('mistral-v3'))"
-    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    assert len({process.communicate()[0] for process in started}) == 1
-    assert len(list(cache.iterdir())) == 1
+def test_home_that_is_nowhere_is_done_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cached, "folder", lambda: None)
+    assert vocabularies.image_path("mistral-v1") is None
+    assert _encoded() == _expected()
+
+
+def test_image_that_cannot_be_put_in_place_leaves_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("in use")
+
+    monkeypatch.setattr("os.replace", refuse)
+    assert _encoded() == _expected()
+    assert list(cache.iterdir()) == []
+
+
+def _truncated(image: bytes) -> bytes:
+    return image[: len(image) // 2]
+
+
+def _flipped(image: bytes) -> bytes:
+    middle = len(image) // 2
+    return image[:middle] + bytes([image[middle] ^ 1]) + image[middle + 1 :]
+
+
+def _of_version(version: bytes) -> Callable[[bytes], bytes]:
+    return lambda image: image[:8] + version + image[12:]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _truncated,
+        _flipped,
+        _of_version((_core.IMAGE_VERSION + 1).to_bytes(4, sys.byteorder)),
+        _of_version(_core.IMAGE_VERSION.to_bytes(4, "big" if sys.byteorder == "little" else "little")),
+        lambda image: b"",
+        lambda image: b"something else",
+        lambda image: image + b"\0",
+    ],
+    ids=["truncated", "flipped", "version", "byte order", "empty", "other", "longer"],
+)
+def test_image_that_is_not_sound_is_made_again(spoil: Callable[[bytes], bytes], cache: Path) -> None:
+    expected = _expected()
+    assert _encoded() == expected
+    (path,) = cache.iterdir()
+    sound = path.read_bytes()
+    spoilt = path.with_suffix(".new")
+    spoilt.write_bytes(spoil(sound))
+    spoilt.replace(path)
+    assert _encoded() == expected
+    assert list(cache.iterdir()) == [path]
+    assert path.read_bytes() == sound
+
+
+def test_folder_in_the_place_of_an_image_is_done_without(cache: Path) -> None:
+    path = Path(str(vocabularies.image_path("mistral-v1")))
+    path.mkdir(parents=True)
+    assert _encoded() == _expected()
+    assert list(cache.iterdir()) == [path]
+
+
+def test_processes_may_make_an_image_at_once(cache: Path) -> None:
+    code = (
+        "from chattpl import Tokenizer; tokenizer = Tokenizer.load('mistral-v3');"
+        "print(tokenizer.encode('Hello world').tolist())"
+    )
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
+    expected = f"{Tokenizer.load('mistral-v3').encode('Hello world').tolist()}\n"
+    assert [process.communicate()[0] for process in started] == [expected] * 4
+    assert [str(path) for path in cache.iterdir()] == [vocabularies.image_path("mistral-v3")]
 
 
 def test_damaged_store_is_named(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     index = {"mistral-v1": {**vocabularies.info("mistral-v1"), "start_byte": 1}}
     monkeypatch.setattr(vocabularies, "_index", lambda: index)
     with pytest.raises(VocabularyError) as caught:
-        vocabularies.find("mistral-v1")
+        Tokenizer.load("mistral-v1")
     assert caught.value.code == "CE051"
     assert caught.value.location == "chattpl/vocabularies/mistral.packs.xz"
     assert not cache.exists()
@@ -93,7 +189,7 @@ def test_missing_vocabulary_says_what_to_do(
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(ChatTemplateError) as caught:
-        vocabularies.find(name)
+        vocabularies.pack(name)
     assert isinstance(caught.value, VocabularyError)
     assert (caught.value.code, message in caught.value.message) == ("CE055", True)
     assert hint in (caught.value.hint or "")
@@ -106,7 +202,7 @@ def test_changed_file_of_llama_models_is_refused(cache: Path, tmp_path: Path, mo
     spec.submodule_search_locations = [str(tmp_path)]
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: spec)
     with pytest.raises(VocabularyError, match="not the one that chattpl knows"):
-        vocabularies.find("llama3")
+        vocabularies.pack("llama3")
 
 
 @pytest.mark.parametrize(("name", "count"), [("llama3", 256), ("llama4", 2048)])

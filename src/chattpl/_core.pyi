@@ -9,6 +9,7 @@ from typing_extensions import disjoint_base
 from chattpl.origin import Origin
 
 __all__ = [
+    "IMAGE_VERSION",
     "Buffer",
     "ChatEncoder",
     "DecodeStream",
@@ -23,12 +24,16 @@ __all__ = [
     "format_json",
     "format_names",
     "lint",
+    "lint_enabled",
     "lint_fix",
+    "lint_portability",
+    "lint_profile",
     "lint_rules",
     "pack_of_ranks",
 ]
 
 __version__: str
+IMAGE_VERSION: int
 
 @disjoint_base
 class Template:
@@ -131,6 +136,7 @@ class Tokenizer:
     def decode_stream(self) -> DecodeStream: ...
     def id_to_bytes(self, token_id: int) -> bytes: ...
     def token_to_id(self, token: str) -> int | None: ...
+    def image(self) -> bytes: ...
     def pack(self) -> bytes: ...
 
 @final
@@ -223,4 +229,9 @@ def lint_fix(
     tokenizer: Tokenizer | None = None,
     unsafe_fixes: bool = False,
 ) -> tuple[str, int]: ...
+def lint_enabled(request: Mapping[str, Any]) -> list[str]: ...
+def lint_portability() -> list[tuple[str, str, str, str, str | None]]: ...
+def lint_profile(
+    source: str, request: Mapping[str, Any], name: str | None = None, tokenizer: Tokenizer | None = None
+) -> str: ...
 def lint_rules() -> list[tuple[str, str, str, list[str], str]]: ...

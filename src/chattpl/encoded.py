@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from chattpl.arrays import array
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
@@ -145,14 +147,6 @@ def save_quarantine(rows: tuple[LeftOutRow, ...], path: str | os.PathLike[str]) 
 
 
 _DTYPES = ("int32", "uint8", "int32", "uint8", "float32", "int64")
-
-
-def array(buffer: _core.Buffer, dtype: str) -> NDArray[Any]:
-    """An array over the memory of a buffer of that type."""
-    import numpy as np
-
-    memory: Any = buffer
-    return np.frombuffer(memory, dtype=dtype) if len(buffer) else np.empty(0, dtype=dtype)
 
 
 def arrays(buffers: tuple[_core.Buffer | None, ...]) -> list[Any]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import mmap
 import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from chattpl import _core, compiled
-from chattpl.encoded import TokenBatch as TokenBatch
-from chattpl.encoded import array
+from chattpl import _core
+from chattpl.arrays import array
 from chattpl.errors import VocabularyError
-from chattpl.foreign import ForeignTokenizer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
     import numpy as np
     from numpy.typing import NDArray
+
+    from chattpl.encoded import TokenBatch
+    from chattpl.foreign import ForeignTokenizer
 
 # B texts, T tokens, N tokens of all texts
 
@@ -54,11 +55,27 @@ class Tokenizer(_core.Tokenizer):
         Raises:
             VocabularyError: There is no such vocabulary here; the hint says how to get it.
         """
-        from chattpl.vocabularies import find
+        from chattpl import vocabularies
 
-        found = find(name)
-        data = found if isinstance(found, bytes) else _map(Path(found))
-        return cls._make(data, "pack", name, ("load", name))
+        image = vocabularies.image_path(name)
+        if image and (mapped := cls._mapped(image, name)):
+            return mapped
+        made = cls._make(vocabularies.pack(name), "pack", name, ("load", name))
+        if image:
+            from chattpl.vocabularies import cached
+
+            if cached.keep(image, made.image()):
+                # In place of what was built: other processes share the memory.
+                return cls._mapped(image, name) or made
+        return made
+
+    @classmethod
+    def _mapped(cls, image: str, name: str) -> Self | None:
+        """None for an image that is not there, or that is damaged or not ours: it can be made again."""
+        try:
+            return cls._make(image, "image", name, ("load", name))
+        except (OSError, VocabularyError):
+            return None
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self | ForeignTokenizer:
@@ -75,6 +92,10 @@ class Tokenizer(_core.Tokenizer):
             VocabularyError: The file is missing, damaged, or of a kind that is not read.
             SourceError: A damaged compiled format.
         """
+        from pathlib import Path
+
+        from chattpl import compiled
+
         file = Path(path)
         if file.is_dir():
             file = _in_folder(file)
@@ -101,6 +122,8 @@ class Tokenizer(_core.Tokenizer):
         except VocabularyError as error:
             if error.code != "CE052" or kind != "tokenizer.json":
                 raise
+            from chattpl.foreign import ForeignTokenizer
+
             return ForeignTokenizer(bytes(data), name, error.message)
 
     def encode(  # type: ignore[override]
@@ -141,6 +164,8 @@ class Tokenizer(_core.Tokenizer):
         Returns:
             The ids of all texts, in order.
         """
+        from chattpl.encoded import TokenBatch
+
         ids, offsets = super().encode_batch(list(texts), special_tokens, add_special_tokens, threads)
         return TokenBatch(array(ids, "int32"), array(offsets, "int64"))
 
@@ -178,6 +203,8 @@ def _again(cls: type[Tokenizer], how: str, *args: Any) -> Tokenizer:
 
 
 def _map(file: Path) -> Any:
+    import mmap
+
     try:
         with open(file, "rb") as opened:
             if os.fstat(opened.fileno()).st_size == 0:

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Each layer may import from those before it, and from its own.
 LAYERS = [
-    ["errors", "origin"],
+    ["errors", "origin", "arrays"],
     [
         "messages",
         "schema",
@@ -36,9 +36,10 @@ LAYERS = [
     ["tokenizer"],
     ["format"],
     ["linter"],
-    ["integrations", "cli", "__main__"],
+    ["integrations", "lsp", "cli", "testing", "__main__"],
 ]
 MAY_IMPORT_CORE = {
+    "arrays",
     "template",
     "registry",
     "tokenizer",
@@ -56,9 +57,12 @@ MAY_IMPORT_HEAVY = {
     "verl": set(),
     "ray": set(),
     "transformers": {"integrations"},
-    "numpy": {"foreign", "encoded", "tokenizer", "integrations"},
+    "numpy": {"foreign", "arrays", "encoded", "tokenizer", "integrations"},
     "tokenizers": {"foreign"},
     "pyarrow": {"encoded", "cli"},
+    "minijinja": {"linter"},
+    "pygls": {"lsp"},
+    "lsprotocol": {"lsp"},
 }
 
 
@@ -117,6 +121,13 @@ def _loaded_after(statement: str) -> set[str]:
 )
 def test_importing_and_rendering_load_nothing_heavy(statement: str) -> None:
     assert not _loaded_after(statement) & (MAY_IMPORT_HEAVY.keys() | {"rich", "jinja2"})
+
+
+def test_loading_a_vocabulary_imports_little() -> None:
+    load = "import chattpl; chattpl.Tokenizer.load('mistral-v1')"
+    subprocess.run([sys.executable, "-c", load], check=True)  # leaves it in the cache
+    slow = {"lzma", "hashlib", "tempfile", "pathlib", "dataclasses", "zipfile", "mmap"}
+    assert not _loaded_after(load) & (MAY_IMPORT_HEAVY.keys() | slow)
 
 
 def test_pyo3_is_named_by_one_crate_alone() -> None:

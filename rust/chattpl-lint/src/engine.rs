@@ -6,16 +6,27 @@ use std::sync::Arc;
 /// What another engine gives: the text, or why there is none.
 pub type EngineOutcome = Result<String, EngineError>;
 
-/// Renders: the template's text, and a JSON object of its variables.
-pub type EngineRender = dyn Fn(&str, &str) -> EngineOutcome + Send + Sync;
+/// What an engine is asked to render.
+#[derive(Debug, Clone, Copy)]
+pub struct EngineInput<'a> {
+    /// The template's text, as the caller has it.
+    pub source: &'a str,
+    /// A JSON object of its variables.
+    pub variables: &'a str,
+    /// The moment of the render in ISO 8601.
+    pub now: &'a str,
+}
+
+/// Renders with another engine.
+pub type EngineRender = dyn Fn(EngineInput<'_>) -> EngineOutcome + Send + Sync;
 
 /// Why an engine gave no text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EngineError {
     /// In the engine's words.
     pub message: String,
-    /// The line of the template, from 1, where the engine says one.
-    pub line: Option<u32>,
+    /// Where in the template, as bytes of the caller's text, if the engine says so.
+    pub place: Option<(u32, u32)>,
 }
 
 /// An engine that is installed.

@@ -48,8 +48,11 @@
 //! fault; [`probe::is_runaway`] a render that was stopped.
 //!
 //! [`probe::locate`] leads back to the source: from a range of output to the literals that printed it, and from lost data
-//! to the branch or loop that should have printed it. Spans of segments are of the caller's text, those of findings of the
+//! to the branch or loop that should have printed it. [`probe::reader`] finds the expression that reads a field of a role's
+//! messages, for data that is printed changed; [`probe::markers`] tells `<|im_start|>` from other text and knows its closer. Spans of segments are of the caller's text, those of findings of the
 //! normalized text: [`Context::normalized`] is between.
+//!
+//! [`profile::of`] sums up, without opinions, what a template takes and prints.
 //!
 //! # A new rule
 //!
@@ -78,6 +81,7 @@ pub mod manual;
 pub mod marks;
 pub mod portability;
 pub mod probe;
+pub mod profile;
 pub mod reads;
 pub mod rule;
 pub mod rules;
@@ -86,7 +90,7 @@ pub mod scope;
 pub mod suppress;
 
 pub use context::{Context, Engines, Subject, Supplied};
-pub use engine::{EngineError, EngineOutcome, OtherEngine};
+pub use engine::{EngineError, EngineInput, EngineOutcome, OtherEngine};
 pub use finding::Finding;
 pub use fix::{Applicability, Edit, Fix};
 pub use lint::{fix_all, lint, Report, Selector, Settings};

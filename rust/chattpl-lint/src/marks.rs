@@ -6,11 +6,12 @@
 //!
 //! A piece is what prints by itself: text, an output, an operand of an output that joins texts. The template is rendered
 //! once for each shape with marks around its pieces, which tells for each piece whether what it prints is sampled. The plan
-//! wraps pieces that print nothing else, tests the role where a piece serves all roles, and splits literals and outputs
-//! where what is sampled begins or ends inside. The result is offered only if it prints the same as before and its blocks
+//! wraps pieces that print nothing else, tests the role where a piece serves all roles, or a condition that the template asks
+//! before where it is sampled at some times only, and splits literals and outputs where what is sampled begins or ends inside. The result is offered only if it prints the same as before and its blocks
 //! are exactly what is sampled, on every shape.
 
 mod check;
+mod conditions;
 mod pieces;
 mod plan;
 mod trace;
@@ -19,17 +20,27 @@ use crate::context::Context;
 use crate::fix::Fix;
 use crate::rule::NotEvaluated;
 
+/// The longest template that is looked at, in bytes: more than twice the longest public one.
+const MAX_BYTES: usize = 256 << 10;
+
 /// The repair of a template without `{% generation %}` blocks; `None` where none is found that keeps its promise.
 ///
 /// # Errors
 /// The template does not parse or compile.
 pub fn fix(context: &Context<'_>) -> Result<Option<Fix>, NotEvaluated> {
+    if context.text().len() > MAX_BYTES {
+        return Ok(None);
+    }
     let Some(trace) = trace::trace(context)? else {
         return Ok(None);
     };
-    let Some(edits) = plan::plan(context, &trace)? else {
-        return Ok(None);
-    };
-    let kept = check::keeps_its_promise(context, &edits)?;
-    Ok(kept.then(|| Fix::changing("mark what the assistant generates", edits)))
+    for guard in [plan::Guard::None, plan::Guard::Text] {
+        let Some(edits) = plan::plan(context, &trace, guard)? else {
+            return Ok(None);
+        };
+        if check::keeps_its_promise(context, &edits)? {
+            return Ok(Some(Fix::changing("mark what the assistant generates", edits)));
+        }
+    }
+    Ok(None)
 }

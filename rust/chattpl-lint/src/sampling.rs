@@ -208,7 +208,7 @@ fn stand_in(subject: &Subject) -> Encoder {
     let vocabulary = Vocabulary {
         name: "bytes".to_owned(),
         tokens: TokenTable::from_pairs(all).expect("few tokens, each with an id of its own"),
-        merges: Vec::new(),
+        merges: Vec::new().into(),
         units: Units::Bytes { ids: Box::new(std::array::from_fn(|byte| byte as TokenId)) },
         ignore_merges: false,
         added: added.collect(),

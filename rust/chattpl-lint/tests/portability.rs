@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use chattpl_lint::portability::{all_constructs, sample, Construct, Syntax, ENGINES};
-use chattpl_lint::{lint, Context, EngineError, Engines, OtherEngine, Report, Selector, Settings, Subject, Supplied};
+use chattpl_lint::{
+    lint, Context, EngineError, EngineInput, Engines, OtherEngine, Report, Selector, Settings, Subject, Supplied,
+};
 
 fn run(source: &str, codes: &[&str], engines: Engines) -> Report {
     let select = codes.iter().map(|code| Selector::parse(code).expect("a rule")).collect();
@@ -83,7 +85,7 @@ fn none_as_iterable_counts_only_where_it_changes_a_render() {
     assert_eq!(run(&source("m.content is not none and "), &["CT501"], Engines::NotGiven).findings.len(), 0);
 }
 
-fn engine(render: impl Fn(&str, &str) -> Result<String, EngineError> + Send + Sync + 'static) -> Engines {
+fn engine(render: impl Fn(EngineInput<'_>) -> Result<String, EngineError> + Send + Sync + 'static) -> Engines {
     Engines::Given(vec![OtherEngine { name: "other".to_owned(), version: "2".to_owned(), render: Arc::new(render) }])
 }
 
@@ -101,8 +103,8 @@ fn without_an_engine_nothing_is_said_to_agree() {
 #[test]
 fn a_difference_is_placed_where_the_texts_part() {
     let source = "{% for m in messages %}{{ m.role }}{{ '<end>' }}{% endfor %}";
-    let other = engine(|_, variables| {
-        let variables: serde_json::Value = serde_json::from_str(variables).expect("JSON");
+    let other = engine(|input| {
+        let variables: serde_json::Value = serde_json::from_str(input.variables).expect("JSON");
         let messages = variables["messages"].as_array().expect("a list");
         Ok(messages.iter().map(|message| format!("{}<fin>", message["role"].as_str().expect("a text"))).collect())
     });
@@ -113,17 +115,30 @@ fn a_difference_is_placed_where_the_texts_part() {
 }
 
 #[test]
-fn an_error_is_placed_at_the_line_that_the_engine_names() {
-    let source = "{% set a = 1 %}\n  {{ a }}\n";
-    let report = run(source, &["CT504"], engine(|_, _| Err(EngineError { message: "no".to_owned(), line: Some(2) })));
-    let places: Vec<&str> = report.findings.iter().map(|finding| &source[finding.span.range()]).collect();
-    assert_eq!(places, ["{{ a }}"]);
+fn an_error_is_placed_where_the_engine_says() {
+    let source = "{% set a = 1 %}\r\n  {{ a }}";
+    let failing = |place| engine(move |_| Err(EngineError { message: "no".to_owned(), place }));
+    let places = |place| {
+        let report = run(source, &["CT504"], failing(place));
+        let text = source.replace('\r', "");
+        report.findings.iter().map(|finding| text[finding.span.range()].to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(places(Some((19, 26))), ["{{ a }}"]);
+    assert_eq!(places(None), ["{% set a = 1 %}"]);
+    assert_eq!(places(Some((19, 99))), ["{% set a = 1 %}"]);
 }
 
 #[test]
 fn an_engine_that_renders_what_the_template_refuses_differs() {
     let source = "{% if messages | length > 1 %}{{ raise_exception('one message only') }}{% endif %}x";
-    let report = run(source, &["CT504"], engine(|_, _| Ok("x".to_owned())));
+    let report = run(source, &["CT504"], engine(|_| Ok("x".to_owned())));
     assert_eq!(report.findings.len(), 1);
     assert!(report.findings[0].message.contains("refuses"), "{}", report.findings[0].message);
+}
+
+#[test]
+fn the_moment_that_engines_are_told_is_that_of_the_probes() {
+    let source = "{{ strftime_now('%Y-%m-%dT%H:%M:%S') }}";
+    let report = run(source, &["CT504"], engine(|input| Ok(input.now.to_owned())));
+    assert!(report.findings.is_empty() && report.not_evaluated.is_empty(), "{:?}", report.findings);
 }

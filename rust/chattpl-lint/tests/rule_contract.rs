@@ -8,8 +8,8 @@ use chattpl_lint::lint::renders_alike;
 use chattpl_lint::manual::{book, example, sections, text, Example};
 use chattpl_lint::rule::FixAvailability;
 use chattpl_lint::{
-    fix_all, lint, Applicability, Context, EngineError, Engines, OtherEngine, Profile, Rule, Selector, Settings,
-    Subject, Supplied, RULES,
+    fix_all, lint, Applicability, Context, EngineError, EngineInput, Engines, OtherEngine, Profile, Rule, Selector,
+    Settings, Subject, Supplied, RULES,
 };
 use chattpl_tokens::read::tokenizer_json;
 use chattpl_tokens::{Encoder, TokenId};
@@ -32,8 +32,21 @@ fn words(example: &Example, name: &str) -> Option<Vec<String>> {
 }
 
 fn subject(example: &Example) -> Subject {
-    const KNOWN: [&str; 13] = [
-        "bos", "eos", "pad", "unk", "tokens", "adds", "stop", "select", "lines", "refuses", "rstrip", "merges", "other",
+    const KNOWN: [&str; 14] = [
+        "bos",
+        "eos",
+        "pad",
+        "unk",
+        "tokens",
+        "adds",
+        "stop",
+        "select",
+        "lines",
+        "refuses",
+        "rstrip",
+        "merges",
+        "other",
+        "invisible",
     ];
     for (name, _) in &example.settings {
         assert!(KNOWN.contains(&name.as_str()), "a fence declares `{name}`, which nobody reads");
@@ -50,19 +63,22 @@ fn subject(example: &Example) -> Subject {
         other_template: setting(example, "other").map(|text| (text.to_owned(), "tokenizer_config.json".to_owned())),
         engines: engines.unwrap_or_default(),
     };
-    let text = match setting(example, "lines") {
-        Some("crlf") => example.template.replace('\n', "\r\n"),
-        _ => example.template.clone(),
-    };
+    let mut text = example.template.clone();
+    if let Some(shown) = setting(example, "invisible") {
+        text = text.replace(shown, "\u{200b}");
+    }
+    if setting(example, "lines") == Some("crlf") {
+        text = text.replace('\n', "\r\n");
+    }
     Subject::new(text, None, supplied)
 }
 
 /// An engine that renders as we do, but for templates with a word in them.
 fn refusing(word: &str) -> OtherEngine {
     let word = word.to_owned();
-    let render = move |source: &str, variables: &str| {
+    let render = move |EngineInput { source, variables, .. }: EngineInput<'_>| {
         if source.contains(&word) {
-            return Err(EngineError { message: format!("`{word}` is unknown"), line: Some(1) });
+            return Err(EngineError { message: format!("`{word}` is unknown"), place: Some((0, 1)) });
         }
         let variables: serde_json::Value = serde_json::from_str(variables).expect("JSON");
         let subject = Subject::new(source, None, Supplied::default());
@@ -71,7 +87,7 @@ fn refusing(word: &str) -> OtherEngine {
         let outcome = context.probes().expect("it compiles").render_value(&variables, prompt);
         outcome
             .map(|printed| printed.text)
-            .map_err(|error| EngineError { message: error.message().to_owned(), line: None })
+            .map_err(|error| EngineError { message: error.message().to_owned(), place: None })
     };
     OtherEngine { name: "stub".to_owned(), version: "1".to_owned(), render: Arc::new(render) }
 }

@@ -209,3 +209,38 @@ fn a_default_system_text_is_told_from_headers() {
         assert_eq!(places(&source, "CT109").len(), count, "{source}");
     }
 }
+
+/// Bugs that users met: the thread, a template with the bug, the rule that finds it.
+const KNOWN: [(&str, &str, &str); 12] = [
+    (
+        "Qwen3-Coder#444",
+        "{% for call in message.tool_calls or [] %}{% for k, v in call.function.arguments | items %}{{ k }}{% endfor %}{% endfor %}",
+        "CT103",
+    ),
+    ("mlx-lm#1065", "{% for call in message.tool_calls or [] %}{{ '(' + call.function.arguments }}{% endfor %}", "CT103"),
+    ("flama#258", "{% for call in message.tool_calls or [] %}{{ call.function.arguments | tojson }}{% endfor %}", "CT103"),
+    ("mlx-vlm#1785", "{% if '</think>' in message.content %}{{ message.content }}{% endif %}", "CT102"),
+    ("transformers#45348", "{{ message.role + message.content }}", "CT102"),
+    (
+        "ms-swift#9968",
+        "{% for call in message.tool_calls or [] %}{% for k, v in call.function.arguments | items %}<{{ k }}>{{ v }}{% endfor %}{% endfor %}",
+        "CT106",
+    ),
+    ("sglang#3296", "{% if loop.first %}{{ 'Today Date: 26 Jul 2024' }}{% endif %}", "CT107"),
+    ("trl#6124", "{{ message.content }}{% if loop.last %}{{ '<end>' }}{% endif %}", "CT108"),
+    ("LlamaFactory#10772", "{% if loop.first and message.role != 'system' %}{{ 'You are a helpful assistant.' }}{% endif %}{{ message.content }}", "CT109"),
+    ("tabbyAPI#459", "{{ message.content | tojson(ensure_ascii=true) }}", "CT111"),
+    (
+        "ik_llama.cpp#2018",
+        "{% if message.thinking is defined %}{% set thought = message.thinking %}{% endif %}{{ thought }}",
+        "CT502",
+    ),
+    ("sglang#13722", "{{ message | tojson(ensure_ascii=false) }}", "CT501"),
+];
+
+#[test]
+fn bugs_that_users_met_are_found_under_their_codes() {
+    for (thread, body, code) in KNOWN {
+        assert!(!places(&turns(body), code).is_empty(), "{thread}: {code}");
+    }
+}

@@ -5,6 +5,7 @@ mod borrow;
 mod buffer;
 mod chat;
 mod convert;
+mod engines;
 mod errors;
 mod foreign;
 mod inspect;
@@ -22,6 +23,7 @@ use pyo3::prelude::*;
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+    module.add("IMAGE_VERSION", chattpl_tokens::image::VERSION)?;
     module.add_class::<template::Template>()?;
     module.add_class::<rendered::Rendered>()?;
     module.add_class::<rendered::Segment>()?;
@@ -36,7 +38,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(registry::format_for_model_id, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_fix, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::lint_enabled, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::lint_profile, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_rules, module)?)?;
+    module.add_function(wrap_pyfunction!(engines::lint_portability, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
     Ok(())
 }

@@ -1,10 +1,13 @@
 //! `lint` and the rules' manuals.
 
-use chattpl_lint::{manual, Applicability, Finding, Profile, Rule, Selector, Settings, Subject, Supplied, RULES};
+use chattpl_lint::{
+    manual, Applicability, Engines, Finding, Profile, Rule, Selector, Settings, Subject, Supplied, RULES,
+};
 use chattpl_syntax::{Source, Span};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 
+use crate::engines::Given;
 use crate::tokenizer::Tokenizer;
 
 /// `(start, end, replacement)`; offsets count the characters of the caller's text.
@@ -33,6 +36,7 @@ pub struct Request {
     tokens: Vec<(String, String)>,
     stop_tokens: Option<Vec<String>>,
     other_template: Option<(String, String)>,
+    engines: Option<Given>,
 }
 
 impl Request {
@@ -58,6 +62,7 @@ impl Request {
             encoder: tokenizer.map(|tokenizer| tokenizer.encoder().clone()),
             stop_tokens: self.stop_tokens,
             other_template: self.other_template,
+            engines: self.engines.map(Engines::from).unwrap_or_default(),
         };
         Subject::new(source, name, supplied)
     }
@@ -102,6 +107,30 @@ pub fn lint_fix(
     let least = if unsafe_fixes { Applicability::Unsafe } else { Applicability::Safe };
     let fixed = py.detach(|| chattpl_lint::fix_all(&request.subject(source, name, tokenizer), &settings, least));
     Ok((fixed.text, fixed.applied))
+}
+
+/// The codes of the rules that run.
+#[pyfunction]
+pub fn lint_enabled(request: Request) -> PyResult<Vec<&'static str>> {
+    let settings = request.settings()?;
+    Ok(RULES.iter().filter(|rule| settings.enables(rule)).map(|rule| rule.code).collect())
+}
+
+/// What a template takes and prints, as JSON text.
+#[pyfunction]
+#[pyo3(signature = (source, request, name=None, tokenizer=None))]
+pub fn lint_profile(
+    py: Python<'_>,
+    source: &str,
+    request: Request,
+    name: Option<&str>,
+    tokenizer: Option<&Tokenizer>,
+) -> PyResult<String> {
+    let profile = py.detach(|| {
+        let subject = request.subject(source, name, tokenizer);
+        chattpl_lint::profile::of(&chattpl_lint::Context::new(&subject)).map(|profile| profile.to_json().to_string())
+    });
+    profile.map_err(|reason| PyValueError::new_err(reason.0))
 }
 
 /// Every rule, by code.

@@ -1,10 +1,14 @@
 //! `Tokenizer`: text to ids and back.
 
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use chattpl_tokens::decode::{decode, Stream};
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
 use chattpl_tokens::{joined, pack, Encoder, Scratch, SpecialTokens, TokenError, TokenId, Tokens, Vocabulary};
+use memmap2::Mmap;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList, PyString};
@@ -68,7 +72,8 @@ fn special_tokens(name: &str) -> PyResult<SpecialTokens> {
 
 #[pymethods]
 impl Tokenizer {
-    /// `kind`: `pack`, `tokenizer.json`, `tekken.json`, `sentencepiece` or `tiktoken` (with a description).
+    /// `kind`: `pack`, `tokenizer.json`, `tekken.json`, `sentencepiece` or `tiktoken` (with a description), of which `data` is
+    /// all, or `image`, of which it is the path.
     #[new]
     #[pyo3(signature = (data, kind, name="", description=None))]
     fn new(
@@ -78,6 +83,11 @@ impl Tokenizer {
         name: &str,
         description: Option<&str>,
     ) -> PyResult<Self> {
+        if kind == "image" {
+            let path: PathBuf = data.extract()?;
+            let encoder = py.detach(|| mapped(&path))?.map_err(|error| token_error(py, &error))?;
+            return Ok(Tokenizer { encoder: Arc::new(encoder), spare: Mutex::default() });
+        }
         let data = ReadOnly::of(data)?;
         let bytes = data.as_slice();
         let description =
@@ -223,10 +233,24 @@ impl Tokenizer {
         self.encoder.vocabulary().id_of(token)
     }
 
+    /// The vocabulary and all tables of the encoder, as a file for `kind="image"`.
+    fn image<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &py.detach(|| self.encoder.image()))
+    }
+
     /// The vocabulary as a pack.
     fn pack<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         PyBytes::new(py, &pack::write(self.encoder.vocabulary()))
     }
+}
+
+/// The encoder of an image, which stays a mapped file: all processes that open it share the memory.
+fn mapped(path: &Path) -> io::Result<Result<Encoder, TokenError>> {
+    let file = File::open(path)?;
+    // SAFETY: files of the cache are put in place whole, under their name, and never written to again; what replaces one
+    // is another file, and this one is there as long as it is mapped.
+    let map = unsafe { Mmap::map(&file) }?;
+    Ok(Encoder::open(Arc::new(map)))
 }
 
 fn read(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) -> Result<Vocabulary, TokenError> {

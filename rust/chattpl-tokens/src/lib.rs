@@ -6,10 +6,12 @@ mod chat;
 pub mod decode;
 mod encode;
 pub mod error;
+pub mod image;
 mod joined;
 pub mod pack;
 pub mod pretokenize;
 pub mod read;
+mod table;
 pub mod vocabulary;
 
 pub use chat::{
@@ -20,4 +22,5 @@ pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use error::TokenError;
 pub use joined::joined;
 pub use pretokenize::Pretokenizer;
+pub use table::{Map, Plain, Table};
 pub use vocabulary::{TokenId, Vocabulary};

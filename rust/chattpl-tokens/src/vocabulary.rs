@@ -1,9 +1,14 @@
 //! What a tokenizer file says, in one shape for all kinds of files.
 
 use crate::error::TokenError;
+use crate::image::{Reader, Writer};
+use crate::table::{Plain, Table};
 
 /// A token's number.
 pub type TokenId = u32;
+
+/// The highest id that is read.
+pub(crate) const MAX_ID: TokenId = (1 << 24) - 1;
 
 /// A tokenizer as read from a file or a pack: what the encoder is built from.
 #[derive(Debug, Clone, PartialEq)]
@@ -13,7 +18,7 @@ pub struct Vocabulary {
     /// The bytes that each id stands for.
     pub tokens: TokenTable,
     /// Pairs that join, the first to join first. No pair occurs twice.
-    pub merges: Vec<Merge>,
+    pub merges: Table<Merge>,
     /// What a piece is made of before anything joins.
     pub units: Units,
     /// Whether a piece that is a token as a whole is that token, whatever the merges say.
@@ -37,13 +42,14 @@ pub struct Vocabulary {
 /// The bytes of every id from 0 on; ids that stand for nothing have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TokenTable {
-    bytes: Vec<u8>,
+    bytes: Table<u8>,
     /// Where each token begins, and one past the last.
-    starts: Vec<u32>,
+    starts: Table<u32>,
 }
 
 /// A pair of tokens that becomes one; its bytes are theirs, one after the other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(C)]
 pub struct Merge {
     /// The first of the two.
     pub left: TokenId,
@@ -52,6 +58,9 @@ pub struct Merge {
     /// What they become.
     pub merged: TokenId,
 }
+
+// SAFETY: three numbers of four bytes each, one after the other.
+unsafe impl Plain for Merge {}
 
 /// What a piece is made of before anything joins.
 #[derive(Debug, Clone, PartialEq)]
@@ -243,7 +252,6 @@ impl TokenTable {
     /// [`TokenError::UNREADABLE`] for an id given twice with different bytes, one beyond 16,777,215, ids so far apart
     /// that nearly all of the table would be holes, or more than 4 GiB of tokens.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (TokenId, &'a [u8])>) -> Result<Self, TokenError> {
-        const MAX_ID: TokenId = (1 << 24) - 1;
         let pairs: Vec<(TokenId, &[u8])> = pairs.into_iter().collect();
         let len = pairs.iter().map(|&(id, _)| id as usize + 1).max().unwrap_or(0);
         if let Some((id, bytes)) = pairs.iter().find(|(id, _)| *id > MAX_ID) {
@@ -269,7 +277,19 @@ impl TokenTable {
     /// The tokens of `bytes`, each from its start to the next; `starts` ascends from 0 to the number of bytes.
     pub(crate) fn from_columns(bytes: Vec<u8>, starts: Vec<u32>) -> Self {
         debug_assert!(starts.is_sorted() && starts.last() == Some(&(bytes.len() as u32)));
-        TokenTable { bytes, starts }
+        TokenTable { bytes: bytes.into(), starts: starts.into() }
+    }
+
+    pub(crate) fn put_into(&self, image: &mut Writer) {
+        image.table(&self.bytes);
+        image.table(&self.starts);
+    }
+
+    pub(crate) fn of(image: &mut Reader) -> Result<Self, TokenError> {
+        let (bytes, starts): (Table<u8>, Table<u32>) = (image.table()?, image.table()?);
+        let ends = starts.first().zip(starts.last()).map(|(&first, &last)| (first as usize, last as usize));
+        let sound = ends == Some((0, bytes.len())) && starts.len() - 1 <= MAX_ID as usize + 1 && starts.is_sorted();
+        sound.then_some(TokenTable { bytes, starts }).ok_or_else(|| image.damaged("tokens that overlap"))
     }
 
     fn from_slices(by_id: &[&[u8]]) -> Result<Self, TokenError> {
@@ -284,7 +304,7 @@ impl TokenTable {
             bytes.extend_from_slice(token);
         }
         starts.push(bytes.len() as u32);
-        Ok(TokenTable { bytes, starts })
+        Ok(Self::from_columns(bytes, starts))
     }
 
     /// One more than the highest id.
@@ -304,6 +324,31 @@ impl TokenTable {
         match (self.starts.get(index), self.starts.get(index + 1)) {
             (Some(&start), Some(&end)) => &self.bytes[start as usize..end as usize],
             _ => &[],
+        }
+    }
+
+    /// Whether a token has the bytes of two others, one after the other.
+    pub(crate) fn is_joined(&self, left: TokenId, right: TokenId, joined: TokenId) -> bool {
+        let place = |id: TokenId| match self.starts.get(id as usize..) {
+            Some(&[start, end, ..]) => (start as usize, (end - start) as usize),
+            _ => (0, 0),
+        };
+        let ((left, left_len), (right, right_len), (joined, len)) = (place(left), place(right), place(joined));
+        left_len != 0
+            && right_len != 0
+            && left_len + right_len == len
+            && self.same_bytes(left, joined, left_len)
+            && self.same_bytes(right, joined + left_len, right_len)
+    }
+
+    /// Compares by words: tokens are short, and there are many.
+    #[inline]
+    fn same_bytes(&self, a: usize, b: usize, len: usize) -> bool {
+        let word =
+            |at: usize| self.bytes.get(at..).and_then(|rest| rest.first_chunk()).map(|&word| u64::from_le_bytes(word));
+        match (word(a), word(b)) {
+            (Some(a), Some(b)) if len <= 8 => (a ^ b) << (64 - 8 * len) == 0,
+            _ => self.bytes[a..a + len] == self.bytes[b..b + len],
         }
     }
 

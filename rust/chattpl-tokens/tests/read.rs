@@ -207,7 +207,7 @@ fn tekken_puts_control_tokens_first_and_cuts_its_ranks() {
     let vocabulary = tekken("tekken", &tekken_file()).expect("the file is sound");
     assert_eq!(vocabulary.tokens.len(), 281);
     assert_eq!(vocabulary.tokens.get(24 + 256), b"ab");
-    assert_eq!(vocabulary.merges, [Merge { left: 24 + 97, right: 24 + 98, merged: 280 }]);
+    assert_eq!(*vocabulary.merges, [Merge { left: 24 + 97, right: 24 + 98, merged: 280 }]);
     assert_eq!(
         (vocabulary.added[3].content.as_str(), vocabulary.added[23].content.as_str()),
         ("[INST]", "<SPECIAL_23>")

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from chattpl import _core
 from chattpl.linter.diagnostic import Diagnostic, Edit, Fix, LintReport, NotEvaluated, Place, Suppressed
+from chattpl.linter.engines import engines
 from chattpl.template import Template
 from chattpl.tokenizer import Tokenizer
+
+# The rule that renders with other engines.
+_COMPARING = "CT504"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,15 @@ class LintSettings:
         Raises:
             ValueError: One does not.
         """
-        _core.lint("", self.request())
+        self.enabled()
+
+    def enabled(self) -> frozenset[str]:
+        """The codes of the rules that run.
+
+        Raises:
+            ValueError: There is no such profile or rule.
+        """
+        return frozenset(_core.lint_enabled(self.request()))
 
     def request(self) -> dict[str, object]:
         """What the extension reads."""
@@ -52,7 +66,23 @@ class LintSettings:
             "tokens": list(self.tokens.items()),
             "stop_tokens": None if self.stop_tokens is None else list(self.stop_tokens),
             "other_template": self.other_template,
+            "engines": None,
         }
+
+    def request_with_engines(self) -> dict[str, object]:
+        """What the extension reads, with the engines to compare with where a rule asks for them."""
+        request = self.request()
+        if _COMPARING in self.enabled():
+            request["engines"] = engines()
+        return request
+
+
+def codes_named(selector: str) -> frozenset[str]:
+    """The codes of the rules that a code, the start of one, a name or `ALL` stands for; none for anything else."""
+    try:
+        return LintSettings(select=[selector]).enabled()
+    except ValueError:
+        return frozenset()
 
 
 def lint(
@@ -120,13 +150,31 @@ def report(source: str, settings: LintSettings, *, name: str | None = None) -> L
         ValueError: There is no such profile or rule.
     """
     path = name or "<template>"
-    found, not_evaluated, suppressed = _core.lint(source, settings.request(), path, settings.tokenizer)
+    found, not_evaluated, suppressed = _core.lint(source, settings.request_with_engines(), path, settings.tokenizer)
     return LintReport(
         path=path,
         diagnostics=tuple(_diagnostic(path, finding) for finding in found),
         not_evaluated=tuple(NotEvaluated(*rule) for rule in not_evaluated),
         suppressed=tuple(Suppressed(_diagnostic(path, finding), reason) for finding, reason in suppressed),
     )
+
+
+def profile(source: str, settings: LintSettings, *, name: str | None = None) -> dict[str, Any]:
+    """Tells what a template takes, prints and demands of conversations.
+
+    Args:
+        source: The text of the template.
+        settings: What is known besides the template; the choice of rules does not matter.
+        name: What to call the template.
+
+    Returns:
+        JSON data: `roles`, `system`, `tools`, `reasoning`, `parts`, `turns`, `reads` and `constraints`.
+
+    Raises:
+        ValueError: The template does not compile.
+    """
+    facts: dict[str, Any] = json.loads(_core.lint_profile(source, settings.request(), name, settings.tokenizer))
+    return facts
 
 
 def fix(source: str, settings: LintSettings, *, unsafe: bool = False) -> tuple[str, int]:

@@ -1,58 +1,54 @@
 """The vocabularies that chattpl carries, and those it makes from an installed package.
 
-They are stored compressed, several of one family to a file, and unpacked once into the user's cache folder:
-`CHATTPL_CACHE`, else `chattpl` in the platform's cache folder.
+They are stored compressed, several of one family to a file. An image, the finished tables of the encoder, is made of a
+vocabulary at its first use and kept in the cache folder, from where every process maps it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import json
-import lzma
 import os
-import sys
-import tempfile
-from collections.abc import Callable
 from functools import cache
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from chattpl import _core
 from chattpl.errors import VocabularyError
-from chattpl.vocabularies.llama import LLAMA_VOCABULARIES
 
+_FOLDER = os.path.dirname(__file__)
+_LLAMA = ("llama3", "llama4")
 _INSTALL_LLAMA = 'pip install "chattpl[llama]"'
 
 
 def names() -> list[str]:
-    """The vocabularies that `find` knows, those that need the extra `llama` last."""
-    return [*_index(), *LLAMA_VOCABULARIES]
+    """The vocabularies that `pack` knows, those that need the extra `llama` last."""
+    return [*_index(), *_LLAMA]
 
 
-def find(name: str) -> Path | bytes:
-    """Finds the pack of a vocabulary, unpacking it at the first call.
+def pack(name: str) -> bytes:
+    """Unpacks or makes a vocabulary.
 
     Args:
         name: One of `names()`.
 
-    Returns:
-        The file in the cache folder, or the pack itself where that folder cannot be written.
-
     Raises:
         VocabularyError: There is no such vocabulary, its package is missing, or what is stored is damaged.
     """
-    if name in _index():
-        return _cached(name, _index()[name]["sha256"], lambda: _unpacked(name))
-    if name in LLAMA_VOCABULARIES:
-        return _cached(name, _llama_key(name), lambda: _made_of_ranks(name))
-    if name == "llama2":
-        raise VocabularyError(
-            "no package carries the vocabulary `llama2`",
-            hint="pass the `tokenizer.json` or `tokenizer.model` of a Llama 2 model",
-        )
-    raise VocabularyError(f"no vocabulary is called `{name}`", hint=f"known are {', '.join(names())}")
+    return _made_of_ranks(name) if name in _LLAMA else _unpacked(name)
+
+
+def image_path(name: str) -> str | None:
+    """Where the image of a vocabulary is kept, or would be; None where this machine has no folder for it.
+
+    Args:
+        name: One of `names()`.
+
+    Raises:
+        VocabularyError: There is no such vocabulary.
+    """
+    from chattpl.vocabularies import cached
+
+    folder = cached.folder()
+    key = _llama_key(name) if name in _LLAMA else _entry(name)["sha256"]
+    return os.path.join(folder, f"{name}-{key[:16]}-{_core.IMAGE_VERSION}.image") if folder else None
 
 
 def info(name: str) -> dict[str, Any]:
@@ -62,22 +58,38 @@ def info(name: str) -> dict[str, Any]:
 
 @cache
 def _index() -> dict[str, dict[str, Any]]:
-    text = resources.files(__name__).joinpath("index.json").read_text("utf-8")
-    found: dict[str, dict[str, Any]] = json.loads(text)["vocabularies"]
+    import json
+
+    with open(os.path.join(_FOLDER, "index.json"), encoding="utf-8") as file:
+        found: dict[str, dict[str, Any]] = json.load(file)["vocabularies"]
     return found
 
 
+def _entry(name: str) -> dict[str, Any]:
+    if name in _index():
+        return _index()[name]
+    if name == "llama2":
+        raise VocabularyError(
+            "no package carries the vocabulary `llama2`",
+            hint="pass the `tokenizer.json` or `tokenizer.model` of a Llama 2 model",
+        )
+    raise VocabularyError(f"no vocabulary is called `{name}`", hint=f"known are {', '.join(names())}")
+
+
 def _unpacked(name: str) -> bytes:
-    entry = _index()[name]
-    stored = resources.files(__name__).joinpath(entry["stored_in"]).read_bytes()
+    import hashlib
+    import lzma
+
+    entry = _entry(name)
     try:
-        packs = lzma.decompress(stored)
+        with open(os.path.join(_FOLDER, entry["stored_in"]), "rb") as file:
+            packs = lzma.decompress(file.read())
     except lzma.LZMAError as error:
         raise _damaged(name, entry["stored_in"]) from error
-    pack = packs[entry["start_byte"] : entry["start_byte"] + entry["bytes"]]
-    if hashlib.sha256(pack).hexdigest() != entry["sha256"]:
+    found = packs[entry["start_byte"] : entry["start_byte"] + entry["bytes"]]
+    if hashlib.sha256(found).hexdigest() != entry["sha256"]:
         raise _damaged(name, entry["stored_in"])
-    return pack
+    return found
 
 
 def _damaged(name: str, file: str) -> VocabularyError:
@@ -91,62 +103,35 @@ def _damaged(name: str, file: str) -> VocabularyError:
 
 def _llama_key(name: str) -> str:
     """Changes with everything that the pack depends on: the ranks, their description, and the version of chattpl."""
+    import hashlib
+    import json
+
+    from chattpl.vocabularies.llama import LLAMA_VOCABULARIES
+
     llama = LLAMA_VOCABULARIES[name]
     text = json.dumps([_core.__version__, llama.sha256, llama.description(name)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _made_of_ranks(name: str) -> bytes:
+    import hashlib
+    import importlib.util
+    import json
+
+    from chattpl.vocabularies.llama import LLAMA_VOCABULARIES
+
     llama = LLAMA_VOCABULARIES[name]
     spec = importlib.util.find_spec("llama_models")
     folders = list(spec.submodule_search_locations or ()) if spec else []
-    path = next((path for folder in folders if (path := Path(folder, llama.file)).is_file()), None)
+    path = next((path for folder in folders if os.path.isfile(path := os.path.join(folder, llama.file))), None)
     if path is None:
         raise VocabularyError(
             f"the vocabulary `{name}` is not part of chattpl, because its licence is Meta's own", hint=_INSTALL_LLAMA
         )
-    ranks = path.read_bytes()
+    with open(path, "rb") as file:
+        ranks = file.read()
     if hashlib.sha256(ranks).hexdigest() != llama.sha256:
         raise VocabularyError(
-            "the file is not the one that chattpl knows", location=str(path), hint=f"{_INSTALL_LLAMA} installs it again"
+            "the file is not the one that chattpl knows", location=path, hint=f"{_INSTALL_LLAMA} installs it again"
         )
     return _core.pack_of_ranks(ranks, json.dumps(llama.description(name)))
-
-
-def _cached(name: str, key: str, make: Callable[[], bytes]) -> Path | bytes:
-    folder = _cache_folder()
-    path = folder / f"{name}-{key[:16]}.pack" if folder else None
-    if path and path.is_file():
-        return path
-    pack = make()
-    return path if path and _write(path, pack) else pack
-
-
-def _write(path: Path, pack: bytes) -> bool:
-    """Puts the whole file in place at once: another process sees all of it or nothing."""
-    temporary = ""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=path.name, delete=False) as file:
-            temporary = file.name
-            file.write(pack)
-        os.replace(temporary, path)
-    except OSError:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        return path.is_file()
-    return True
-
-
-def _cache_folder() -> Path | None:
-    if given := os.environ.get("CHATTPL_CACHE"):
-        return Path(given)
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg, "chattpl")
-    if sys.platform == "win32" and (local := os.environ.get("LOCALAPPDATA")):
-        return Path(local, "chattpl", "cache")
-    try:
-        home = Path.home()
-    except RuntimeError:
-        return None
-    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "chattpl"

@@ -1,7 +1,11 @@
 //! The pieces of a template, and the template with a mark before and after each of them.
 
+use std::collections::HashMap;
+
 use chattpl_syntax::ast::{BinaryOp, Const, Expr, ExprKind, Stmt, StmtKind};
 use chattpl_syntax::{Parsed, Span};
+
+use super::conditions::Condition;
 
 /// Opens a mark; no chat template prints it.
 const OPEN: char = '\u{f8f0}';
@@ -20,11 +24,13 @@ pub(super) struct Piece {
 }
 
 /// One run of a piece: the bytes of the render that it printed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Run {
     pub piece: usize,
     pub start: usize,
     pub end: usize,
+    /// Whether each of the conditions of the piece held.
+    pub held: Vec<bool>,
 }
 
 /// The operator that joins texts.
@@ -79,9 +85,9 @@ pub(super) fn literal_of(expr: &Expr) -> Option<&str> {
     }
 }
 
-/// The template with marks, and its pieces by their numbers in the marks.
-pub(super) fn marked(parsed: &Parsed) -> (Parsed, Vec<Piece>) {
-    let mut marker = Marker { pieces: Vec::new() };
+/// The template with marks, and its pieces by their numbers in the marks; `conditions` are tested before their pieces.
+pub(super) fn marked(parsed: &Parsed, conditions: &HashMap<Span, Vec<Condition>>) -> (Parsed, Vec<Piece>) {
+    let mut marker = Marker { pieces: Vec::new(), conditions };
     let body = marker.body(&parsed.template.body);
     let mut marked = parsed.clone();
     marked.template.body = body;
@@ -96,12 +102,13 @@ pub(super) fn unmarked(text: &str) -> Option<(String, Vec<Run>)> {
         plain.push_str(&rest[..at]);
         rest = &rest[at..];
         if let Some(after) = rest.strip_prefix(CLOSE) {
-            let (piece, start) = open.pop()?;
-            runs.push(Run { piece, start, end: plain.len() });
+            let (piece, start, held) = open.pop()?;
+            runs.push(Run { piece, start, end: plain.len(), held });
             rest = after;
         } else {
             let (number, after) = rest[OPEN.len_utf8()..].split_once(BEGIN)?;
-            open.push((number.parse().ok()?, plain.len()));
+            let (number, held) = number.split_once(':')?;
+            open.push((number.parse().ok()?, plain.len(), held.bytes().map(|held| held == b'1').collect()));
             rest = after;
         }
     }
@@ -109,11 +116,12 @@ pub(super) fn unmarked(text: &str) -> Option<(String, Vec<Run>)> {
     open.is_empty().then_some((plain, runs))
 }
 
-struct Marker {
+struct Marker<'c> {
     pieces: Vec<Piece>,
+    conditions: &'c HashMap<Span, Vec<Condition>>,
 }
 
-impl Marker {
+impl Marker<'_> {
     fn body(&mut self, body: &[Stmt]) -> Vec<Stmt> {
         let mut marked = Vec::with_capacity(body.len() * 3);
         for stmt in body {
@@ -158,10 +166,21 @@ impl Marker {
 
     fn piece(&mut self, span: Span, literal: Option<&str>, prints: Stmt, marked: &mut Vec<Stmt>) {
         let mark = |text: String| Stmt { span: prints.span, kind: StmtKind::Text(text.into()) };
-        marked.push(mark(format!("{OPEN}{}{BEGIN}", self.pieces.len())));
+        marked.push(mark(format!("{OPEN}{}:", self.pieces.len())));
+        let conditions = self.conditions.get(&span).into_iter().flatten();
+        marked.extend(conditions.map(|condition| Stmt { span, kind: StmtKind::Output(digit(condition)) }));
+        marked.push(mark(BEGIN.to_string()));
         let close = mark(CLOSE.to_string());
         marked.push(prints);
         marked.push(close);
         self.pieces.push(Piece { span, literal: literal.map(str::to_owned) });
     }
+}
+
+/// `1` where a condition holds, else `0`.
+fn digit(condition: &Condition) -> Expr {
+    let span = condition.test.span;
+    let text = |text: &str| Box::new(Expr { span, kind: ExprKind::Const(Const::Str(text.into())) });
+    let test = Box::new(condition.test.clone());
+    Expr { span, kind: ExprKind::Conditional { test, then: text("1"), otherwise: Some(text("0")) } }
 }

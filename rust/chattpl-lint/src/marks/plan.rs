@@ -3,16 +3,25 @@
 use chattpl_syntax::ast::{Expr, For, Stmt, StmtKind, Target};
 use chattpl_syntax::{Control, Span, TokenKind};
 
-use super::pieces::{literal_of, operands};
+use super::pieces::{literal_of, operands, Join};
 use super::trace::{Class, Part, Seen, Trace};
 use crate::context::Context;
 use crate::fix::Edit;
 use crate::rule::NotEvaluated;
 
+/// What is done about a value that stood among texts and now stands alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Nothing: a value that is no text is printed.
+    None,
+    /// A text is added to it, so that a value that is no text is refused, as it was among texts.
+    Text,
+}
+
 /// Plans the edits; `None` where some piece cannot be wrapped.
-pub(super) fn plan(context: &Context<'_>, trace: &Trace) -> Result<Option<Vec<Edit>>, NotEvaluated> {
+pub(super) fn plan(context: &Context<'_>, trace: &Trace, guard: Guard) -> Result<Option<Vec<Edit>>, NotEvaluated> {
     let loops = context.nodes()?.message_loops().map(|(_, stmt, _)| stmt.span).collect();
-    let mut planner = Planner { context, trace, loops, edits: Vec::new(), stuck: false };
+    let mut planner = Planner { context, trace, guard, loops, edits: Vec::new(), stuck: false };
     planner.body(&context.parsed()?.template.body, None);
     Ok((!planner.stuck && !planner.edits.is_empty()).then_some(planner.edits))
 }
@@ -20,12 +29,16 @@ pub(super) fn plan(context: &Context<'_>, trace: &Trace) -> Result<Option<Vec<Ed
 struct Planner<'a, 's> {
     context: &'a Context<'s>,
     trace: &'a Trace,
+    guard: Guard,
     /// The loops over messages.
     loops: Vec<Span>,
     edits: Vec<Edit>,
     /// Whether a piece was met that cannot be wrapped.
     stuck: bool,
 }
+
+/// What is done with a part, and the condition that it may depend on.
+type Kind = (Class, Option<String>);
 
 /// Statements side by side that go into one block.
 struct Stretch<'t> {
@@ -175,7 +188,8 @@ impl Planner<'_, '_> {
                     self.edits.push(Edit::insert(end, format!("{{%{left} endgeneration +%}}")));
                 }
                 class => {
-                    let Some(group) = self.group(class, &quoted(&text[range]), role) else {
+                    let kind = (class, part.condition.clone());
+                    let Some(group) = self.group(&kind, &quoted(&text[range]), role) else {
                         self.stuck = true;
                         return;
                     };
@@ -193,23 +207,29 @@ impl Planner<'_, '_> {
             return;
         }
         let (items, join) = operands(expr);
-        let mut groups: Vec<(Class, Vec<String>)> = Vec::new();
+        let mut groups: Vec<(Kind, Vec<String>)> = Vec::new();
         for operand in items {
             for part in self.trace.get(&operand.span).into_iter().flatten() {
-                let class = match part.seen.class() {
+                let kind = match part.seen.class() {
                     // What prints nothing goes with what is beside it.
-                    Class::Silent => groups.last().map_or(Class::Outside, |group| group.0),
-                    class => class,
+                    Class::Silent => groups.last().map_or((Class::Outside, None), |group| group.0.clone()),
+                    class => (class, part.condition.clone()),
                 };
                 let source = self.source_of(operand, part);
-                match groups.last_mut().filter(|group| group.0 == class) {
+                match groups.last_mut().filter(|group| group.0 == kind) {
                     Some(group) => group.1.push(source),
-                    None => groups.push((class, vec![source])),
+                    None => groups.push((kind, vec![source])),
                 }
             }
         }
+        let guarded = |sources: &[String]| match sources {
+            [only] if join == Join::Add && self.guard == Guard::Text && !only.starts_with(['\'', '"']) => {
+                format!("'' + {only}")
+            }
+            _ => sources.join(join.symbol()),
+        };
         let written: Option<String> =
-            groups.iter().map(|(class, sources)| self.group(*class, &sources.join(join.symbol()), role)).collect();
+            groups.iter().map(|(kind, sources)| self.group(kind, &guarded(sources), role)).collect();
         match written {
             Some(written) => {
                 let text = with_markers(&written, self.left(stmt), self.right(stmt));
@@ -228,14 +248,15 @@ impl Planner<'_, '_> {
     }
 
     /// An expression as an output, in a block where it is sampled.
-    fn group(&self, class: Class, expr: &str, role: Option<&str>) -> Option<String> {
+    fn group(&self, (class, condition): &Kind, expr: &str, role: Option<&str>) -> Option<String> {
         let output = format!("{{{{ {expr} }}}}");
         let block = format!("{{% generation %}}{output}{{% endgeneration %}}");
+        let choice = |test: &str| format!("{{% if {test} %}}{block}{{% else %}}{output}{{% endif %}}");
         match class {
-            Class::Silent | Class::Outside => Some(output),
-            Class::Inside => Some(block),
-            Class::ByRole => role.map(|role| format!("{{% if {role} %}}{block}{{% else %}}{output}{{% endif %}}")),
-            Class::Mixed => None,
+            Class::Silent | Class::Outside => Some(output.clone()),
+            Class::Inside => Some(block.clone()),
+            Class::ByRole => role.map(choice),
+            Class::Mixed => condition.as_deref().map(choice),
         }
     }
 }

@@ -283,10 +283,8 @@ fn of_expr<'s>(found: &mut Found<'s>, context: &Context<'s>, expr: &'s Expr) {
                 add(Syntax::TextOrder);
             }
         }
-        ExprKind::Dict(pairs) => {
-            if pairs.iter().any(|(key, _)| matches!(key.kind, ExprKind::Const(Const::Int(_)))) {
-                add(Syntax::NumberKey);
-            }
+        ExprKind::Dict(pairs) if pairs.iter().any(|(key, _)| matches!(key.kind, ExprKind::Const(Const::Int(_)))) => {
+            add(Syntax::NumberKey);
         }
         _ => {}
     }

@@ -51,7 +51,7 @@ const GAPS: [Gap; 94] = [
     fails(Filter("min")),
     fails(Filter("pprint")),
     fails(Filter("random")),
-    fails(Filter("reject")).seen("https://github.com/QwenLM/Qwen3-Coder/issues/434"),
+    fails(Filter("reject")),
     fails(Filter("round")),
     fails(Filter("select")),
     fails(Filter("slice")),

@@ -4,7 +4,9 @@
 use super::Construct::{Filter, FilterArgument, FilterPositional, Function, Method, Syntax as Form, Test};
 use super::{differs, fails, EngineTable, Gap, Syntax};
 
-const THREAD_TOJSON: &str = "https://github.com/huggingface/transformers/issues/31041";
+const HTML_JSON: &str = "https://github.com/huggingface/transformers/pull/31100";
+const JSON_ARGUMENTS: &str = "https://github.com/sgl-project/sglang/issues/13722";
+const GENERATION: &str = "https://github.com/mitsuhiko/minijinja/issues/815";
 
 pub static TABLE: EngineTable = EngineTable {
     name: "minijinja",
@@ -14,14 +16,14 @@ pub static TABLE: EngineTable = EngineTable {
 };
 
 const GAPS: [Gap; 44] = [
-    fails(Form(Syntax::Generation)),
+    fails(Form(Syntax::Generation)).seen(GENERATION),
     fails(Form(Syntax::StringFormatting)),
     fails(Form(Syntax::UnaryPlus)),
     fails(Form(Syntax::VarArguments)),
     differs(Form(Syntax::DefaultReadsParameter), "the default is undefined"),
     differs(Form(Syntax::CrlfSource), "the `\\r` is printed"),
-    differs(Filter("tojson"), "`<`, `>`, `&` and `'` are written as `\\u003c` and so on").seen(THREAD_TOJSON),
-    fails(FilterArgument("tojson", "ensure_ascii")),
+    differs(Filter("tojson"), "`<`, `>`, `&` and `'` are written as `\\u003c` and so on").seen(HTML_JSON),
+    fails(FilterArgument("tojson", "ensure_ascii")).seen(JSON_ARGUMENTS),
     fails(FilterArgument("tojson", "separators")),
     fails(FilterArgument("tojson", "sort_keys")),
     fails(FilterArgument("default", "boolean")),

@@ -14,7 +14,6 @@ pub fn sample(construct: Construct<'_>) -> Option<String> {
         Construct::FilterArgument("join", "attribute") => "{{ [{'k': 'x'}, {'k': 'y'}]|join(',', attribute='k') }}",
         Construct::FilterPositional("truncate") => "{{ 'one two three four'|truncate(9) }}",
         Construct::FilterPositional("wordwrap") => "{{ 'one two three four'|wordwrap(7) }}",
-        Construct::FilterPositional("indent") => "{{ 'a\\nb'|indent(2) }}",
         Construct::FilterPositional("trim") => "{{ 'xax'|trim('x') }}",
         Construct::Test("iterable") => "{{ none is iterable }}",
         Construct::Test("callable") => "{{ range is callable }}",

@@ -71,6 +71,7 @@ pub struct Ask {
     later: bool,
     form: Option<Form>,
     continued: Option<&'static str>,
+    under_reasoning: bool,
 }
 
 impl Ask {
@@ -81,7 +82,16 @@ impl Ask {
 
     fn of(shape: usize) -> Self {
         let (upto, form, continued) = (None, None, None);
-        Ask { shape, upto, prompt: false, thinking: Thinking::Unset, later: false, form, continued }
+        Ask {
+            shape,
+            upto,
+            prompt: false,
+            thinking: Thinking::Unset,
+            later: false,
+            form,
+            continued,
+            under_reasoning: false,
+        }
     }
 
     /// The whole conversation of a shape, with the generation prompt where it ends before an assistant's turn.
@@ -112,6 +122,11 @@ impl Ask {
     /// Written in this form, whatever form the template takes.
     pub fn written(self, form: Form) -> Self {
         Ask { form: Some(form), ..self }
+    }
+
+    /// With reasoning in the field `reasoning`, for templates that read no other.
+    pub fn under_reasoning(self) -> Self {
+        Ask { under_reasoning: true, ..self }
     }
 
     /// Ending in a field of the last message, as with `continue_final_message`.
@@ -253,8 +268,10 @@ impl<'s> Probes<'s> {
         }
         let shape = &shapes()[ask.shape];
         let conversation = match (ask.upto, form) {
-            (None, Form { parts: false, string_arguments: false }) => Cow::Borrowed(shape.json.as_str()),
-            (upto, form) => Cow::Owned(shape.written(upto, form).to_string()),
+            (None, Form { parts: false, string_arguments: false }) if !ask.under_reasoning => {
+                Cow::Borrowed(shape.json.as_str())
+            }
+            (upto, form) => Cow::Owned(shape.written(upto, form, ask.under_reasoning).to_string()),
         };
         let outcome = Rc::new(self.render(&conversation, &shape.arguments, &ask));
         self.done.borrow_mut().insert(ask, Rc::clone(&outcome));
@@ -269,8 +286,11 @@ impl<'s> Probes<'s> {
             let says = |form| matches!(&*self.get(Ask::whole(plain).written(form)), Ok(printed) if !printed.text_of(content).is_empty());
             let mut form = Form::default();
             form.parts = !says(form) && says(Form { parts: true, ..form });
-            let call = shape("tool-call");
-            let calls = |form| self.get(Ask::whole(call).written(form)).is_ok();
+            // Some templates print the calls of a message only where its content is empty, or only where it is `null`.
+            let calling = ["tool-call", "tool-call-no-content"].map(shape);
+            let path = "/messages/1/tool_calls";
+            let prints = |shape, form| matches!(&*self.get(Ask::whole(shape).written(form)), Ok(printed) if !printed.text_of(path).is_empty());
+            let calls = |form| calling.into_iter().any(|shape| prints(shape, form));
             form.string_arguments = !calls(form) && calls(Form { string_arguments: true, ..form });
             form
         })
@@ -340,7 +360,10 @@ fn set_flag<'r>(input: &mut Input<'r>, name: &'static str, value: Option<bool>) 
     }
 }
 
-/// A fixed moment, so that findings are the same on every day.
+/// The moment of every render that is not later, in ISO 8601.
+pub const NOW: &str = "2026-11-23T12:00:00";
+
+/// [`NOW`], or some years later: fixed, so that findings are the same on every day.
 fn moment(later: bool) -> DateTime {
     let (year, month, day) = if later { (2031, 3, 4) } else { (2026, 11, 23) };
     DateTime { year, month, day, hour: 12, minute: 0, second: 0, microsecond: 0 }

@@ -113,7 +113,7 @@ impl Shape {
 
     /// The conversation in a form.
     pub fn in_form(&self, form: Form) -> Value {
-        self.written(None, form)
+        self.written(None, form, false)
     }
 
     /// Whether the template gets no arguments besides the conversation.
@@ -121,14 +121,19 @@ impl Shape {
         self.arguments.is_empty()
     }
 
-    /// The conversation, or its first messages alone, in a form.
-    pub(crate) fn written(&self, upto: Option<usize>, form: Form) -> Value {
+    /// The conversation, or its first messages alone, in a form; with reasoning in the field `reasoning`, if need be.
+    pub(crate) fn written(&self, upto: Option<usize>, form: Form, under_reasoning: bool) -> Value {
         let mut conversation = self.conversation.clone();
         let Some(messages) = conversation["messages"].as_array_mut() else {
             return conversation;
         };
         messages.truncate(upto.unwrap_or(usize::MAX));
         for message in messages {
+            if let Some(fields) = message.as_object_mut().filter(|_| under_reasoning) {
+                if let Some(reasoning) = fields.shift_remove("reasoning_content") {
+                    fields.insert("reasoning".to_owned(), reasoning);
+                }
+            }
             if form.parts && message["content"].is_string() {
                 let text = message["content"].take();
                 message["content"] = json!([{ "type": "text", "text": text }]);

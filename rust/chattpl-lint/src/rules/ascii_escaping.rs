@@ -20,14 +20,14 @@ declare_rule! {
     ///
     /// ## Bad
     /// ```jinja
-    /// {%- for text in documents or [] -%}{{- 'document: ' + text | tojson(ensure_ascii=true) + ';' -}}{%- endfor -%}
+    /// {%- if reasoning_effort is defined -%}{{- 'effort: ' + reasoning_effort | tojson(ensure_ascii=true) + ';' -}}{%- endif -%}
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
     ///
     /// ## Good
     /// ```jinja
-    /// {%- for text in documents or [] -%}{{- 'document: ' + text | tojson + ';' -}}{%- endfor -%}
+    /// {%- if reasoning_effort is defined -%}{{- 'effort: ' + reasoning_effort | tojson + ';' -}}{%- endif -%}
     /// {%- for message in messages -%}{{- message.role + ': ' + (message.content or '') + ';' -}}{%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```

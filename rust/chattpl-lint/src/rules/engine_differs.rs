@@ -7,10 +7,10 @@ use serde_json::{json, Map, Value};
 
 use crate::context::Context;
 use crate::declare_rule;
-use crate::engine::{EngineError, EngineOutcome};
+use crate::engine::{EngineError, EngineInput, EngineOutcome};
 use crate::finding::Finding;
 use crate::probe::locate::{first_line, printer_of};
-use crate::probe::{common_prefix, is_constraint, shapes, Outcome, Printed, Shape};
+use crate::probe::{common_prefix, is_constraint, shapes, Outcome, Printed, Shape, NOW};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
 declare_rule! {
@@ -57,7 +57,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
             let Some(variables) = variables(context, shape)? else {
                 continue;
             };
-            let theirs = (engine.render)(&context.subject.original, &variables);
+            let theirs = (engine.render)(EngineInput { source: &context.subject.original, variables: &variables, now: NOW });
             if let Some((span, what)) = difference(context, &ours, &theirs) {
                 if !found[before..].iter().any(|known| known.span == span) {
                     let message = format!("{} {} {what}", engine.name, engine.version);
@@ -125,15 +125,12 @@ fn parting(context: &Context<'_>, printed: &Printed, at: usize) -> Span {
     printer_of(context, printed, at.min(last)).unwrap_or_else(|| first_line(context))
 }
 
-/// The line that the engine names.
+/// The place that the engine names.
 fn failing(context: &Context<'_>, error: &EngineError) -> Span {
-    let source = &context.subject.source;
-    let Some(line) = error.line.filter(|line| (1..=source.lines().count()).contains(line)) else {
-        return first_line(context);
-    };
-    let (start, text) = (source.lines().start_byte(line), source.line_text(line));
-    let indent = (text.len() - text.trim_start().len()) as u32;
-    Span::new(start + indent, start + text.trim_end().len().max(indent as usize) as u32)
+    let original = &context.subject.original;
+    let inside = |&(start, end): &(u32, u32)| start < end && original.get(start as usize..end as usize).is_some();
+    let named = error.place.filter(inside).map(|(start, end)| context.normalized(Span::new(start, end)));
+    named.unwrap_or_else(|| first_line(context))
 }
 
 fn shown(text: &str, at: usize) -> String {

@@ -17,9 +17,9 @@ declare_rule! {
     /// order than it runs.
     ///
     /// ## Bad
-    /// ```jinja
-    /// {%- for message in messages -%}{{- message.role + ':​ ' + (message.content or '') + ';' -}}{%- endfor -%}
-    /// {%- if add_generation_prompt -%}{{- 'assistant:​ ' -}}{%- endif -%}
+    /// ```jinja invisible="~"
+    /// {%- for message in messages -%}{{- message.role + ':~ ' + (message.content or '') + ';' -}}{%- endfor -%}
+    /// {%- if add_generation_prompt -%}{{- 'assistant:~ ' -}}{%- endif -%}
     /// ```
     ///
     /// ## Good

@@ -25,8 +25,7 @@ declare_rule! {
     /// ## Bad
     /// ```jinja
     /// {%- for message in messages -%}
-    /// {%- if loop.last -%}{{- 'now ' -}}{%- endif -%}
-    /// {{- message.role + ': ' + (message.content or '') + '<end>' -}}
+    /// {{- message.role + ': ' + ('<now>' if loop.last else '') + (message.content or '') + ';' -}}
     /// {%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```
@@ -34,7 +33,7 @@ declare_rule! {
     /// ## Good
     /// ```jinja
     /// {%- for message in messages -%}
-    /// {{- message.role + ': ' + (message.content or '') + '<end>' -}}
+    /// {{- message.role + ': ' + (message.content or '') + ';' -}}
     /// {%- endfor -%}
     /// {%- if add_generation_prompt -%}{{- 'assistant: ' -}}{%- endif -%}
     /// ```

@@ -1,9 +1,5 @@
 //! CT222: a model that is in the middle of its work does not see what it thought.
 
-use std::rc::Rc;
-
-use serde_json::Value;
-
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
@@ -72,10 +68,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let loops = [(shape("reasoning-tool"), 3), (survey, survey.messages().len() - 1), (shape("tool-loop-after-turns"), 7)];
     for (shape, upto) in loops {
         let ask = Ask::whole(shape).upto(upto).thinking(Thinking::On).prompted();
-        let outcome = match field {
-            "reasoning" => Rc::new(probes.render_value(&under_reasoning(shape, upto), true)),
-            _ => probes.get(ask),
-        };
+        let outcome = probes.get(if field == "reasoning" { ask.under_reasoning() } else { ask });
         let Ok(printed) = &*outcome else {
             continue;
         };
@@ -90,20 +83,6 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         }
     }
     Ok(Vec::new())
-}
-
-/// The beginning of a conversation, its reasoning under the name that no other stands for.
-fn under_reasoning(shape: &Shape, upto: usize) -> Value {
-    let mut conversation = shape.conversation.clone();
-    if let Some(messages) = conversation["messages"].as_array_mut() {
-        messages.truncate(upto);
-        for message in messages.iter_mut().filter_map(Value::as_object_mut) {
-            if let Some(reasoning) = message.shift_remove("reasoning_content") {
-                message.insert("reasoning".to_owned(), reasoning);
-            }
-        }
-    }
-    conversation
 }
 
 /// The messages that reason and call tools.

@@ -22,7 +22,8 @@ declare_rule! {
     ///
     /// ## Why
     /// An undefined name is false in a test and empty when printed, so the mistake is silent; called or looked into, it fails.
-    /// A name that is tested with `is defined`, or has a `default`, is taken to be the caller's.
+    /// A name that is tested with `is defined`, or has a `default`, is taken to be the caller's, unless it is one letter away
+    /// from what every runtime passes.
     ///
     /// ## Bad
     /// ```jinja
@@ -47,8 +48,9 @@ declare_rule! {
 }
 
 /// What every runtime passes, or many do, under names long enough to be misspelled.
-const SUPPLIED: [&str; 12] = [
+const SUPPLIED: [&str; 15] = [
     "messages",
+    "tools",
     "documents",
     "add_generation_prompt",
     "continue_final_message",
@@ -60,6 +62,8 @@ const SUPPLIED: [&str; 12] = [
     "unk_token",
     "date_string",
     "custom_tools",
+    "raise_exception",
+    "strftime_now",
 ];
 
 /// Words of other languages, and what they are here.
@@ -88,10 +92,14 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let called: HashSet<u32> = nodes.exprs().filter_map(|(_, expr)| called_at(expr)).collect();
     let mut found: Vec<Finding> = Vec::new();
     for read in scopes.uses() {
-        if names::functions().contains(&read.name) || doubted.contains(read.name) || !scopes.reaching(read).is_empty() {
+        if names::functions().contains(&read.name) || !scopes.reaching(read).is_empty() {
             continue;
         }
-        let reason = why_unknown(scopes, read, called.contains(&read.span.start));
+        let reason = match doubted.contains(read.name) {
+            // So near to what every runtime passes, even a tested name is a slip.
+            true => misspelled(scopes, read, &[]).filter(|known| SUPPLIED.contains(known)).map(slip),
+            false => why_unknown(scopes, read, called.contains(&read.span.start)),
+        };
         // A misspelling is made once and copied; the first place stands for all.
         if let Some(reason) = reason.filter(|_| found.iter().all(|finding| context.slice(finding.span) != read.name)) {
             found.push(Finding::new(rule, read.span, format!("`{}` {reason}", read.name)));
@@ -108,10 +116,10 @@ fn called_at(expr: &Expr) -> Option<u32> {
     }
 }
 
-/// Names that the template itself takes to be missing now and then: `x is defined`, `x|default(...)`, `x is none`.
+/// Names that the template itself takes to be missing now and then: `x is defined`, `x|default(...)`.
 fn doubted<'t>(nodes: &Nodes<'t>) -> HashSet<&'t str> {
     let asked = nodes.exprs().filter_map(|(_, expr)| match &expr.kind {
-        ExprKind::Test { input, name, .. } if matches!(&*name.text, "defined" | "undefined" | "none") => Some(&**input),
+        ExprKind::Test { input, name, .. } if matches!(&*name.text, "defined" | "undefined") => Some(&**input),
         ExprKind::Filter { input: Some(input), name, .. } if matches!(&*name.text, "default" | "d") => Some(&**input),
         _ => None,
     });
@@ -135,13 +143,17 @@ fn why_unknown(scopes: &Scopes<'_>, read: &Use<'_>, called: bool) -> Option<Stri
     }
     let otherwise = OTHERWISE.iter().find(|(other, _)| *other == read.name).map(|(_, known)| *known);
     if called {
-        let hint = otherwise.or_else(|| misspelled(scopes, read));
+        let hint = otherwise.or_else(|| misspelled(scopes, read, names::functions()));
         let hint = hint.map(|known| format!("; did you mean `{known}`?")).unwrap_or_default();
         return Some(format!("is no function that a runtime has: rendering fails where it is called{hint}"));
     }
     let word = otherwise.filter(|known| matches!(*known, "none" | "true" | "false"));
-    let known = word.or_else(|| misspelled(scopes, read))?;
-    Some(format!("is undefined whatever the caller passes; did you mean `{known}`?"))
+    let known = word.or_else(|| misspelled(scopes, read, &[]))?;
+    Some(slip(known))
+}
+
+fn slip(known: &str) -> String {
+    format!("is undefined whatever the caller passes; did you mean `{known}`?")
 }
 
 /// The binding, where the name is bound only in loops and `with` blocks that the read does not stand in.
@@ -153,19 +165,19 @@ fn bound_elsewhere<'a, 't>(scopes: &'a Scopes<'t>, read: &Use<'t>) -> Option<&'a
         kind && !scopes.is_inside(read.scope, binding.scope)
     };
     // Well-known names may be the caller's and be bound again in a loop.
-    let own = !SUPPLIED.contains(&read.name) && read.name != "tools";
-    (own && all.iter().all(|binding| local(&binding))).then(|| all.first().copied()).flatten()
+    let own = !SUPPLIED.contains(&read.name);
+    (own && all.iter().all(local)).then(|| all.first().copied()).flatten()
 }
 
-/// The known name of which this one is a misspelling.
-fn misspelled<'a>(scopes: &'a Scopes<'_>, read: &Use<'_>) -> Option<&'a str> {
+/// The known name of which this one is a misspelling: one that runtimes pass, or the template binds, or one of `more`.
+fn misspelled<'a>(scopes: &'a Scopes<'_>, read: &Use<'_>, more: &[&'static str]) -> Option<&'a str> {
     let is_own = scopes.named(read.name).next().is_some();
-    if is_own || read.name.len() < 5 || SUPPLIED.contains(&read.name) {
+    if is_own || read.name.len() < 4 || SUPPLIED.contains(&read.name) {
         return None;
     }
     let seen = scopes.bindings().iter().filter(|binding| scopes.is_inside(read.scope, binding.scope));
     let bound = seen.map(|binding| binding.name);
-    let known = SUPPLIED.iter().copied().chain(names::functions().iter().copied()).chain(bound);
+    let known = SUPPLIED.iter().chain(more).copied().chain(bound);
     known.filter(|known| is_slip(read.name, known)).min()
 }
 
@@ -173,10 +185,9 @@ fn misspelled<'a>(scopes: &'a Scopes<'_>, read: &Use<'_>) -> Option<&'a str> {
 fn is_slip(name: &str, known: &str) -> bool {
     let plural = |one: &str, other: &str| one.strip_suffix('s') == Some(other);
     let numbered = |word: &str| word.ends_with(|last: char| last.is_ascii_digit());
-    known.len() >= 5
-        && edit_distance(name, known) == 1
-        && !plural(name, known)
-        && !plural(known, name)
-        && !numbered(name)
-        && !numbered(known)
+    // `cls_token` is no slip of `bos_token`: tokenizers have tokens of many names.
+    let token = |word: &str| word.len() == "bos_token".len() && word.ends_with("_token");
+    let own_kind = plural(name, known) || plural(known, name) || numbered(name) || numbered(known);
+    let other_token = token(name) && token(known);
+    known.len() >= 5 && edit_distance(name, known) == 1 && !own_kind && !other_token
 }

@@ -1,21 +1,25 @@
 //! Tokens by their bytes.
 
 use super::known::hash;
+use crate::error::TokenError;
+use crate::image::{Reader, Writer};
+use crate::table::Table;
 use crate::vocabulary::{TokenId, TokenTable, Vocabulary};
 
 /// Finds the token with given bytes: an open-addressed table of ids; the bytes stay where they are.
 pub(crate) struct ByBytes {
     /// Seven bits of the hash above the 24 of an id.
-    slots: Vec<u32>,
+    slots: Table<u32>,
     shift: u32,
     /// A bit for each hash that a token has, so that most of what is no token is told without a look at the slots.
-    some: Vec<u64>,
+    some: Table<u64>,
 }
 
 const EMPTY: u32 = u32::MAX;
 const ID_BITS: u32 = 24;
 /// Bits of a hash that tell which bit of `some` is its own: 2^21, 256 KiB.
 const SOME_BITS: u32 = 21;
+const SOME_WORDS: usize = 1 << (SOME_BITS - 6);
 
 impl ByBytes {
     /// Of the tokens that pieces can become.
@@ -23,18 +27,33 @@ impl ByBytes {
         let tokens = vocabulary.tokens.len();
         let slots = (tokens + tokens / 3 + 1).next_power_of_two().max(2);
         let shift = 64 - slots.trailing_zeros();
-        let mut table = ByBytes { slots: vec![EMPTY; slots], shift, some: vec![0; 1 << (SOME_BITS - 6)] };
+        let (mut table, mut some_have) = (vec![EMPTY; slots], vec![0; SOME_WORDS]);
         for (id, bytes) in vocabulary.model_tokens() {
             let hash = hash(bytes);
             let mut slot = (hash >> shift) as usize;
-            while table.slots[slot] != EMPTY {
+            while table[slot] != EMPTY {
                 slot = (slot + 1) & (slots - 1);
             }
-            table.slots[slot] = tag(hash) | id;
+            table[slot] = tag(hash) | id;
             let (word, bit) = some(hash);
-            table.some[word] |= bit;
+            some_have[word] |= bit;
         }
-        table
+        ByBytes { slots: table.into(), shift, some: some_have.into() }
+    }
+
+    pub fn put_into(&self, image: &mut Writer) {
+        image.table(&self.slots);
+        image.table(&self.some);
+    }
+
+    pub fn of(image: &mut Reader) -> Result<Self, TokenError> {
+        let (slots, some): (Table<u32>, Table<u64>) = (image.table()?, image.table()?);
+        // A look-up ends at a slot that is free.
+        let sound = slots.len().is_power_of_two() && slots.len() > 1 && slots.contains(&EMPTY);
+        match sound && some.len() == SOME_WORDS {
+            true => Ok(ByBytes { shift: 64 - slots.len().trailing_zeros(), slots, some }),
+            false => Err(image.damaged("tokens by their bytes in a table of another size")),
+        }
     }
 
     /// The token with these bytes; the lowest id where there are several.

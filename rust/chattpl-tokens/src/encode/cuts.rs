@@ -5,6 +5,9 @@
 //! this way, and SentencePiece text into words at its space marks, each short enough for the table of known pieces.
 
 use super::spaces::Spaces;
+use crate::error::TokenError;
+use crate::image::{Reader, Writer};
+use crate::table::Table;
 use crate::vocabulary::TokenTable;
 
 /// Pairs of characters that some token holds side by side.
@@ -15,26 +18,26 @@ pub(crate) struct Cuts {
     /// One bit for each pair of ASCII characters.
     ascii: Box<[u64; 256]>,
     /// One bit for each value of [`hash`].
-    pairs: Vec<u64>,
+    pairs: Table<u64>,
     /// One bit for each pair of a last byte and a first byte, for tokens that hold but a part of one of the two characters.
     /// Which parts they are stands in `pairs`, as those of the bits of a character that the token has.
-    parts: Vec<u64>,
+    parts: Table<u64>,
     /// The same for tokens that are not UTF-8 even but for their ends.
-    odd: Vec<u64>,
+    odd: Table<u64>,
 }
 
 const PAIR_BITS: u32 = 20;
+/// Bits for as many pairs, in words.
+const PAIR_WORDS: usize = 1 << (PAIR_BITS - 6);
+/// The same for pairs of bytes.
+const BYTE_WORDS: usize = 1 << (16 - 6);
 
 impl Cuts {
     /// Of the tokens as they stand, and as they stand in a text with spaces for their marks.
     pub fn new(tokens: &TokenTable, spaces: Option<&Spaces>) -> Self {
-        let of_bytes = || vec![0; 1 << (16 - 6)];
-        let mut cuts = Cuts {
-            ascii: Box::new([0; 256]),
-            pairs: vec![0; 1 << (PAIR_BITS - 6)],
-            parts: of_bytes(),
-            odd: of_bytes(),
-        };
+        let of_bytes = || Table::from(vec![0; BYTE_WORDS]);
+        let mut cuts =
+            Cuts { ascii: Box::new([0; 256]), pairs: vec![0; PAIR_WORDS].into(), parts: of_bytes(), odd: of_bytes() };
         for (_, token) in tokens.iter() {
             cuts.add(token);
             if let Some(token) = spaces.and_then(|spaces| spaces.put_into(token)) {
@@ -42,6 +45,21 @@ impl Cuts {
             }
         }
         cuts
+    }
+
+    pub fn put_into(&self, image: &mut Writer) {
+        image.table(&*self.ascii);
+        [&self.pairs, &self.parts, &self.odd].into_iter().for_each(|bits| image.table(bits));
+    }
+
+    pub fn of(image: &mut Reader) -> Result<Self, TokenError> {
+        let ascii: Table<u64> = image.table()?;
+        let (pairs, parts, odd) = (image.table()?, image.table()?, image.table()?);
+        let lengths = [&pairs, &parts, &odd].map(|bits: &Table<u64>| bits.len());
+        match (<[u64; 256]>::try_from(&*ascii), lengths) {
+            (Ok(ascii), [PAIR_WORDS, BYTE_WORDS, BYTE_WORDS]) => Ok(Cuts { ascii: Box::new(ascii), pairs, parts, odd }),
+            _ => Err(image.damaged("places to cut of another size")),
+        }
     }
 
     fn add(&mut self, token: &[u8]) {
@@ -56,14 +74,14 @@ impl Cuts {
                     (Some(left), Some((right, _))) if left < 0x80 && right < 0x80 => {
                         set(&mut *self.ascii, (left << 7 | right) as usize)
                     }
-                    (Some(left), Some((right, _))) => set(&mut self.pairs, hash(left, right)),
+                    (Some(left), Some((right, _))) => set(self.pairs.make_mut(), hash(left, right)),
                     (left, right) => {
                         let index = usize::from(token[at - 1]) << 8 | usize::from(token[at]);
-                        set(&mut self.parts, index);
+                        set(self.parts.make_mut(), index);
                         let left = left.or_else(|| end_of_char(&token[..at]));
                         match left.zip(right.map(|(right, _)| right).or_else(|| begin_of_char(&token[at..]))) {
-                            Some((left, right)) => set(&mut self.pairs, hash(left, right)),
-                            None => set(&mut self.odd, index),
+                            Some((left, right)) => set(self.pairs.make_mut(), hash(left, right)),
+                            None => set(self.odd.make_mut(), index),
                         }
                     }
                 }

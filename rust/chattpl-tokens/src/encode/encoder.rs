@@ -1,22 +1,28 @@
 //! The encoder of one vocabulary, and the room that one thread works in.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::added::{Finder, Found, Refused};
 use super::bpe::Workspace;
 use super::by_bytes::ByBytes;
-use super::chars::{merges_ascend, Chars};
+use super::chars::Chars;
 use super::cuts::Cuts;
-use super::known::{LongPieces, ShortPieces};
+use super::known::ShortPieces;
+use super::long::LongPieces;
 use super::normalize::{normalize, Normalized};
 use super::pairs::PairTable;
 use super::pieces::{Batch, Splits};
 use super::spaces::Spaces;
+use super::tables::Tables;
+use super::units::UnitTable;
 use super::walk::{Coordinates, Region, Tokens};
+use super::wide::WidePieces;
 use crate::error::TokenError;
+use crate::image::{Reader, Writer};
+use crate::pack;
 use crate::pretokenize::Pretokenizer;
-use crate::vocabulary::{AddedToken, Normalizer, TokenId, Units, Vocabulary};
+use crate::table::{Map, Table};
+use crate::vocabulary::{AddedToken, Merge, Normalizer, TokenId, TokenTable, Vocabulary};
 
 /// What is done about control tokens that stand in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,18 +54,14 @@ pub struct Encoder {
     pub(super) normalized: Finder,
 }
 
-/// The tokens of what a piece is made of.
-pub(super) enum UnitTable {
-    Bytes(Box<[TokenId; 256]>),
-    Chars { by_char: HashMap<char, TokenId>, bytes: Box<[TokenId; 256]> },
-}
-
 /// What one thread works with: known pieces and room for the piece at hand.
 ///
-/// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, where new ones take the
-/// place of old ones; long ones take up to 30 MiB, whereupon all of them are dropped; characters 256 KiB. Ids never depend on what is kept.
+/// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, those of up to 31 bytes
+/// 16 MiB at most, and in both new ones take the place of old ones; long ones take up to 30 MiB, whereupon all of them are
+/// dropped; characters 256 KiB, work at hand 128 KiB. Ids never depend on what is kept.
 pub struct Scratch {
     pub(super) short: ShortPieces,
+    pub(super) wide: WidePieces,
     pub(super) long: LongPieces,
     pub(super) work: Workspace,
     pub(super) chars: Chars,
@@ -72,68 +74,20 @@ pub struct Scratch {
     found_inside: Vec<Found>,
 }
 
-impl UnitTable {
-    fn new(vocabulary: &Vocabulary) -> Result<Self, TokenError> {
-        let incomplete = |what: &str| {
-            let hint = "such a vocabulary leaves text without tokens; the `tokenizers` engine can encode with it";
-            Err(TokenError::new(TokenError::UNSUPPORTED, format!("no token for {what}")).hint(hint))
-        };
-        match &vocabulary.units {
-            Units::Bytes { ids } => match ids.iter().position(|&id| id == TokenId::MAX) {
-                Some(byte) => incomplete(&format!("the byte {byte:#04x}")),
-                None => Ok(UnitTable::Bytes(ids.clone())),
-            },
-            Units::Chars { bytes, .. } => {
-                let Some(bytes) = bytes.as_ref().filter(|bytes| !bytes.contains(&TokenId::MAX)) else {
-                    return incomplete("characters outside the vocabulary (no byte fallback)");
-                };
-                let is_its_byte = |(byte, &id): (usize, &TokenId)| *vocabulary.tokens.get(id) == [byte as u8];
-                if !bytes.iter().enumerate().all(is_its_byte) {
-                    return incomplete("single bytes that decodes to them");
-                }
-                let single = |text: &str| text.chars().next().filter(|first| first.len_utf8() == text.len());
-                let text_tokens =
-                    vocabulary.model_tokens().filter_map(|(id, token)| Some((std::str::from_utf8(token).ok()?, id)));
-                let by_char = text_tokens.filter_map(|(text, id)| Some((single(text)?, id))).collect();
-                Ok(UnitTable::Chars { by_char, bytes: bytes.clone() })
-            }
+/// Refuses added tokens that `tokenizers` looks for in a way of its own.
+fn refuse_uncovered(vocabulary: &Vocabulary) -> Result<(), TokenError> {
+    let normalized = vocabulary.added.iter().filter(|token| token.normalized);
+    if let Some(token) = normalized.max_by_key(|token| !token.content.is_ascii()) {
+        // `tokenizers` looks for the normalized text of such a token, mark and all, and decodes it with the mark.
+        let is_plain = |step: &Normalizer| *step == Normalizer::Nfc && token.content.is_ascii();
+        if !vocabulary.normalizers.iter().all(is_plain) {
+            let message = format!("the added token `{}`, looked for in normalized text,", token.content);
+            let hint = "the `tokenizers` engine can encode with it";
+            let message = format!("{message} is not covered by this encoder");
+            return Err(TokenError::new(TokenError::UNSUPPORTED, message).hint(hint));
         }
     }
-
-    /// Has a space be the same as its mark; false where the mark is no unit.
-    fn mark_spaces(&mut self, mark: char) -> bool {
-        match self {
-            UnitTable::Bytes(_) => false,
-            UnitTable::Chars { by_char, .. } => match by_char.get(&mark).copied() {
-                Some(id) => {
-                    by_char.insert(' ', id);
-                    true
-                }
-                None => false,
-            },
-        }
-    }
-
-    /// The units of a piece.
-    pub(super) fn split(&self, piece: &[u8], units: &mut Vec<TokenId>) {
-        units.clear();
-        match self {
-            UnitTable::Bytes(ids) => units.extend(piece.iter().map(|&byte| ids[usize::from(byte)])),
-            UnitTable::Chars { by_char, bytes } => {
-                for chunk in piece.utf8_chunks() {
-                    for character in chunk.valid().chars() {
-                        match by_char.get(&character) {
-                            Some(&id) => units.push(id),
-                            None => {
-                                let encoded = character.encode_utf8(&mut [0; 4]).as_bytes().to_owned();
-                                units.extend(encoded.iter().map(|&byte| bytes[usize::from(byte)]));
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
+    Ok(())
 }
 
 impl Encoder {
@@ -142,19 +96,43 @@ impl Encoder {
     /// # Errors
     /// [`TokenError::UNSUPPORTED`] for a vocabulary that leaves some text without tokens, or whose splits cannot be made.
     pub fn new(vocabulary: Arc<Vocabulary>) -> Result<Self, TokenError> {
-        if let Some(token) =
-            vocabulary.added.iter().filter(|token| token.normalized).max_by_key(|token| !token.content.is_ascii())
-        {
-            // `tokenizers` looks for the normalized text of such a token, mark and all, and decodes it with the mark.
-            let is_plain = |step: &Normalizer| *step == Normalizer::Nfc && token.content.is_ascii();
-            if !vocabulary.normalizers.iter().all(is_plain) {
-                let message = format!("the added token `{}`, looked for in normalized text,", token.content);
-                let hint = "the `tokenizers` engine can encode with it";
-                let message = format!("{message} is not covered by this encoder");
-                return Err(TokenError::new(TokenError::UNSUPPORTED, message).hint(hint));
-            }
+        Self::with_tables(vocabulary, Tables::new)
+    }
+
+    /// Opens what [`Encoder::image`] gave: the large tables stay where they are.
+    ///
+    /// # Errors
+    /// [`TokenError::DAMAGED_PACK`] for an image that is cut short, changed, or of another version or machine.
+    pub fn open(image: Map) -> Result<Self, TokenError> {
+        let mut image = Reader::new(image)?;
+        let tokens = TokenTable::of(&mut image)?;
+        let merges: Table<Merge> = image.table()?;
+        if !merges.iter().all(|merge| tokens.is_joined(merge.left, merge.right, merge.merged)) {
+            return Err(image.damaged("merges of tokens that do not exist"));
         }
-        let mut units = UnitTable::new(&vocabulary)?;
+        let vocabulary = pack::read_small(&image.table()?, tokens, merges)?;
+        let tables = |vocabulary: &Vocabulary, spaces: Option<&Spaces>| {
+            let tables = Tables::of(&mut image, vocabulary, spaces)?;
+            image.end().map(|()| tables)
+        };
+        Self::with_tables(Arc::new(vocabulary), tables)
+    }
+
+    /// The vocabulary and all tables as a file for [`Encoder::open`].
+    pub fn image(&self) -> Vec<u8> {
+        let mut image = Writer::new();
+        self.vocabulary.tokens.put_into(&mut image);
+        image.table(&self.vocabulary.merges);
+        image.table(&pack::write_small(&self.vocabulary));
+        self.put_tables_into(&mut image);
+        image.done()
+    }
+
+    fn with_tables(
+        vocabulary: Arc<Vocabulary>,
+        tables: impl FnOnce(&Vocabulary, Option<&Spaces>) -> Result<Tables, TokenError>,
+    ) -> Result<Self, TokenError> {
+        refuse_uncovered(&vocabulary)?;
         let added = &vocabulary.added;
         let steps = vocabulary.normalizers().0;
         let raw = Finder::new(added, |token| (!token.normalized).then(|| token.content.clone()));
@@ -162,18 +140,16 @@ impl Encoder {
             let composed = |text: &str| normalize(steps, text, false).map_or_else(|| text.to_owned(), |done| done.text);
             token.normalized.then(|| composed(&token.content))
         });
-        let pairs = PairTable::new(&vocabulary.merges);
-        let whole = vocabulary.ignore_merges.then(|| ByBytes::new(&vocabulary));
-        let spaces =
-            Spaces::of(&vocabulary).filter(|spaces| normalized.is_empty() && units.mark_spaces(spaces.mark_char));
+        let spaces = Spaces::of(&vocabulary).filter(|_| normalized.is_empty());
+        let Tables { pairs, merges_ascend, cuts, units, whole } = tables(&vocabulary, spaces.as_ref())?;
         Ok(Encoder {
-            merges_ascend: merges_ascend(&vocabulary.merges, vocabulary.tokens.len()),
             pretokenizer: Pretokenizer::new(&vocabulary.splits)?,
+            spaces: spaces.filter(|spaces| units.has(spaces.mark_char)),
             pairs,
-            cuts: Cuts::new(&vocabulary.tokens, spaces.as_ref()),
+            merges_ascend,
+            cuts,
             units,
             whole,
-            spaces,
             raw,
             normalized,
             vocabulary,
@@ -194,6 +170,7 @@ impl Encoder {
     pub fn scratch(&self) -> Scratch {
         Scratch {
             short: ShortPieces::new(),
+            wide: WidePieces::new(),
             long: LongPieces::default(),
             work: Workspace::default(),
             chars: Chars::default(),
@@ -396,7 +373,7 @@ impl Encoder {
             front.clear();
             front.push(b' ');
             front.extend_from_slice(&text.as_bytes()[start..at]);
-            self.part(scratch, &front, (0, front.len()), &mut tokens.ids);
+            self.one(scratch, &front, (0, front.len()), false, &mut tokens.ids);
             scratch.front = front;
         }
         self.pieces(scratch, text, (at, end), Splits::None, &mut tokens.ids);

@@ -102,7 +102,10 @@ mod tests {
         Vocabulary {
             name: String::new(),
             tokens: TokenTable::from_pairs(pairs).expect("ids are distinct"),
-            merges: [(2, 2, 5), (2, 0, 4), (0, 1, 6), (2, 6, 7), (4, 1, 7), (1, 3, 8), (0, 2, 9)].map(merge).to_vec(),
+            merges: [(2, 2, 5), (2, 0, 4), (0, 1, 6), (2, 6, 7), (4, 1, 7), (1, 3, 8), (0, 2, 9)]
+                .map(merge)
+                .to_vec()
+                .into(),
             units: Units::Chars { bytes: Some(bytes), unknown: None, fuse_unknown: true },
             ignore_merges: false,
             added: Vec::new(),

@@ -12,7 +12,9 @@ mod reader;
 mod writer;
 
 pub use reader::read;
+pub(crate) use reader::read_small;
 pub use writer::write;
+pub(crate) use writer::write_small;
 
 const MAGIC: &[u8; 8] = b"chattplV";
 const VERSION: u32 = 1;
@@ -28,13 +30,13 @@ const EXPLICIT: u8 = 255;
 const NO_MERGE: u8 = 0;
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::read::{tiktoken, Description};
     use crate::vocabulary::*;
     use crate::TokenError;
 
-    fn by_rank() -> Vocabulary {
+    pub fn by_rank() -> Vocabulary {
         let file = b"YQ== 0\nYg== 1\nYWI= 2\nYmI= 4\nYWJi 5\n";
         let description = Description {
             name: "letters".to_owned(),
@@ -56,7 +58,7 @@ mod tests {
     }
 
     /// Every variant, merges out of order, a byte token that looks like a letter.
-    fn by_priority() -> Vocabulary {
+    pub fn by_priority() -> Vocabulary {
         let mut bytes = Box::new([0; 256]);
         bytes.iter_mut().zip(10..).for_each(|(id, next)| *id = next);
         let letters =
@@ -70,7 +72,8 @@ mod tests {
                 Merge { left: 2, right: 3, merged: 4 },
                 Merge { left: 1, right: 1, merged: 3 },
                 Merge { left: 1, right: 300, merged: 3 },
-            ],
+            ]
+            .into(),
             units: Units::Chars { bytes: Some(bytes), unknown: Some(0), fuse_unknown: true },
             ignore_merges: false,
             added: Vec::new(),

@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::halves::Halves;
 use super::{EXPLICIT, HEADER_BYTES, MAGIC, MERGES_BY_ID, MERGES_BY_PRIORITY, NO_MERGE, VERSION};
 use crate::error::TokenError;
+use crate::table::Table;
 use crate::vocabulary::{
     AddedToken, Decoder, Leading, Merge, Normalizer, Pattern, Prepend, Split, SplitBehavior, TokenId, TokenTable,
     TrimOffsets, Units, Vocabulary,
@@ -20,26 +21,24 @@ pub fn read(pack: &[u8]) -> Result<Vocabulary, TokenError> {
     let tokens = body.tokens()?;
     let units = body.units(&tokens)?;
     let ignore_merges = body.flag()?;
-    let merges = body.merges(&tokens, &units)?;
-    let added = body.added(&tokens)?;
-    let vocabulary = Vocabulary {
-        name,
-        merges,
-        units,
-        ignore_merges,
-        added,
-        normalizers: body.list(Body::normalizer)?,
-        splits: body.list(Body::split)?,
-        prefix: body.list(|body| body.id(&tokens))?,
-        suffix: body.list(|body| body.id(&tokens))?,
-        decoder: body.decoder()?,
-        trim_offsets: body.trim_offsets()?,
-        tokens,
-    };
-    match body.at == body.bytes.len() {
-        true => Ok(vocabulary),
-        false => Err(body.damaged("more bytes than it says")),
-    }
+    let merges = body.merges(&tokens, &units)?.into();
+    body.rest(Read { name, tokens, units, ignore_merges, merges })
+}
+
+/// The vocabulary of what `write_small` wrote, with tokens and merges that are sound.
+pub fn read_small(bytes: &[u8], tokens: TokenTable, merges: Table<Merge>) -> Result<Vocabulary, TokenError> {
+    let mut body = Body { bytes, at: 0 };
+    let (name, units, ignore_merges) = (body.text()?, body.units(&tokens)?, body.flag()?);
+    body.rest(Read { name, tokens, units, ignore_merges, merges })
+}
+
+/// What stands before added tokens.
+struct Read {
+    name: String,
+    tokens: TokenTable,
+    units: Units,
+    ignore_merges: bool,
+    merges: Table<Merge>,
 }
 
 fn checked_body(pack: &[u8]) -> Result<&[u8], TokenError> {
@@ -71,6 +70,29 @@ struct Body<'a> {
 impl<'a> Body<'a> {
     fn damaged(&self, message: &str) -> TokenError {
         damaged(message, HEADER_BYTES + self.at)
+    }
+
+    /// What comes after the merges, up to the end.
+    fn rest(mut self, read: Read) -> Result<Vocabulary, TokenError> {
+        let Read { name, tokens, units, ignore_merges, merges } = read;
+        let vocabulary = Vocabulary {
+            name,
+            merges,
+            units,
+            ignore_merges,
+            added: self.added(&tokens)?,
+            normalizers: self.list(Body::normalizer)?,
+            splits: self.list(Body::split)?,
+            prefix: self.list(|body| body.id(&tokens))?,
+            suffix: self.list(|body| body.id(&tokens))?,
+            decoder: self.decoder()?,
+            trim_offsets: self.trim_offsets()?,
+            tokens,
+        };
+        match self.at == self.bytes.len() {
+            true => Ok(vocabulary),
+            false => Err(self.damaged("more bytes than it says")),
+        }
     }
 
     fn byte(&mut self) -> Result<u8, TokenError> {

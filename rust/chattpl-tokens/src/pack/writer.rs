@@ -17,14 +17,18 @@ pub fn write(vocabulary: &Vocabulary) -> Vec<u8> {
     body.units(&vocabulary.units);
     body.flag(vocabulary.ignore_merges);
     body.merges(vocabulary);
-    body.added(&vocabulary.added);
-    body.list(&vocabulary.normalizers, Body::normalizer);
-    body.list(&vocabulary.splits, Body::split);
-    body.list(&vocabulary.prefix, |body, &id| body.number(u64::from(id)));
-    body.list(&vocabulary.suffix, |body, &id| body.number(u64::from(id)));
-    body.decoder(&vocabulary.decoder);
-    body.trim_offsets(vocabulary.trim_offsets);
+    body.rest(vocabulary);
     with_header(&body.bytes)
+}
+
+/// All of a vocabulary but its tokens and merges.
+pub fn write_small(vocabulary: &Vocabulary) -> Vec<u8> {
+    let mut body = Body::default();
+    body.text(&vocabulary.name);
+    body.units(&vocabulary.units);
+    body.flag(vocabulary.ignore_merges);
+    body.rest(vocabulary);
+    body.bytes
 }
 
 pub(super) fn with_header(body: &[u8]) -> Vec<u8> {
@@ -73,6 +77,17 @@ impl Body {
     fn list<T>(&mut self, items: &[T], write: impl Fn(&mut Self, &T)) {
         self.number(items.len() as u64);
         items.iter().for_each(|item| write(self, item));
+    }
+
+    /// What comes after the merges.
+    fn rest(&mut self, vocabulary: &Vocabulary) {
+        self.added(&vocabulary.added);
+        self.list(&vocabulary.normalizers, Body::normalizer);
+        self.list(&vocabulary.splits, Body::split);
+        self.list(&vocabulary.prefix, |body, &id| body.number(u64::from(id)));
+        self.list(&vocabulary.suffix, |body, &id| body.number(u64::from(id)));
+        self.decoder(&vocabulary.decoder);
+        self.trim_offsets(vocabulary.trim_offsets);
     }
 
     fn tokens(&mut self, tokens: &TokenTable) {
@@ -130,7 +145,7 @@ impl Body {
             self.bytes.push(MERGES_BY_PRIORITY);
             self.number(merges.len() as u64);
             let mut from = 0;
-            for merge in merges {
+            for merge in merges.iter() {
                 self.step(from, merge.merged);
                 from = merge.merged;
             }

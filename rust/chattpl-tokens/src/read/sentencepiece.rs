@@ -57,7 +57,7 @@ pub fn sentencepiece(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError> 
     Ok(Vocabulary {
         name: name.to_owned(),
         tokens: table,
-        merges,
+        merges: merges.into(),
         units: Units::Chars { bytes, unknown: model.id_of_kind(Kind::Unknown), fuse_unknown: true },
         ignore_merges: false,
         added: model.added(),

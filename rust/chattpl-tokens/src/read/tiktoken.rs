@@ -119,7 +119,7 @@ pub(super) fn from_ranks(mut tokens: Tokens, description: Description) -> Result
     Ok(Vocabulary {
         name: description.name,
         tokens: table,
-        merges,
+        merges: merges.into(),
         units: Units::Bytes { ids },
         ignore_merges: true,
         added: description.added,

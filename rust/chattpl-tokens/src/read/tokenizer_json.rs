@@ -37,7 +37,7 @@ pub fn tokenizer_json(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError>
     Ok(Vocabulary {
         name: name.to_owned(),
         tokens: parts.tokens,
-        merges: parts.merges,
+        merges: parts.merges.into(),
         units: parts.units,
         ignore_merges: file.model.ignore_merges.unwrap_or(false),
         added,

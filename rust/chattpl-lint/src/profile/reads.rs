@@ -1,0 +1,83 @@
+//! What a template reads besides messages: arguments, declared tokens, the clock.
+
+use serde_json::{json, Value};
+
+use super::fate::{printed_at, Fate};
+use crate::context::Context;
+use crate::probe::shape;
+use crate::rule::NotEvaluated;
+
+/// Names that every engine passes.
+const PASSED: [&str; 4] = ["messages", "tools", "documents", "add_generation_prompt"];
+
+/// Functions and names that belong to the engine.
+const BUILT_IN: [&str; 16] = [
+    "range",
+    "namespace",
+    "dict",
+    "lipsum",
+    "cycler",
+    "joiner",
+    "raise_exception",
+    "strftime_now",
+    "loop",
+    "caller",
+    "varargs",
+    "kwargs",
+    "self",
+    "super",
+    "_",
+    "tojson",
+];
+
+/// What a template reads besides messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reads {
+    /// Whether it asks what time it is.
+    pub clock: bool,
+    /// Whether it marks what the assistant generates.
+    pub generation_blocks: bool,
+    /// Whether it reads `add_generation_prompt`.
+    pub generation_prompt: bool,
+    /// What becomes of documents.
+    pub documents: Fate,
+    /// Declared tokens that it reads, such as `bos_token`.
+    pub tokens: Vec<String>,
+    /// Arguments that a caller may pass, in the order in which they are read.
+    pub arguments: Vec<String>,
+}
+
+impl Reads {
+    pub(super) fn to_json(&self) -> Value {
+        json!({
+            "clock": self.clock,
+            "generation_blocks": self.generation_blocks,
+            "generation_prompt": self.generation_prompt,
+            "documents": self.documents.to_json(),
+            "tokens": self.tokens,
+            "arguments": self.arguments,
+        })
+    }
+}
+
+pub(super) fn of(context: &Context<'_>) -> Result<Reads, NotEvaluated> {
+    let (probes, scopes) = (context.probes()?, context.scopes()?);
+    // A name that the template also binds is the caller's where it is read before.
+    let mut free: Vec<&str> = Vec::new();
+    for read in scopes.uses().iter().filter(|read| scopes.seen_by(read).is_empty()) {
+        if !free.contains(&read.name) && !BUILT_IN.contains(&read.name) {
+            free.push(read.name);
+        }
+    }
+    let (tokens, arguments): (Vec<&str>, Vec<&str>) =
+        free.iter().filter(|name| !PASSED.contains(name)).partition(|name| name.ends_with("_token"));
+    let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
+    Ok(Reads {
+        clock: probes.program().uses_clock(),
+        generation_blocks: probes.program().marks_generation(),
+        generation_prompt: free.contains(&"add_generation_prompt"),
+        documents: printed_at(probes, shape("documents"), &["/documents/0"]),
+        tokens: owned(tokens),
+        arguments: owned(arguments),
+    })
+}
