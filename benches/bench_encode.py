@@ -267,7 +267,13 @@ class Bench:
         for name in vocabularies.names():
             runs = [self.order("chattpl", name, "shipped", name=name, chat=chat) for _ in range(1 + SHIPPED_ROUNDS)]
             found[name] = runs[1:]
-        return {name: _median(results) for name, results in found.items()}
+        return {name: self._with_fastest(results) for name, results in found.items()}
+
+    @staticmethod
+    def _with_fastest(results: list[Result]) -> Result:
+        """Medians, and the one that the machine's other work disturbed least."""
+        median = _median(results)
+        return median if "unavailable" in median else {**median, "fastest": min(run["load ms"] for run in results)}
 
     def rounds(self, libraries: list[str], run: Callable[[str], Result]) -> dict[str, Result]:
         """Medians of each figure; the libraries take turns."""
@@ -392,7 +398,7 @@ def report(bench: Bench, vocabulary: str) -> None:
 def report_shipped(bench: Bench) -> None:
     """Prints what loading by name costs."""
     title = f"load by name, after `import numpy, chattpl`, and one chat of {CHAT_BYTES} bytes; peak memory of both"
-    table(title, bench.shipped(), ["load ms", "of it CPU", "first chat µs", "peak MB"], 1)
+    table(title, bench.shipped(), ["load ms", "fastest", "of it CPU", "first chat µs", "peak MB"], 1)
 
 
 def machine(options: argparse.Namespace) -> None:

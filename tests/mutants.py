@@ -24,8 +24,8 @@ class Kind:
     """Yields the mutants of a source."""
     prints: bool = True
     """Whether the fault has to show in what some conversation prints."""
-    formats: tuple[str, ...] = ()
-    """Only these formats; empty for all."""
+    but_not: tuple[str, ...] = ()
+    """Formats that have the fault of their own accord."""
 
 
 def swap(pattern: str, replacement: str, *, within: str | None = None, flags: int = 0) -> Edit:
@@ -80,9 +80,7 @@ PROMPT = r"\{%- if add_generation_prompt %\}.*?\{%- endif %\}"
 MESSAGE_LOOP = r"\{%- for message in (messages|turns|chat) %\}"
 END_OF_TURN = r"(<\|im_end\|>|<\|eot_id\|>|<\|eot\|>|<\|end\|>|<\|call\|>)"
 CONTENT = r"message(\.content|\['content'\])"
-ANSWER = (
-    r"(\{\{- )(text|answer|'' \+ message\['content'\]|text_of\(message\['content'\]\)|body\(message\['content'\]\))"
-)
+ANSWER = r"(\{\{- )(text|answer|'' \+ message\['content'\]|(?:text_of|body)\(message\['content'\]\))(?= (?:\}\}|\+ eos_token))"
 CALLS = r"(for call in )(message\.tool_calls or \[\]|message\.tool_calls|turn\.calls|message\['tool_calls'\])( %\})"
 
 DROPPED = (
@@ -106,7 +104,7 @@ DROPPED = (
     Kind(name="drop an answer", codes=("CT208",), edit=swap(ANSWER, r"\1''", within=GENERATION)),
     Kind(
         name="drop what the user says",
-        codes=("CT208",),
+        codes=("CT208", "CT218"),
         edit=swap(r"(role'?\]? (?:==|in) \[?'user'.*?)\b" + CONTENT + r"(?! is)", r"\1''", flags=re.S),
     ),
     Kind(
@@ -153,7 +151,7 @@ CHANGED = (
     Kind(
         name="print a mapping as Python does",
         codes=("CT106", "CT214"),
-        edit=swap(r"(arguments|tool|function|content) \| tojson\b", r"\1 | string"),
+        edit=swap(r"(arguments|tool|function|content) \| tojson\b(?!\()", r"\1 | string"),
     ),
     Kind(name="escape HTML", codes=("CT215",), edit=swap(ANSWER, r"\1(\2) | e", within=GENERATION)),
     Kind(
@@ -169,8 +167,8 @@ CHANGED = (
         edit=swap(r"call(\.function)?\.arguments \| tojson \+ '\}'", r"call\1.arguments + '}'"),
     ),
     Kind(
-        name="close the last turn in another way",
-        codes=("CT207", "CT108"),
+        name="close the last turn alone",
+        codes=("CT206", "CT207", "CT108"),
         edit=swap(rf"'{END_OF_TURN}'", r"('\1' if loop.last else '')", within=GENERATION),
     ),
     Kind(
@@ -191,8 +189,9 @@ CHANGED = (
         name="reverse the messages",
         codes=("CT209",),
         edit=swap(
-            r"(for message in )(messages|turns)( %\})(?!\s*\{%- if message\.role == 'user' and message\.content is string)",
+            r"(for message in )(messages|turns|chat)( %\})(?!.*for message in (?:messages|turns|chat) %\})",
             r"\1\2 | reverse\3",
+            flags=re.S,
         ),
     ),
     Kind(
@@ -208,7 +207,7 @@ CHANGED = (
     Kind(
         name="leave a user turn open",
         codes=("CT225",),
-        edit=swap(r"(message\.role == 'user'.*?)<\|im_end\|>", r"\1", flags=re.S),
+        edit=swap(r"(\+ message\.role \+ '\\n' \+ [^}]*?)<\|im_end\|>", r"\1"),
     ),
 )
 PROMPTS = (
@@ -225,7 +224,7 @@ PROMPTS = (
     ),
     Kind(
         name="lose a newline of the generation prompt",
-        codes=("CT204",),
+        codes=("CT204", "CT202"),
         edit=swap(r"assistant\\n'", "assistant'", within=PROMPT),
     ),
     Kind(name="add to the generation prompt", codes=("CT204",), edit=swap(r"\}\}", "}}{{- 'Sure! ' }}", within=PROMPT)),
@@ -238,6 +237,7 @@ ADDED = (
             "{%- if messages[0].role != 'system' %}{{- 'You are a helpful assistant.' }}{%- endif %}",
             before=MESSAGE_LOOP,
         ),
+        but_not=("alpaca", "vicuna", "llama3.1", "llama3.2", "llama3.3", "gpt-oss", "qwen2", "qwen2.5", "qwq"),
     ),
     Kind(
         name="print the date",
@@ -282,7 +282,7 @@ ADDED = (
     Kind(
         name="look inside Python by a filter",
         codes=("CT602",),
-        edit=put("{%- set inside = messages | attr('__class__') %}{{- '' if inside else '' }}", before=MESSAGE_LOOP),
+        edit=put("{%- set inside = messages | attr(field) %}{{- '' if inside else '' }}", before=MESSAGE_LOOP),
         prints=False,
     ),
     Kind(
@@ -294,7 +294,7 @@ ADDED = (
     Kind(
         name="change a list",
         codes=("CT006",),
-        edit=put("{%- set seen = [] %}{%- set _ = seen.append(1) %}{{- '' if seen else '' }}", before=MESSAGE_LOOP),
+        edit=put("{%- set kept = [] %}{%- set _ = kept.append(1) %}{{- '' if kept else '' }}", before=MESSAGE_LOOP),
         prints=False,
     ),
     Kind(
@@ -325,9 +325,12 @@ ADDED = (
         name="leak a newline", codes=("CT105",), edit=swap(r"\n( {4,})\{\{- ", r"\n\1{{ ", within=MESSAGE_LOOP + ".*")
     ),
     Kind(
-        name="mark more than an answer",
+        name="mark what the user says",
         codes=("CT403",),
-        edit=swap(r"(\{\{- '<\|im_start\|>assistant\\n' \}\})(.*?)(\{%- generation %\})", r"\3\1\2", flags=re.S),
+        edit=swap(
+            r"(\{\{- '<\|im_start\|>' \+ message\.role \+ [^}]*\}\}|\{\{- '### Instruction[^}]*\}\})",
+            r"{%- generation %}\1{%- endgeneration %}",
+        ),
         prints=False,
     ),
 )

@@ -48,7 +48,7 @@ def test_paths_texts_and_templates_are_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "chat.jinja"
     path.write_text(INDENTED, "utf-8")
     template = chattpl.Template(INDENTED, "mine")
-    found = [chattpl.lint(given) for given in (path, str(path), INDENTED, template)]
+    found = [chattpl.lint(given, select=["CT105"]) for given in (path, str(path), INDENTED, template)]
     assert [[fault.path for fault in faults] for faults in found] == [
         [str(path)],
         [str(path)],
@@ -81,7 +81,7 @@ def test_a_tokenizer_tells_markers_from_text() -> None:
 
 def test_silenced_faults_keep_their_reason() -> None:
     source = "{#- chattpl: ignore-file[CT105] as trained -#}" + INDENTED
-    found = linter.report(source, linter.LintSettings())
+    found = linter.report(source, linter.LintSettings(select=["CT105"]))
     assert found.diagnostics == ()
     assert [(silenced.diagnostic.code, silenced.reason) for silenced in found.suppressed] == [("CT105", "as trained")]
 

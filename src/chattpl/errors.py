@@ -8,7 +8,8 @@
     │   ├── DocstringParsingException                  a tool function without a usable docstring
     │   └── TypeHintParsingException                   a tool function without usable type hints
     ├── FormatNotFoundError               CE040        no format of that name
-    ├── SourceError                       CE041        a file or folder that holds no readable template
+    ├── SourceError                       CE041-CE042  a file or folder that holds no readable template; a broken
+    │                                                  configuration
     ├── VocabularyError                   CE050-CE052, CE055  a vocabulary that is damaged, not covered or not there
     └── EncodeError                       CE053-CE054  a control token in data where that is refused, an unknown id
 

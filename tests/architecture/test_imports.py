@@ -36,7 +36,7 @@ LAYERS = [
     ["tokenizer"],
     ["format"],
     ["linter"],
-    ["integrations", "cli", "__main__"],
+    ["integrations", "lsp", "cli", "testing", "__main__"],
 ]
 MAY_IMPORT_CORE = {
     "arrays",
@@ -61,6 +61,8 @@ MAY_IMPORT_HEAVY = {
     "tokenizers": {"foreign"},
     "pyarrow": {"encoded", "cli"},
     "minijinja": {"linter"},
+    "pygls": {"lsp"},
+    "lsprotocol": {"lsp"},
 }
 
 

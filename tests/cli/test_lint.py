@@ -153,6 +153,12 @@ def test_all_manuals_and_the_list_name_the_same_rules() -> None:
     assert listed == manuals == [rule["code"] for rule in json.loads(chattpl("rule", "--format", "json").out)]
 
 
+def test_one_rule_as_data_has_its_manual() -> None:
+    (rule,) = json.loads(chattpl("rule", "CT101", "--format", "json").out)
+    assert (rule["code"], rule["name"], rule["kind"]) == ("CT101", "set-in-loop-lost", "static")
+    assert rule["manual"] == chattpl("rule", "CT101").out
+
+
 def test_an_unknown_rule_gets_its_neighbour() -> None:
     result = chattpl("rule", "set-in-lop-lost")
     assert (result.code, "did you mean `set-in-loop-lost`?" in result.err) == (2, True)

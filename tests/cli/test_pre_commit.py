@@ -12,14 +12,12 @@ from typing import Any
 import pytest
 import yaml
 
+from lint_templates import FLAWLESS
+
 pytestmark = pytest.mark.skipif(not shutil.which("git"), reason="needs the program `git`")
 
 ROOT = Path(__file__).parents[2]
 BROKEN = "{%- for m in messages %}{{ m.content }"
-CLEAN = (
-    "{%- for m in messages %}{{- m.role + (m.content or '') }}{%- endfor %}"
-    "{%- if add_generation_prompt %}{{- 'a' }}{%- endif %}\n"
-)
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def hooked(folder: Path) -> subprocess.CompletedProcess[str]:
 def test_a_broken_template_stops_the_commit(repository: Path) -> None:
     (repository / "deep").mkdir()
     (repository / "deep" / "chat template.j2").write_text(BROKEN, "utf-8")
-    (repository / "clean.jinja").write_text(CLEAN, "utf-8")
+    (repository / "clean.jinja").write_text(FLAWLESS, "utf-8")
     done = hooked(repository)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "deep/chat template.j2:1:38: CT001" in done.stdout
@@ -57,7 +55,7 @@ def test_a_broken_template_stops_the_commit(repository: Path) -> None:
 
 
 def test_clean_templates_pass(repository: Path) -> None:
-    (repository / "clean.jinja").write_text(CLEAN, "utf-8")
+    (repository / "clean.jinja").write_text(FLAWLESS, "utf-8")
     done = hooked(repository)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Passed" in done.stdout
@@ -67,3 +65,12 @@ def test_files_that_are_no_templates_are_let_alone(repository: Path) -> None:
     (repository / "notes.txt").write_text(BROKEN, "utf-8")
     done = hooked(repository)
     assert (done.returncode, "Skipped" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_files_that_the_configuration_excludes_are_let_alone(repository: Path) -> None:
+    (repository / "old").mkdir()
+    (repository / "old" / "broken.jinja").write_text(BROKEN, "utf-8")
+    assert hooked(repository).returncode == 1
+    (repository / "chattpl.toml").write_text('[lint]\nextend-exclude = ["old"]\n', "utf-8")
+    done = hooked(repository)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -23,6 +23,8 @@ CALLS = (
     "{{- '<tool_call>' + call.function.name + ' ' + call.function.arguments | tojson + '</tool_call>' }}"
     "{%- endfor %}"
 )
+GUARDED = "{%- for call in message.tool_calls or [] %}{{- '<tool_call>' + call.function.name + ' ' + (call.function.arguments if call.function.arguments is string else call.function.arguments | tojson) + '</tool_call>' }}{%- endfor %}"
+"""Calls whose arguments may be JSON text already."""
 TOOLS = "{%- for tool in tools or [] %}{{- '<tool>' + tool | tojson + '</tool>\\n' }}{%- endfor %}"
 
 
@@ -74,7 +76,7 @@ MARKED = (
 )
 
 BUGS = [
-    Bug(1, "vllm#27515", "CT301", chat(before="{{- bos_token + bos_token }}"), chat(before="{{- bos_token }}"), BOS),
+    Bug(1, "vllm#27515", "CT301", chat(before="{{- bos_token + bos_token }}"), chat(), BOS),
     Bug(2, "unsloth#10312", "CT302", chat(), chat(before="{{- bos_token }}"), BOS),
     Bug(3, "trl#1623", "CT206", chat(TURN.replace("<|im_end|>", "")), chat()),
     Bug(4, "LlamaFactory#7454", "CT304", chat(), chat(), BASE_EOS),
@@ -130,16 +132,14 @@ BUGS = [
         agent(
             "{%- for call in message.tool_calls or [] %}{%- for name, value in call.function.arguments | items %}{{- '<p>' + name + '=' + value | string + '</p>' }}{%- endfor %}{%- endfor %}"
         ),
-        agent(),
+        agent(GUARDED),
     ),
     Bug(
         16,
         "flama#258",
         "CT220",
         agent(),
-        agent(
-            "{%- for call in message.tool_calls or [] %}{{- '<tool_call>' + call.function.name + ' ' + (call.function.arguments if call.function.arguments is string else call.function.arguments | tojson) + '</tool_call>' }}{%- endfor %}"
-        ),
+        agent(GUARDED),
     ),
     Bug(17, "mlx-vlm#1785", "CT102", agent(content="message.content"), agent()),
     Bug(
@@ -231,11 +231,9 @@ BUGS = [
     ),
     Bug(
         35,
-        "llama.cpp#13178",
+        "Qwen3-Coder#434",
         "CT502",
-        chat(
-            before="{%- for message in messages[::-1] %}{%- if loop.first %}{{- message.role + ':' }}{%- endif %}{%- endfor %}"
-        ),
+        chat(before="{%- set said = messages | map(attribute='content') | reject('none') | list %}{{- '' if said }}"),
         chat(),
     ),
     Bug(

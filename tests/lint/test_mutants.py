@@ -83,19 +83,19 @@ def _formats() -> dict[str, chattpl.ChatFormat]:
     return {info.name: chattpl.load(info.name) for info in chattpl.models()}
 
 
-def _settings(chat: chattpl.ChatFormat) -> linter.LintSettings:
+def _settings(chat: chattpl.ChatFormat, codes: tuple[str, ...]) -> linter.LintSettings:
     try:
         tokenizer = chat.tokenizer
     except chattpl.ChatTemplateError:
         tokenizer = None
     assert tokenizer is None or isinstance(tokenizer, chattpl.Tokenizer)
     return linter.LintSettings(
-        profile="all", tokens=chat.token_arguments, tokenizer=tokenizer, stop_tokens=chat.stop_tokens
+        select=codes, tokens=chat.token_arguments, tokenizer=tokenizer, stop_tokens=chat.stop_tokens
     )
 
 
-def _said_of(source: str, chat: chattpl.ChatFormat) -> Counter[tuple[str, str]]:
-    found = linter.report(source, _settings(chat)).diagnostics
+def _said_of(source: str, chat: chattpl.ChatFormat, codes: tuple[str, ...]) -> Counter[tuple[str, str]]:
+    found = linter.report(source, _settings(chat, codes)).diagnostics
     return Counter((fault.code, fault.message) for fault in found)
 
 
@@ -115,7 +115,7 @@ def _printed(source: str, chat: chattpl.ChatFormat) -> list[str]:
 
 def _mutants(kind: Kind, name: str) -> list[str]:
     """The mutants that count."""
-    if kind.formats and name not in kind.formats:
+    if name in kind.but_not:
         return []
     chat = _formats()[name]
     source = chat.template.source
@@ -133,10 +133,9 @@ def _outcomes(kind: Kind) -> list[tuple[str, bool]]:
     outcomes = []
     for name, chat in _formats().items():
         mutants = _mutants(kind, name)
-        before = _said_of(chat.template.source, chat) if mutants else Counter()
+        before = _said_of(chat.template.source, chat, kind.codes) if mutants else Counter()
         for mutant in mutants:
-            new = _said_of(mutant, chat) - before
-            outcomes.append((name, any(code in kind.codes for code, _ in new)))
+            outcomes.append((name, bool(_said_of(mutant, chat, kind.codes) - before)))
     return outcomes
 
 

@@ -20,11 +20,17 @@ use crate::context::Context;
 use crate::fix::Fix;
 use crate::rule::NotEvaluated;
 
+/// The longest template that is looked at, in bytes: more than twice the longest public one.
+const MAX_BYTES: usize = 256 << 10;
+
 /// The repair of a template without `{% generation %}` blocks; `None` where none is found that keeps its promise.
 ///
 /// # Errors
 /// The template does not parse or compile.
 pub fn fix(context: &Context<'_>) -> Result<Option<Fix>, NotEvaluated> {
+    if context.text().len() > MAX_BYTES {
+        return Ok(None);
+    }
     let Some(trace) = trace::trace(context)? else {
         return Ok(None);
     };

@@ -219,6 +219,11 @@ impl<'t> Scopes<'t> {
         Vec::new()
     }
 
+    /// Whether a binding stands in no branch of an `if`.
+    pub fn is_unconditional(&self, binding: &Binding<'t>) -> bool {
+        binding.branches.is_empty()
+    }
+
     /// Whether control may come from a binding to a read in one run of the scope of the binding.
     pub fn reaches(&self, binding: &Binding<'t>, read: &Use<'t>) -> bool {
         binding.order < read.order && may_follow(&binding.branches, &read.branches)

@@ -266,3 +266,36 @@ fn inner_loops_hide_outer_variables() {
         ],
     );
 }
+
+#[test]
+fn a_lost_set_is_kept_where_it_is_sure_what_was_meant() {
+    let fixed = |source: &str| {
+        let subject = Subject::new(source, None, Supplied::default());
+        let once = fix_all(&subject, &settings("CT101"), Applicability::Unsafe);
+        let again = Subject::new(once.text.clone(), None, Supplied::default());
+        assert_eq!(fix_all(&again, &settings("CT101"), Applicability::Unsafe).applied, 0, "{source}");
+        once.text
+    };
+    assert_eq!(
+        fixed("{% set n = 0 %}{% for m in messages %}{% set n = n + 1 %}{% endfor %}{{ n }}{{ m.n }}"),
+        "{% set n_kept = namespace(n=0) %}{% for m in messages %}{% set n_kept.n = n_kept.n + 1 %}{% endfor %}{{ n_kept.n }}{{ m.n }}"
+    );
+    assert_eq!(
+        fixed("{% set s = s or '' %}{% for m in messages %}{% set s = m.content %}{% endfor %}{{ s }}"),
+        "{% set s_kept = namespace(s=s or '') %}{% for m in messages %}{% set s_kept.s = m.content %}{% endfor %}{{ s_kept.s }}"
+    );
+    assert_eq!(
+        fixed("{% set p = 0, 1 %}{% for m in messages %}{% set p = 1, 2 %}{% endfor %}{{ p }}"),
+        "{% set p_kept = namespace(p=(0, 1)) %}{% for m in messages %}{% set p_kept.p = 1, 2 %}{% endfor %}{{ p_kept.p }}"
+    );
+    for unsure in [
+        "{% if a %}{% set n = 0 %}{% endif %}{% for m in messages %}{% set n = 1 %}{% endfor %}{{ n }}",
+        "{% set n, k = 0, 1 %}{% for m in messages %}{% set n = 1 %}{% endfor %}{{ n }}{{ k }}",
+        "{% for m in messages %}{% set n = 1 %}{% endfor %}{{ n }}",
+        "{{ n }}{% set n = 0 %}{% for m in messages %}{% set n = 1 %}{% endfor %}{{ n }}",
+        "{% set n = 0 %}{% for m in messages %}{% set n = 1 %}{% endfor %}{{ n }}{% for n in l %}{{ n }}{% endfor %}",
+        "{% set n_kept = 0 %}{% set n = 0 %}{% for m in messages %}{% set n = 1 %}{% endfor %}{{ n }}{{ n_kept }}",
+    ] {
+        assert_eq!(fixed(unsure), unsure);
+    }
+}

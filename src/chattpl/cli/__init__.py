@@ -17,6 +17,7 @@ COMMANDS = {
     "compile": "write a format with its vocabulary to one file",
     "lint": "find faults of templates",
     "rule": "show the manual of a lint rule",
+    "lsp": "serve findings and fixes to editors",
     "models": "list the known formats",
     "inspect": "show a template's syntax tree or bytecode",
 }
@@ -75,7 +76,7 @@ def _dispatch(words: list[str]) -> int:
             allow_abbrev=False,
         )
         command.add_arguments(parser)
-        code: int = command.run(parser.parse_args(words[1:]))
+        code: int = command.run(parser.parse_intermixed_args(words[1:]))
         return code
     parser = ArgumentParser(
         prog="chattpl",

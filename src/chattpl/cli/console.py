@@ -73,3 +73,8 @@ def print_table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     for row in (headings, *rows):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         write_data("  ".join(cells).rstrip() + "\n")
+
+
+def plural(count: int, what: str) -> str:
+    """A number of things: `1 fault`, `2 faults`."""
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -2,73 +2,156 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from chattpl.cli import console
 from chattpl.linter import Diagnostic, LintReport
-
-FORMATS = ("full", "concise", "json", "github", "gitlab")
+from chattpl.linter.baseline import fingerprints
 
 # As the templates' own lines are counted, unlike `str.splitlines`.
-_LINE_END = re.compile("\r\n|\r|\n")
+LINE_END = re.compile("\r\n|\r|\n")
 _MAX_SHOWN = 100
 
 
-def to_text(
-    output_format: str, reports: Sequence[LintReport], sources: Mapping[str, str], *, statistics: bool = False
-) -> str:
-    """What a run found.
+class Found(NamedTuple):
+    """What was found in one template."""
+
+    report: LintReport
+    source: str
+    """The text of the template."""
+
+
+class Printer:
+    """Turns what is found in one template after the other into text; what it gives ends with a line end or is empty."""
+
+    def add(self, found: Found) -> str:
+        """What to print now that a template is done."""
+        raise NotImplementedError
+
+    def complain(self, message: str) -> None:
+        """Takes note of what could not be linted."""
+
+    def end(self) -> str:
+        """What to print at the end."""
+        return ""
+
+
+def printer(output_format: str, *, statistics: bool = False) -> Printer:
+    """Chooses a printer.
 
     Args:
-        output_format: One of `FORMATS`.
-        reports: A report for each template.
-        sources: The text of each template by its path.
+        output_format: One of `chattpl.linter.config.OUTPUT_FORMATS`.
         statistics: Whether to count the faults of each rule instead of showing them.
-
-    Returns:
-        The text to print; it ends with a line end or is empty.
     """
-    diagnostics = [diagnostic for report in reports for diagnostic in report.diagnostics]
     if statistics:
-        return _statistics(diagnostics, as_json=output_format == "json")
+        return _Statistics(as_json=output_format == "json")
     match output_format:
         case "json":
-            return _as_json([diagnostic.as_json() for diagnostic in diagnostics])
+            return _Json(lambda report: [diagnostic.as_json() for diagnostic in report.diagnostics])
         case "gitlab":
-            return _as_json(_code_quality(diagnostics))
+            return _Json(_code_quality)
+        case "sarif":
+            from chattpl.cli.sarif import Sarif
+
+            return Sarif()
         case "github":
-            return "".join(f"{_command(diagnostic)}\n" for diagnostic in diagnostics)
+            return _Lines(_command)
         case "concise":
-            return "".join(f"{_heading(diagnostic)}\n" for diagnostic in diagnostics)
-    lines = {path: _LINE_END.split(source) for path, source in sources.items()}
-    return "".join(f"{_heading(each)}\n{_excerpt(each, lines[each.path])}" for each in diagnostics)
+            return _Lines(_heading)
+    return _Full()
 
 
-def _as_json(data: object) -> str:
-    return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+def full(found: Found) -> str:
+    """Findings with the lines that they are about."""
+    lines = LINE_END.split(found.source)
+    return "".join(f"{_heading(each)}\n{_excerpt(each, lines)}" for each in found.report.diagnostics)
 
 
-def _statistics(diagnostics: Iterable[Diagnostic], *, as_json: bool) -> str:
+def from_here(path: str) -> str:
+    """The path as review pages want it: from the folder where the command runs, with `/`."""
+    folder, file = Path.cwd(), Path(os.path.abspath(path))
+    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else path
+
+
+class JsonList:
+    """A JSON list that is written item by item."""
+
+    def __init__(self) -> None:
+        self._before = "[\n"
+
+    def add(self, items: Iterable[dict[str, Any]]) -> str:
+        """The next items."""
+        texts = []
+        for item in items:
+            text = json.dumps(item, ensure_ascii=False, indent=2).replace("\n", "\n  ")
+            texts.append(f"{self._before}  {text}")
+            self._before = ",\n"
+        return "".join(texts)
+
+    def end(self) -> str:
+        """The end of the list."""
+        return "[]\n" if self._before == "[\n" else "\n]\n"
+
+
+class _Full(Printer):
+    def add(self, found: Found) -> str:
+        return full(found)
+
+
+class _Lines(Printer):
+    """A line for each finding."""
+
+    def __init__(self, line: Callable[[Diagnostic], str]) -> None:
+        self._line = line
+
+    def add(self, found: Found) -> str:
+        return "".join(f"{self._line(diagnostic)}\n" for diagnostic in found.report.diagnostics)
+
+
+class _Json(Printer):
+    """A list with some objects for each template."""
+
+    def __init__(self, items: Callable[[LintReport], list[dict[str, Any]]]) -> None:
+        self._items = items
+        self._list = JsonList()
+
+    def add(self, found: Found) -> str:
+        return self._list.add(self._items(found.report))
+
+    def end(self) -> str:
+        return self._list.end()
+
+
+class _Statistics(Printer):
     """How often each rule found a fault, most often first."""
-    counts = Counter((diagnostic.code, diagnostic.name) for diagnostic in diagnostics)
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    if as_json:
-        return _as_json([{"code": code, "name": name, "count": count} for (code, name), count in ordered])
-    width = max((len(str(count)) for count in counts.values()), default=0)
-    return "".join(f"{count:>{width}}  {code}  {name}\n" for (code, name), count in ordered)
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._counts: Counter[tuple[str, str]] = Counter()
+
+    def add(self, found: Found) -> str:
+        self._counts.update((diagnostic.code, diagnostic.name) for diagnostic in found.report.diagnostics)
+        return ""
+
+    def end(self) -> str:
+        ordered = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
+        if self._as_json:
+            data = [{"code": code, "name": name, "count": count} for (code, name), count in ordered]
+            return json.dumps(data, ensure_ascii=False, indent=2) + "\n"
+        width = max((len(str(count)) for count in self._counts.values()), default=0)
+        return "".join(f"{count:>{width}}  {code}  {name}\n" for (code, name), count in ordered)
 
 
 def _command(diagnostic: Diagnostic) -> str:
     """A workflow command with which GitHub Actions puts a note beside the line."""
     line, column, end_line, end_column = diagnostic.place
-    place = {"file": _from_here(diagnostic.path), "line": line, "endLine": end_line}
+    place = {"file": from_here(diagnostic.path), "line": line, "endLine": end_line}
     if line == end_line:
         # Columns of a note on several lines are refused.
         place |= {"col": column, "endColumn": end_column}
@@ -77,25 +160,14 @@ def _command(diagnostic: Diagnostic) -> str:
     return f"::error {listed}::{_escaped(diagnostic.message)}"
 
 
-def _from_here(path: str) -> str:
-    """The path as review pages want it: from the folder where the command runs, with `/`."""
-    folder, file = Path.cwd(), Path(os.path.abspath(path))
-    return file.relative_to(folder).as_posix() if file.is_relative_to(folder) else path
-
-
 def _escaped(text: str, besides: str = "") -> str:
     return "".join(f"%{ord(c):02X}" if c in "%\r\n" + besides else c for c in text)
 
 
-def _code_quality(diagnostics: Iterable[Diagnostic]) -> list[dict[str, Any]]:
-    """A code quality report as GitLab reads it; a finding keeps its fingerprint when its line moves."""
-    seen: Counter[str] = Counter()
-    found = []
-    for diagnostic in diagnostics:
-        path = _from_here(diagnostic.path)
-        identity = "\0".join((path, diagnostic.code, diagnostic.message))
-        seen[identity] += 1
-        fingerprint = hashlib.sha256(f"{identity}\0{seen[identity]}".encode("utf-8", "surrogatepass")).hexdigest()
+def _code_quality(report: LintReport) -> list[dict[str, Any]]:
+    """The findings of a template as GitLab reads them; one keeps its fingerprint when its line moves."""
+    path, found = from_here(report.path), []
+    for diagnostic, fingerprint in zip(report.diagnostics, fingerprints(report.diagnostics, path), strict=True):
         line, column, end_line, end_column = diagnostic.place
         positions = {"begin": {"line": line, "column": column}, "end": {"line": end_line, "column": end_column}}
         found.append(

@@ -2,214 +2,173 @@
 
 from __future__ import annotations
 
-import difflib
-import re
-import sys
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from chattpl.cli import console, findings
-from chattpl.errors import ChatTemplateError, SourceError, VocabularyError
-from chattpl.format import ChatFormat, load
-from chattpl.linter import LintReport, LintSettings, fix, report, subjects
+from chattpl.cli import console, findings, lint_arguments, repair, targets
+from chattpl.cli.baselines import Baselines
+from chattpl.cli.report import ReportPage
+from chattpl.cli.watch import watch
+from chattpl.errors import ChatTemplateError, SourceError
+from chattpl.linter import LintReport, report
+from chattpl.linter.many import in_order
+from chattpl.linter.project import Project, Said
 from chattpl.linter.subjects import Subject
-from chattpl.tokenizer import Tokenizer
 
-_SUFFIXES = (".jinja", ".jinja2", ".j2")
-# As the templates' own lines are counted, unlike `str.splitlines`.
-_LINE = re.compile("[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+")
-
-
-def add_arguments(parser: ArgumentParser) -> None:
-    """Declares the arguments of `chattpl lint`."""
-    parser.add_argument(
-        "paths", nargs="*", metavar="PATH", help="template files, model folders and files, folders, or -"
-    )
-    parser.add_argument("--model", metavar="REF", help="whose tokens and tokenizer to check with; alone: its template")
-    parser.add_argument("--tokenizer", metavar="PATH", help="the tokenizer to check with: a file, or a shipped name")
-    parser.add_argument("--select", type=_names, default=[], metavar="RULES", help="only these: CT101,CT2,render-fails")
-    parser.add_argument("--extend-select", type=_names, default=[], metavar="RULES", help="these besides")
-    parser.add_argument("--ignore", type=_names, default=[], metavar="RULES", help="not these")
-    parser.add_argument("--profile", default="default", help="default, serve, sft, rl, portability, security or all")
-    parser.add_argument(
-        "--fix", action="store_true", help="apply the fixes after which every conversation looks the same"
-    )
-    parser.add_argument(
-        "--unsafe-fixes", action="store_true", help="with --fix, --diff: also fixes that change a render"
-    )
-    parser.add_argument("--diff", action="store_true", help="show what --fix would write, and write nothing")
-    parser.add_argument("--exit-zero", action="store_true", help="exit with 0 even where there are faults")
-    parser.add_argument(
-        "--statistics", action="store_true", help="count the faults of each rule instead of showing them"
-    )
-    parser.add_argument("--output-format", choices=findings.FORMATS, default="full")
+add_arguments = lint_arguments.declare
 
 
 def run(options: Namespace) -> int:
     """Lints every template: 1 if any has a fault, 2 if any cannot be read or written."""
-    usage = _wrong_usage(options)
+    lint_arguments.take_path_from_report(options)
+    usage = lint_arguments.wrong_usage(options)
     if usage:
         console.talk(f"error: {usage}")
         return 2
-    model = load(options.model) if options.model else None
-    settings = _settings(options, model)
+    if options.watch:
+        return watch(lambda: _once(options), lambda: _watched(options))
+    return _once(options)
+
+
+def _once(options: Namespace) -> int:
+    project = _project(options)
     try:
-        settings.check()
+        project.check()
+        return _repairs_shown(options, project) if options.diff else _linted(options, project)
     except ValueError as error:
+        if isinstance(error, ChatTemplateError):
+            raise
         console.talk(f"error: {error}")
         return 2
+
+
+def _repairs_shown(options: Namespace, project: Project) -> int:
     broken: list[ChatTemplateError] = []
-    found = list(_subjects(options.paths, model, broken))
-    _say_what_lines_count(found)
-    if options.diff:
-        counts = [_show_diff(subject, settings, options.unsafe_fixes) for subject in found]
-        console.talk(f"{_plural(sum(counts), 'fault')} would be repaired in {_plural(len(found), 'template')}")
-        faulty = any(counts)
-    else:
-        applied = 0
-        if options.fix:
-            found, applied = _repair(found, settings, options.unsafe_fixes, broken)
-        reports = [report(subject.source, subject.settings(settings), name=subject.path) for subject in found]
-        # What is repaired on its way from standard input to standard output stays alone there.
-        alone = options.fix and "-" in options.paths
-        write = _talk_lines if alone else console.write_data
-        sources = {subject.path: subject.source for subject in found}
-        write(findings.to_text(options.output_format, reports, sources, statistics=options.statistics))
-        _summarize(reports, applied)
-        faulty = any(found.diagnostics for found in reports)
-    for fault in broken:
-        console.complain(fault)
-    if broken:
-        return 2
-    return 1 if faulty and not options.exit_zero else 0
+    counts = []
+    for target in _found(options, project, broken):
+        _say_what_lines_count(target.subject)
+        counts.append(repair.show_diff(target, options.unsafe_fixes))
+    templates = console.plural(len(counts), "template")
+    console.talk(f"{console.plural(sum(counts), 'fault')} would be repaired in {templates}")
+    return _exit_code(options, broken, faulty=any(counts))
 
 
-def _wrong_usage(options: Namespace) -> str | None:
-    if not options.paths and not options.model:
-        return "nothing to lint: give files or folders, `-`, or `--model REF`"
-    if options.paths.count("-") > 1:
-        return "standard input can be read once"
-    if options.fix and options.diff:
-        return "`--fix` writes and `--diff` shows: give one of them"
-    if options.unsafe_fixes and not (options.fix or options.diff):
-        return "`--unsafe-fixes` says which fixes `--fix` applies or `--diff` shows: give one of them besides"
-    if (options.fix or options.diff) and not options.paths:
-        return "there is no file to repair: give files or folders, or `-`"
-    return None
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """One template after a run."""
+
+    target: targets.Target
+    subject: Subject
+    """The template as it is now."""
+    report: LintReport
+    applied: int
+    """How many fixes were written."""
+    error: SourceError | None
+    """Why its file could not be written."""
 
 
-def _repair(
-    found: Iterable[Subject], settings: LintSettings, unsafe: bool, broken: list[ChatTemplateError]
-) -> tuple[list[Subject], int]:
-    """Writes repaired templates: what there is now, and how many fixes it took."""
-    repaired, count = [], 0
-    for subject in found:
-        if subject.inside:
-            repaired.append(subject)
-            continue
-        text, applied = fix(subject.source, subject.settings(settings), unsafe=unsafe)
-        if subject.file is None:
-            console.write_data(text)
-        elif text != subject.source:
-            try:
-                with open(subject.file, "w", encoding="utf-8", newline="") as file:
-                    file.write(text)
-            except OSError as error:
-                broken.append(SourceError(f"cannot be written: {error.strerror}", location=subject.path))
-                repaired.append(subject)
-                continue
-        repaired.append(replace(subject, source=text))
-        count += applied
-    return repaired, count
+@dataclass(slots=True)
+class _Tally:
+    """What a run found, in numbers."""
+
+    templates: int = 0
+    faults: int = 0
+    known: int = 0
+    applied: int = 0
+    fixes: Counter[bool] = field(default_factory=Counter)
+    """How many faults have a safe fix, and an unsafe one."""
+    reasons: dict[str, set[str]] = field(default_factory=dict)
+    """Why rules could not look, and which."""
 
 
-def _show_diff(subject: Subject, settings: LintSettings, unsafe: bool) -> int:
-    """Prints what a repair would change; how many fixes it takes."""
-    text, applied = fix(subject.source, subject.settings(settings), unsafe=unsafe)
-    before, after = _LINE.findall(subject.source), _LINE.findall(text)
-    clean = console.harmless if console.is_terminal(sys.stdout) else str
-    for line in difflib.unified_diff(before, after, subject.path, subject.path):
-        ends = line.endswith(("\n", "\r"))
-        console.write_data(clean(line if ends else f"{line}\n\\ No newline at end of file\n"))
-    return applied
-
-
-def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
-
-
-def _settings(options: Namespace, model: ChatFormat | None) -> LintSettings:
-    return LintSettings(
-        profile=options.profile,
-        select=options.select,
-        extend_select=options.extend_select,
-        ignore=options.ignore,
-        tokens=model.token_arguments if model else {},
-        tokenizer=_tokenizer(options.tokenizer, model),
-        stop_tokens=model.stop_tokens if model else None,
-    )
-
-
-def _tokenizer(given: str | None, model: ChatFormat | None) -> Tokenizer | None:
-    """The tokenizer that was named, else the model's where it has one at hand."""
-    if given:
-        found = Tokenizer.from_file(given) if Path(given).exists() else Tokenizer.load(given)
-    elif model is None:
-        return None
-    else:
+def _linted(options: Namespace, project: Project) -> int:
+    broken: list[ChatTemplateError] = []
+    tally = _Tally()
+    output_format = options.output_format or project.config_for(Path.cwd()).output_format or "full"
+    printer = findings.printer(output_format, statistics=options.statistics)
+    baselines = Baselines(options.baseline, options.write_baseline)
+    # What is repaired on its way from standard input to standard output stays alone there.
+    alone = options.fix and "-" in options.paths
+    write = _write_to(options, alone=alone)
+    done = False
+    with ReportPage(options.report, as_json=output_format == "json") as page:
         try:
-            found = model.tokenizer
-        except VocabularyError as error:
-            console.talk(f"note: no tokenizer to check with: {error.message}")
-            return None
-    if isinstance(found, Tokenizer):
-        return found
-    console.talk("note: no tokenizer to check with: rules look at byte pair encodings only, and this is another kind")
-    return None
+            for each in in_order(lambda target: _work(options, target), _found(options, project, broken)):
+                if each.error:
+                    broken.append(each.error)
+                if options.fix and each.subject.path == targets.STANDARD_INPUT:
+                    console.write_data(each.subject.source)
+                _say_what_lines_count(each.subject)
+                new, known = baselines.filter(each.report, each.target.settings, each.target.baseline)
+                _count(tally, new, known, each.applied)
+                page.add(each.subject.source, each.target.settings, new, known)
+                write(printer.add(findings.Found(new, each.subject.source)))
+            done = True
+        except ChatTemplateError as error:  # a configuration or baseline that is broken; what was found is shown
+            broken.append(error)
+        for fault in broken:
+            printer.complain(f"{fault.location}: {fault.message}")
+        write(printer.end())
+    if done:
+        _summarize(tally)
+        baselines.end()
+    return _exit_code(options, broken, faulty=tally.faults > 0 and not options.write_baseline)
 
 
-def _subjects(paths: Iterable[str], model: ChatFormat | None, unreadable: list[ChatTemplateError]) -> Iterator[Subject]:
-    """The templates to lint; what cannot be read goes to `unreadable`."""
-    if model is not None and not paths:
-        yield Subject(path=model.template.name or model.name, source=model.template.source)
-    for given in paths:
-        if given == "-":
-            yield Subject(path="<stdin>", source=_standard_input())
-            continue
-        for path in _files(Path(given)):
-            try:
-                yield from subjects.read(path)
-            except SourceError as error:
-                unreadable.append(error)
+def _work(options: Namespace, target: targets.Target) -> _Done:
+    """Repairs and lints one template."""
+    subject, applied, failure = target.subject, 0, None
+    if options.fix:
+        try:
+            subject, applied = repair.fixed(target, options.unsafe_fixes)
+        except SourceError as error:
+            failure = error
+    return _Done(target, subject, report(subject.source, target.settings, name=subject.path), applied, failure)
 
 
-def _files(path: Path) -> list[Path]:
-    """What is to be read for a path: itself, or the models and templates in a folder that is no model."""
-    if not path.is_dir() or subjects.is_model(path):
-        return [path]
-    models = list(subjects.models_in(path))
-    templates = _templates_in(path)
-    return sorted([*models, *(file for file in templates if not any(file.is_relative_to(model) for model in models))])
+def _say_what_lines_count(subject: Subject) -> None:
+    if subject.inside:
+        path = subject.path
+        console.talk(f"note: lines and columns of {path} are those of the template inside; it is not repaired in place")
 
 
-def _say_what_lines_count(found: Iterable[Subject]) -> None:
-    for file in dict.fromkeys(subject.path for subject in found if subject.inside):
-        console.talk(f"note: lines and columns of {file} are those of the template inside; it is not repaired in place")
+def _project(options: Namespace) -> Project:
+    said = Said(
+        profile=options.profile,
+        select=tuple(options.select),
+        extend_select=tuple(options.extend_select),
+        ignore=tuple(options.ignore),
+        extend_exclude=tuple(options.extend_exclude),
+        model=options.model,
+        tokenizer=options.tokenizer,
+    )
+    config = Path(options.config) if options.config else None
+    return Project(said, config, options.isolated, lambda text: console.talk(f"note: {text}"))
 
 
-def _templates_in(folder: Path) -> list[Path]:
-    found = (path for path in folder.rglob("*") if path.suffix in _SUFFIXES and path.is_file())
-    return sorted(path for path in found if not any(part.startswith(".") for part in path.relative_to(folder).parts))
+def _found(options: Namespace, project: Project, broken: list[ChatTemplateError]) -> Iterator[targets.Target]:
+    return targets.find(options.paths, project, broken, force_exclude=options.force_exclude)
 
 
-def _standard_input() -> str:
-    try:
-        return sys.stdin.buffer.read().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise SourceError(f"not UTF-8 text: {error.reason}", location="<stdin>") from error
+def _watched(options: Namespace) -> Iterable[Path]:
+    """The files whose change calls for another run."""
+    project = _project(options)
+    yield from targets.files_of(options.paths, project, force_exclude=options.force_exclude)
+    yield from project.files()
+
+
+def _write_to(options: Namespace, *, alone: bool) -> Callable[[str], None]:
+    """Where findings go."""
+    if options.report == "-" or options.write_baseline:
+        return _keep_silent
+    return _talk_lines if alone else console.write_data
+
+
+def _keep_silent(text: str) -> None:
+    """Prints nothing."""
 
 
 def _talk_lines(text: str) -> None:
@@ -217,25 +176,37 @@ def _talk_lines(text: str) -> None:
         console.talk(text.removesuffix("\n"))
 
 
-def _summarize(reports: list[LintReport], applied: int) -> None:
+def _count(tally: _Tally, report: LintReport, known: int, applied: int) -> None:
+    tally.templates += 1
+    tally.faults += len(report.diagnostics)
+    tally.known += known
+    tally.applied += applied
+    tally.fixes.update(diagnostic.fix.safe for diagnostic in report.diagnostics if diagnostic.fix)
+    for rule in report.not_evaluated:
+        tally.reasons.setdefault(rule.reason, set()).add(rule.code)
+
+
+def _summarize(tally: _Tally) -> None:
     """Says on standard error how much was found and repaired, and which rules could not look."""
-    diagnostics = [diagnostic for result in reports for diagnostic in result.diagnostics]
-    if applied:
-        console.talk(f"{_plural(applied, 'fault')} repaired")
-    templates = _plural(len(reports), "template")
-    console.talk(f"{_plural(len(diagnostics), 'fault')} in {templates}" if diagnostics else f"no faults in {templates}")
-    fixes = Counter(diagnostic.fix.safe for diagnostic in diagnostics if diagnostic.fix)
-    if fixes[True]:
-        console.talk(f"`--fix` repairs {fixes[True]} of them")
-    if fixes[False]:
-        console.talk(f"`--fix --unsafe-fixes` repairs {fixes[False]}{' more' if fixes[True] else ' of them'}")
-    reasons: dict[str, set[str]] = {}
-    for result in reports:
-        for rule in result.not_evaluated:
-            reasons.setdefault(rule.reason, set()).add(rule.code)
-    for reason, codes in sorted(reasons.items()):
+    if tally.applied:
+        console.talk(f"{console.plural(tally.applied, 'fault')} repaired")
+    templates = console.plural(tally.templates, "template")
+    faults = console.plural(tally.faults, "fault") if tally.faults else "no faults"
+    console.talk(f"{faults} in {templates}")
+    if tally.known:
+        console.talk(f"{console.plural(tally.known, 'fault')} known from the baseline")
+    if tally.fixes[True]:
+        console.talk(f"`--fix` repairs {tally.fixes[True]} of them")
+    if tally.fixes[False]:
+        more = "more" if tally.fixes[True] else "of them"
+        console.talk(f"`--fix --unsafe-fixes` repairs {tally.fixes[False]} {more}")
+    for reason, codes in sorted(tally.reasons.items()):
         console.talk(f"not evaluated: {', '.join(sorted(codes))}: {reason}")
 
 
-def _plural(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+def _exit_code(options: Namespace, broken: list[ChatTemplateError], *, faulty: bool) -> int:
+    for error in broken:
+        console.complain(error)
+    if broken:
+        return 2
+    return 1 if faulty and not options.exit_zero else 0

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
-from difflib import get_close_matches
 
 from chattpl.cli import console
-from chattpl.linter import rules
+from chattpl.linter.rules import near_rules, rules
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,8 +23,7 @@ def run(options: Namespace) -> int:
     wanted = (options.rule or "").lower()
     chosen = [rule for rule in known if options.all or wanted in (rule.code.lower(), rule.name)]
     if wanted and not chosen:
-        names = [name for rule in known for name in (rule.code, rule.name)]
-        near = get_close_matches(options.rule, names, n=1)
+        near = near_rules(options.rule)
         console.talk(f"error: no rule is called `{options.rule}`")
         console.talk(f"  = help: {f'did you mean `{near[0]}`? ' if near else ''}`chattpl rule` lists them")
         return 2

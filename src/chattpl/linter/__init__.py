@@ -12,4 +12,5 @@ from chattpl.linter.rules import rules as rules
 from chattpl.linter.run import LintSettings as LintSettings
 from chattpl.linter.run import fix as fix
 from chattpl.linter.run import lint as lint
+from chattpl.linter.run import profile as profile
 from chattpl.linter.run import report as report

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from chattpl import _core
+
+PROFILES = ("default", "serve", "sft", "rl", "portability", "security", "all")
+"""The sets of rules to begin with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,3 +33,8 @@ def rules() -> list[RuleInfo]:
         RuleInfo(code=code, name=name, kind=kind, profiles=tuple(profiles), manual=manual)
         for code, name, kind, profiles, manual in _core.lint_rules()
     ]
+
+
+def near_rules(name: str) -> list[str]:
+    """The codes or names that somebody may have meant who wrote this one, the likeliest first."""
+    return get_close_matches(name, [known for rule in rules() for known in (rule.code, rule.name)], n=3)

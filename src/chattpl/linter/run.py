@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from chattpl import _core
 from chattpl.linter.diagnostic import Diagnostic, Edit, Fix, LintReport, NotEvaluated, Place, Suppressed
@@ -73,6 +75,14 @@ class LintSettings:
         if _COMPARING in self.enabled():
             request["engines"] = engines()
         return request
+
+
+def codes_named(selector: str) -> frozenset[str]:
+    """The codes of the rules that a code, the start of one, a name or `ALL` stands for; none for anything else."""
+    try:
+        return LintSettings(select=[selector]).enabled()
+    except ValueError:
+        return frozenset()
 
 
 def lint(
@@ -147,6 +157,24 @@ def report(source: str, settings: LintSettings, *, name: str | None = None) -> L
         not_evaluated=tuple(NotEvaluated(*rule) for rule in not_evaluated),
         suppressed=tuple(Suppressed(_diagnostic(path, finding), reason) for finding, reason in suppressed),
     )
+
+
+def profile(source: str, settings: LintSettings, *, name: str | None = None) -> dict[str, Any]:
+    """Tells what a template takes, prints and demands of conversations.
+
+    Args:
+        source: The text of the template.
+        settings: What is known besides the template; the choice of rules does not matter.
+        name: What to call the template.
+
+    Returns:
+        JSON data: `roles`, `system`, `tools`, `reasoning`, `parts`, `turns`, `reads` and `constraints`.
+
+    Raises:
+        ValueError: The template does not compile.
+    """
+    facts: dict[str, Any] = json.loads(_core.lint_profile(source, settings.request(), name, settings.tokenizer))
+    return facts
 
 
 def fix(source: str, settings: LintSettings, *, unsafe: bool = False) -> tuple[str, int]:

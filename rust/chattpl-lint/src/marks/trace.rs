@@ -83,6 +83,9 @@ struct Render {
     spans: Vec<Range<usize>>,
 }
 
+/// The pieces of a template, and all renders.
+type Renders = (Vec<Piece>, Vec<Render>);
+
 impl Render {
     fn printed(&self) -> &Printed {
         self.outcome.as_ref().as_ref().expect("only conversations that render are kept")
@@ -147,10 +150,7 @@ fn find_conditions(context: &Context<'_>, trace: &mut Trace) -> Result<(), NotEv
 }
 
 /// Renders every shape with marks around pieces; `None` where that changes a text.
-fn renders(
-    context: &Context<'_>,
-    conditions: &HashMap<Span, Vec<Condition>>,
-) -> Result<Option<(Vec<Piece>, Vec<Render>)>, NotEvaluated> {
+fn renders(context: &Context<'_>, conditions: &HashMap<Span, Vec<Condition>>) -> Result<Option<Renders>, NotEvaluated> {
     let (parsed, pieces) = marked(context.parsed()?, conditions);
     let Ok(program) = Program::from_parsed(parsed, None).map(Arc::new) else {
         return Ok(None);

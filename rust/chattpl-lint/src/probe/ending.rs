@@ -1,6 +1,7 @@
 //! How an assistant's turns end: with a token of their own, with the marker of whoever speaks next, or not at all.
 
-use super::turn::{leading_marker, marker_start, markers, Prompted};
+use super::markers::{last_marker, markers};
+use super::turn::{leading_marker, marker_start, Prompted};
 use super::{common_prefix, shape, Ask, Printed};
 use crate::context::Context;
 use crate::rule::NotEvaluated;
@@ -70,7 +71,7 @@ impl Endings {
         let Some(body) = printed.body_of(message).filter(|_| !self.calls_go_on) else {
             return false;
         };
-        let token = markers(usual).last().unwrap_or(usual);
+        let token = last_marker(usual).unwrap_or(usual);
         let own = printed.tail_of(message);
         if printed.between(message, message + 1).unwrap_or(own).contains(token) {
             return false;
@@ -79,7 +80,7 @@ impl Endings {
         let turn = printed.text.get(start..body.end).unwrap_or_default();
         let result = printed.between(message + 1, message + 2).unwrap_or_default();
         // Another token may close turns with calls; the ends of the calls, and the begin of a result, do not.
-        !markers(own).any(|marker| !is_pair(turn, marker) && !is_pair(result, marker))
+        markers(own).map(|range| &own[range]).all(|marker| is_pair(turn, marker) || is_pair(result, marker))
     }
 }
 
@@ -178,11 +179,12 @@ fn calls_go_on(context: &Context<'_>) -> Result<bool, NotEvaluated> {
 
 /// Whether a text has the other end of what a marker opens or closes: `<tool_call>` for `</tool_call>`.
 fn is_pair(text: &str, marker: &str) -> bool {
-    markers(text).any(|other| other != marker && name_of(other) == name_of(marker))
+    markers(text).map(|range| &text[range]).any(|other| other != marker && name_of(other) == name_of(marker))
 }
 
-/// A marker's letters, without the words that tell its beginning from its end.
+/// A marker's letters up to its value, without the words that tell its beginning from its end.
 fn name_of(marker: &str) -> String {
-    let letters: String = marker.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
+    let name = marker.split('=').next().unwrap_or(marker);
+    let letters: String = name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect();
     ["begin", "start", "end", "close", "open"].into_iter().fold(letters, |name, word| name.replace(word, ""))
 }

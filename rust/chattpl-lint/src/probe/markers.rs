@@ -21,6 +21,11 @@ pub fn markers(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
+/// The last marker of a text.
+pub fn last_marker(text: &str) -> Option<&str> {
+    markers(text).last().map(|range| &text[range])
+}
+
 /// The markers that may close one, likeliest first; none for a marker that closes.
 pub fn closer_of(marker: &str) -> Vec<String> {
     let mut closers = Vec::new();

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use chattpl_render::Origin;
 
+use super::markers::markers;
 use super::{common_prefix, Ask, Printed, Probes, Shape};
 
 /// Keys of a message that are printed in its header, if at all.
@@ -81,7 +82,7 @@ impl Printed {
 }
 
 /// Whether a path is another, or lies below it.
-fn is_inside(path: &str, around: &str) -> bool {
+pub fn is_inside(path: &str, around: &str) -> bool {
     path.strip_prefix(around).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
@@ -186,22 +187,9 @@ impl Prompted {
     }
 }
 
-/// The stretches of a text that look like markers: `<...>` or `[...]` without spaces, quotes and braces.
-pub fn markers(text: &str) -> impl Iterator<Item = &str> {
-    text.match_indices(['<', '[']).filter_map(|(start, open)| {
-        let close = if open == "<" { '>' } else { ']' };
-        let end = start + text[start..].find(close)?;
-        let inner = &text[start + 1..end];
-        let is_name = inner.chars().any(char::is_alphabetic)
-            && !inner.contains(['<', '[', '"', '\'', '{', '}', ',', ':', '='])
-            && !inner.contains(char::is_whitespace);
-        is_name.then(|| &text[start..=end])
-    })
-}
-
 /// The marker that a text begins with.
 pub fn leading_marker(text: &str) -> Option<&str> {
-    markers(text).next().filter(|marker| text.starts_with(marker))
+    markers(text).next().filter(|range| range.start == 0).map(|range| &text[range])
 }
 
 /// The start of the marker, such as `<think>` or `[INST]`, that an offset lies in; else the offset.

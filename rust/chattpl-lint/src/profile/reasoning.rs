@@ -143,10 +143,7 @@ fn in_content(probes: &Probes<'_>) -> Fate {
 fn default_of(probes: &Probes<'_>) -> Default {
     let like = |left: Thinking, right: Thinking| {
         FLAG_SHAPES.map(shape).into_iter().all(|shape| {
-            let text = |thinking| {
-                let ask = Ask::whole(shape).thinking(thinking);
-                probes.get(if shape.awaits_assistant() { ask.prompted() } else { ask })
-            };
+            let text = |thinking| probes.get(Ask::natural(shape).thinking(thinking));
             match (&*text(left), &*text(right)) {
                 (Ok(left), Ok(right)) => left.text == right.text,
                 _ => true,

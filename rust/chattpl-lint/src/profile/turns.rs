@@ -4,7 +4,7 @@ use serde_json::{json, Value};
 
 use super::fate::{judge, Fate};
 use crate::context::Context;
-use crate::probe::markers::markers;
+use crate::probe::turn::marker_start;
 use crate::probe::{common_prefix, shape, Ask, Probes, Thinking};
 use crate::rule::NotEvaluated;
 use crate::rules::history_not_a_prefix;
@@ -86,11 +86,6 @@ pub(super) fn generation_prompt(probes: &Probes<'_>, thinking: Thinking) -> Opti
             _ => None,
         }
     })
-}
-
-/// The start of the marker that an offset lies in; else the offset.
-fn marker_start(text: &str, at: usize) -> usize {
-    markers(text).find(|range| range.start < at && at < range.end).map_or(at, |range| range.start)
 }
 
 /// What stands after the last words of a conversation.

@@ -2,11 +2,13 @@
 
 use chattpl_syntax::Span;
 
-use crate::context::{Context, Subject};
+use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
+use crate::fix::Edit;
 use crate::probe::reader::{reader_of, trims};
-use crate::probe::{shape, Shape, REASONING_FIELDS};
+use crate::probe::trial::tried;
+use crate::probe::{shape, Ask, Shape, REASONING_FIELDS};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
 const SHAPES: [&str; 2] = ["outer-whitespace", "outer-whitespace-tool"];
@@ -89,14 +91,9 @@ fn place(
 ) -> Result<Span, NotEvaluated> {
     let path = format!("/messages/{message}/{field}");
     for (span, input) in trims(context)? {
-        let source = context.text();
-        let without = format!("{}({}){}", &source[..span.start as usize], context.slice(input), &source[span.end as usize..]);
-        let subject = Subject::new(without, None, context.subject.supplied.clone());
-        let other = Context::new(&subject);
-        let Ok(probes) = other.probes() else {
-            continue;
-        };
-        if matches!(&*probes.natural(shape), Ok(printed) if printed.text_of(&path).contains(said)) {
+        let without = Edit::replace(span, format!("({})", context.slice(input)));
+        let outcome = tried(context, &[without], Ask::natural(shape));
+        if matches!(outcome.as_deref(), Some(Ok(printed)) if printed.text_of(&path).contains(said)) {
             return Ok(span);
         }
     }

@@ -62,13 +62,17 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
             let Some(escape) = escape(context, printed, index) else {
                 continue;
             };
+            // A literal that is escaped prints many: the first of them stands for all.
+            if !kinds.insert(escape[..2].to_owned()) {
+                continue;
+            }
             let place = match printer_of(context, printed, printed.range(index).start) {
                 Some(span) => span,
                 None => message_loop(context)?,
             };
-            // A literal that is escaped prints many: the first of them stands for all.
-            if !found.iter().any(|finding| finding.span == place) && kinds.insert(escape[..2].to_owned()) {
-                let message = format!("text is printed with escapes: {} in {}", shown(escape), shown(printed.text[printed.range(index)].trim()));
+            let text = shown(printed.text[printed.range(index)].trim());
+            let message = format!("text is printed with escapes: {} in {text}", shown(escape));
+            if !found.iter().any(|finding| finding.span == place) {
                 found.push(Finding::new(rule, place, message).on_shape(shape.name));
             }
         }

@@ -5,7 +5,8 @@ use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::ending::{unasked_prompt, Ending, Endings};
 use crate::probe::locate::{message_loop, printer_of};
-use crate::probe::turn::{markers, shown};
+use crate::probe::markers::last_marker;
+use crate::probe::turn::shown;
 use crate::probe::{common_prefix, shape, Ask, Printed};
 use crate::rule::{Checked, Rule};
 
@@ -93,7 +94,7 @@ fn difference(endings: &Endings, last: &str, other: &str) -> Option<String> {
         return None;
     }
     // Up to the end token, where the other end has it: what follows is the next turn.
-    let token = markers(usual).last().unwrap_or(usual);
+    let token = last_marker(usual).unwrap_or(usual);
     let other = other.find(token).map_or(usual.as_str(), |at| other[..at + token.len()].trim());
     Some(match last.trim() {
         "" => format!("the last turn of an assistant is left open, where others end with {}", shown(other)),

@@ -68,8 +68,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 fn differing(rule: &Rule, context: &Context<'_>, shape: &'static Shape) -> Checked {
     let probes = context.probes()?;
     let written = |parts| {
-        let ask = Ask::whole(shape).written(Form { parts, ..probes.form() });
-        probes.get(if shape.awaits_assistant() { ask.prompted() } else { ask })
+        probes.get(Ask::natural(shape).written(Form { parts, ..probes.form() }))
     };
     let (text, parts) = (written(false), written(true));
     let (Ok(text), Ok(parts)) = (&*text, &*parts) else {

@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{message_loop, printer_of};
-use crate::probe::turn::shown;
+use crate::probe::turn::{is_inside, shown};
 use crate::probe::{shape, Form, Printed};
 use crate::rule::{Checked, Rule};
 
@@ -80,15 +80,24 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         if writes_python(printed) {
             continue;
         }
-        for index in 0..printed.segments.len() {
-            let Some(what) = leak(&shape.conversation, probes.form(), printed, index) else {
+        let mut index = 0;
+        while index < printed.segments.len() {
+            let Some(path) = leak(&shape.conversation, probes.form(), printed, index) else {
+                index += 1;
                 continue;
             };
-            let place = match printer_of(context, printed, printed.range(index).start) {
+            let start = printed.range(index).start;
+            // What is inside the value is part of the same leak.
+            index = (index..printed.segments.len())
+                .find(|index| !is_inside(&printed.path(*index), &path))
+                .unwrap_or(printed.segments.len());
+            let value = shown(printed.text[start..printed.range(index - 1).end].trim());
+            let place = match printer_of(context, printed, start) {
                 Some(span) => span,
                 None => message_loop(context)?,
             };
             if !found.iter().any(|finding| finding.span == place) {
+                let what = format!("`{}` is printed as Python writes it: {value}", spelled(&path));
                 found.push(Finding::new(rule, place, what).on_shape(shape.name));
             }
         }
@@ -96,28 +105,28 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     Ok(found)
 }
 
-/// Whether a segment is a value as Python writes it, in words; a list or mapping begins with its first segment.
+/// The path of a segment's value, where a value as Python writes it begins with the segment.
 fn leak(conversation: &Value, form: Form, printed: &Printed, index: usize) -> Option<String> {
     if !matches!(printed.segments.origin_at(index), Origin::Message | Origin::Tools) {
+        return None;
+    }
+    let text = &printed.text[printed.range(index)];
+    // The brackets of `tojson` are the template's, those of `str` are the value's.
+    let opens = text.starts_with(['[', '{']);
+    let is_word = matches!(text.trim(), "None" | "True" | "False");
+    if !opens && !is_word {
         return None;
     }
     let path = printed.path(index);
     if form.string_arguments && path.ends_with("/arguments") {
         return None;
     }
-    let range = printed.range(index);
-    let text = &printed.text[range.clone()];
     let is_repr = match conversation.pointer(&path)? {
-        Value::Null => text.trim() == "None",
-        Value::Bool(_) => matches!(text.trim(), "True" | "False"),
-        // The brackets of `tojson` are the template's, those of `str` are the value's.
-        Value::Array(_) | Value::Object(_) => text.starts_with(['[', '{']),
+        Value::Null | Value::Bool(_) => is_word,
+        Value::Array(_) | Value::Object(_) => opens,
         _ => false,
     };
-    let inside = (index..printed.segments.len()).take_while(|index| printed.path(*index).starts_with(&path));
-    let end = inside.last().map_or(range.end, |last| printed.range(last).end);
-    let value = shown(printed.text[range.start..end].trim());
-    is_repr.then(|| format!("`{}` is printed as Python writes it: {value}", spelled(&path)))
+    is_repr.then_some(path)
 }
 
 /// Whether calls are written as Python: the name of a function and its arguments in parentheses.

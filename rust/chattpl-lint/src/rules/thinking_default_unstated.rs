@@ -82,8 +82,7 @@ fn unset(context: &Context<'_>) -> Result<Option<Unset>, NotEvaluated> {
     let (mut differs, mut unset) = (false, Unset { as_on: true, as_off: true });
     for shape in SHAPES.map(shape) {
         let asked = |thinking| {
-            let ask = Ask::whole(shape).thinking(thinking);
-            probes.get(if shape.awaits_assistant() { ask.prompted() } else { ask })
+            probes.get(Ask::natural(shape).thinking(thinking))
         };
         let renders = [Thinking::Unset, Thinking::On, Thinking::Off].map(asked);
         if let [Ok(none), Ok(on), Ok(off)] = [&*renders[0], &*renders[1], &*renders[2]] {

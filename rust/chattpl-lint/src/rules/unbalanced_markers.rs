@@ -84,8 +84,15 @@ const MAX_WORDS: usize = 12;
 const REASONING: &str = "<think>";
 
 /// Markers that are closed wherever they stand, even where the template has no closing one at all.
-const ALWAYS_CLOSED: [&str; 6] =
-    [REASONING, "<tool_call>", "<tool_response>", "<tools>", "[AVAILABLE_TOOLS]", "[SYSTEM_PROMPT]"];
+const ALWAYS_CLOSED: [&str; 7] = [
+    REASONING,
+    "<tool_call>",
+    "<tool_response>",
+    "<tools>",
+    "[AVAILABLE_TOOLS]",
+    "[SYSTEM_PROMPT]",
+    "[TOOL_RESULTS]",
+];
 
 /// What became of a marker.
 #[derive(PartialEq)]

@@ -59,10 +59,10 @@ pub(super) fn compose(text: &str) -> Option<Normalized> {
 fn next_odd(text: &[u8], from: usize) -> (usize, usize) {
     let mut at = from;
     while at < text.len() {
-        if let Some(chunk) = text[at..].first_chunk() {
+        if let Some(chunk) = text[at..].first_chunk::<{ CHUNK + BEHIND }>() {
             if all_plain(chunk) {
                 // The last character may go on behind the chunk.
-                at += chunk.len();
+                at += CHUNK;
                 while text.get(at).is_some_and(|&byte| byte & 0xC0 == 0x80) {
                     at -= 1;
                 }
@@ -83,13 +83,29 @@ fn next_odd(text: &[u8], from: usize) -> (usize, usize) {
 
 const CHUNK: usize = 32;
 
-/// Whether all characters that begin in 32 bytes are plain by their first bytes alone; written so that it is vectorized.
+/// Bytes behind a chunk that its last characters may have.
+const BEHIND: usize = 2;
+
+/// Whether all characters that begin in the first 32 bytes are surely plain; written so that it is vectorized.
 #[inline]
-fn all_plain(chunk: &[u8; CHUNK]) -> bool {
-    let odd = chunk.iter().fold(0, |odd, &byte| {
+fn all_plain(chunk: &[u8; CHUNK + BEHIND]) -> bool {
+    if chunk.is_ascii() {
+        return true;
+    }
+    let all = |range: std::ops::RangeInclusive<u8>, byte: u8| {
+        byte.wrapping_sub(*range.start()) <= range.end() - range.start()
+    };
+    let bytes = chunk.iter().zip(&chunk[1..]).zip(&chunk[2..]);
+    let odd = bytes.fold(0, |odd, ((&first, &second), &third)| {
         // ASCII and continuations, Latin to U+02FF, Cyrillic to U+047F, U+4000 to U+9FFF.
-        let plain = byte < 0xCC || byte.wrapping_sub(0xD0) < 2 || byte.wrapping_sub(0xE4) < 6;
-        odd | u8::from(!plain)
+        let plain = (first < 0xCC) | all(0xD0..=0xD1, first) | all(0xE4..=0xE9, first);
+        // Punctuation from U+2002 to U+203F.
+        let punctuation = (first == 0xE2) & (second == 0x80) & (third > 0x81);
+        // U+3000 to U+3FFF but for combining marks, and characters of full width.
+        let marks = (second == 0x80) & all(0xAA..=0xAF, third) | (second == 0x82) & all(0x99..=0x9A, third);
+        let kana = (first == 0xE3) & !marks;
+        let wide = (first == 0xEF) & (second == 0xBC);
+        odd | u8::from(!(plain | punctuation | kana | wide))
     });
     odd == 0
 }
@@ -345,9 +361,15 @@ mod tests {
     #[test]
     fn first_bytes_that_are_said_to_be_plain_are() {
         for character in (0..=0x10FFFF).filter_map(char::from_u32) {
-            let mut chunk = [b' '; CHUNK];
-            character.encode_utf8(&mut chunk);
-            assert!(!all_plain(&chunk) || is_plain(&chunk, 0), "{character:?}");
+            for at in [0, 1, CHUNK - 1] {
+                let mut chunk = [b' '; CHUNK + BEHIND];
+                // What does not fit in has no place there: four bytes say by the first that they are not plain.
+                let end = CHUNK + BEHIND - at;
+                let encoded = character.encode_utf8(&mut [0; 4]).as_bytes().to_owned();
+                let len = encoded.len().min(end);
+                chunk[at..at + len].copy_from_slice(&encoded[..len]);
+                assert!(!all_plain(&chunk) || is_plain(&encoded, 0), "{character:?}");
+            }
         }
     }
 

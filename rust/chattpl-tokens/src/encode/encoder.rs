@@ -7,7 +7,8 @@ use super::bpe::Workspace;
 use super::by_bytes::ByBytes;
 use super::chars::Chars;
 use super::cuts::Cuts;
-use super::known::{LongPieces, ShortPieces};
+use super::known::ShortPieces;
+use super::long::LongPieces;
 use super::normalize::{normalize, Normalized};
 use super::pairs::PairTable;
 use super::pieces::{Batch, Splits};
@@ -15,6 +16,7 @@ use super::spaces::Spaces;
 use super::tables::Tables;
 use super::units::UnitTable;
 use super::walk::{Coordinates, Region, Tokens};
+use super::wide::WidePieces;
 use crate::error::TokenError;
 use crate::image::{Reader, Writer};
 use crate::pack;
@@ -54,10 +56,12 @@ pub struct Encoder {
 
 /// What one thread works with: known pieces and room for the piece at hand.
 ///
-/// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, where new ones take the
-/// place of old ones; long ones take up to 30 MiB, whereupon all of them are dropped; characters 256 KiB. Ids never depend on what is kept.
+/// It belongs to the encoder that made it. Short pieces take 256 KiB at first and 32 MiB at most, those of up to 31 bytes
+/// 16 MiB at most, and in both new ones take the place of old ones; long ones take up to 30 MiB, whereupon all of them are
+/// dropped; characters 256 KiB, work at hand 128 KiB. Ids never depend on what is kept.
 pub struct Scratch {
     pub(super) short: ShortPieces,
+    pub(super) wide: WidePieces,
     pub(super) long: LongPieces,
     pub(super) work: Workspace,
     pub(super) chars: Chars,
@@ -166,6 +170,7 @@ impl Encoder {
     pub fn scratch(&self) -> Scratch {
         Scratch {
             short: ShortPieces::new(),
+            wide: WidePieces::new(),
             long: LongPieces::default(),
             work: Workspace::default(),
             chars: Chars::default(),
@@ -368,7 +373,7 @@ impl Encoder {
             front.clear();
             front.push(b' ');
             front.extend_from_slice(&text.as_bytes()[start..at]);
-            self.part(scratch, &front, (0, front.len()), &mut tokens.ids);
+            self.one(scratch, &front, (0, front.len()), false, &mut tokens.ids);
             scratch.front = front;
         }
         self.pieces(scratch, text, (at, end), Splits::None, &mut tokens.ids);

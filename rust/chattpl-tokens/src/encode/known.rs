@@ -1,7 +1,10 @@
 //! Pieces whose tokens are known: what makes most of a text a matter of one look-up a piece.
 //!
-//! Both tables are bounded, and what they hold is only ever what encoding gives: a piece that fell out is encoded again.
+//! The table is bounded, and what it holds is only ever what encoding gives: a piece that fell out is encoded again.
 
+use std::ops::Range;
+
+use super::pieces::Part;
 use crate::vocabulary::TokenId;
 
 /// The longest piece that a slot holds, in bytes.
@@ -14,10 +17,10 @@ pub(crate) const MAX_INLINE: usize = 4;
 pub(crate) struct Key(u128);
 
 /// Masks for the first n bytes.
-const MASKS: [u128; 16] = {
-    let mut masks = [0; 16];
+const MASKS: [u128; 17] = {
+    let mut masks = [0; 17];
     let mut len = 1;
-    while len < 16 {
+    while len < 17 {
         masks[len] = masks[len - 1] << 8 | 0xFF;
         len += 1;
     }
@@ -34,42 +37,78 @@ impl Key {
     #[inline]
     pub fn of(text: &[u8], start: usize, end: usize) -> Key {
         let len = end - start;
-        let bytes = match text.get(start..start + 16).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()) {
-            Some(bytes) => bytes,
-            None => {
-                let mut bytes = [0; 16];
-                bytes[..len].copy_from_slice(&text[start..end]);
-                bytes
-            }
-        };
-        Key(u128::from_le_bytes(bytes) & MASKS[len & 15] | (len as u128) << 120)
+        Key(masked(text, start, len) | (len as u128) << 120)
+    }
+
+    /// The key of the first `len` bytes; `None` if that is more than [`MAX_SHORT`].
+    #[inline(always)]
+    pub fn of_first(bytes: &[u8; 16], len: usize) -> Option<Key> {
+        (len <= MAX_SHORT).then(|| Key(u128::from_le_bytes(*bytes) & MASKS[len & 15] | (len as u128) << 120))
     }
 
     #[inline]
     pub fn hash(self) -> u64 {
-        let low = self.0 as u64 ^ 0x9E37_79B9_7F4A_7C15;
-        let high = (self.0 >> 64) as u64 ^ 0xD6E8_FEB8_6659_FD93;
-        let product = u128::from(low) * u128::from(high);
-        (product >> 64) as u64 ^ product as u64
+        fold(self.0 as u64, (self.0 >> 64) as u64)
     }
 }
 
-/// The tokens of one piece: up to [`MAX_INLINE`] ids, the first with their number in its top byte.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ids(pub [u32; MAX_INLINE]);
+/// `len` bytes of a text, up to 16, and zeroes.
+#[inline]
+pub(crate) fn masked(text: &[u8], start: usize, len: usize) -> u128 {
+    let bytes = match text.get(start..start + 16).and_then(|bytes| <[u8; 16]>::try_from(bytes).ok()) {
+        Some(bytes) => bytes,
+        None => {
+            let mut bytes = [0; 16];
+            bytes[..len].copy_from_slice(&text[start..start + len]);
+            bytes
+        }
+    };
+    u128::from_le_bytes(bytes) & MASKS[len]
+}
 
-impl Ids {
+/// Mixes two words into one.
+#[inline]
+pub(crate) fn fold(low: u64, high: u64) -> u64 {
+    let product = u128::from(low ^ 0x9E37_79B9_7F4A_7C15) * u128::from(high ^ 0xD6E8_FEB8_6659_FD93);
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// The tokens of one piece: up to `N` ids, the first with their number in its top byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Inline<const N: usize>([u32; N]);
+
+/// The tokens of a short piece.
+pub(crate) type Ids = Inline<MAX_INLINE>;
+
+impl<const N: usize> Inline<N> {
     const ID_BITS: u32 = 24;
+    const ID: u32 = (1 << Self::ID_BITS) - 1;
+    /// No tokens.
+    pub const NONE: Self = Inline([0; N]);
 
     /// `None` for none or more than fit.
-    pub fn new(ids: &[TokenId]) -> Option<Ids> {
-        if ids.is_empty() || ids.len() > MAX_INLINE {
+    pub fn new(ids: &[TokenId]) -> Option<Self> {
+        if ids.is_empty() || ids.len() > N {
             return None;
         }
-        let mut inline = [0; MAX_INLINE];
+        let mut inline = [0; N];
         inline[..ids.len()].copy_from_slice(ids);
         inline[0] |= (ids.len() as u32) << Self::ID_BITS;
-        Some(Ids(inline))
+        Some(Inline(inline))
+    }
+
+    /// Stands for tokens that are elsewhere.
+    pub fn far(first: usize, len: usize) -> Self {
+        let mut inline = [0; N];
+        (inline[1], inline[2]) = (first as u32, len as u32);
+        Inline(inline)
+    }
+
+    /// Where the tokens are, if elsewhere.
+    #[inline]
+    pub fn is_far(&self) -> Option<Range<usize>> {
+        let [0, first, len, ..] = self.0[..] else { return None };
+        Some(first as usize..(first + len) as usize)
     }
 
     #[inline]
@@ -79,9 +118,10 @@ impl Ids {
 
     /// The ids, with whatever follows the last.
     #[inline]
-    pub fn all(self) -> [TokenId; MAX_INLINE] {
-        let [first, second, third, fourth] = self.0;
-        [first & ((1 << Self::ID_BITS) - 1), second, third, fourth]
+    pub fn all(self) -> [TokenId; N] {
+        let mut ids = self.0;
+        ids[0] &= Self::ID;
+        ids
     }
 }
 
@@ -122,6 +162,8 @@ pub(crate) struct ShortPieces {
 impl ShortPieces {
     /// Lines at first: 2^12, 256 KiB.
     const FIRST_LOG2: u32 = 12;
+    /// How many look-ups go on at a time.
+    const AHEAD: usize = 16;
     /// Lines at most: 2^19, 32 MiB.
     const LAST_LOG2: u32 = 19;
 
@@ -130,7 +172,7 @@ impl ShortPieces {
     }
 
     fn with_lines(log2: u32) -> Self {
-        let slot = Slot { key: Key::EMPTY, ids: Ids([0; MAX_INLINE]) };
+        let slot = Slot { key: Key::EMPTY, ids: Ids::NONE };
         ShortPieces { lines: vec![Line([slot; 2]); 1 << log2], shift: 32 - log2, taken: 0 }
     }
 
@@ -169,6 +211,29 @@ impl ShortPieces {
         }
     }
 
+    /// Puts the tokens of each part into `ids`, and the indices of those that are not here into `missing`; returns their number.
+    ///
+    /// A few of those named missing may be here all the same: [`ShortPieces::get`] knows.
+    #[inline(always)]
+    pub fn find<const N: usize>(&self, parts: &[Part], ids: &mut [Ids; N], missing: &mut [u8; N]) -> usize {
+        for part in parts.iter().take(Self::AHEAD) {
+            self.prefetch(part.home);
+        }
+        let mut count = 0;
+        for (index, (part, ids)) in parts.iter().zip(ids.iter_mut()).enumerate() {
+            if let Some(later) = parts.get(index + Self::AHEAD) {
+                self.prefetch(later.home);
+            }
+            // Without a branch: which of the two slots it is, nothing foretells.
+            let Line(slots) = &self.lines[self.index(part.home)];
+            let slot = &slots[usize::from(slots[0].key != part.key)];
+            *ids = slot.ids;
+            missing[count & (N - 1)] = index as u8;
+            count += usize::from(slot.key != part.key);
+        }
+        count
+    }
+
     /// What stands in the other line of a pair, for want of room.
     #[inline(never)]
     fn get_beside(&self, index: usize, key: Key) -> Option<Ids> {
@@ -184,9 +249,9 @@ impl ShortPieces {
         }
         let index = self.index(Home::of(key));
         for line in [index, index ^ 1] {
-            if let Some(slot) = self.lines[line].0.iter_mut().find(|slot| slot.key == Key::EMPTY) {
+            if let Some(slot) = self.lines[line].0.iter_mut().find(|slot| slot.key == Key::EMPTY || slot.key == key) {
+                self.taken += usize::from(slot.key == Key::EMPTY);
                 *slot = Slot { key, ids };
-                self.taken += 1;
                 return;
             }
         }
@@ -206,99 +271,6 @@ impl ShortPieces {
             }
         }
         *self = larger;
-    }
-}
-
-/// Pieces that are too long for a slot, or have too many tokens.
-#[derive(Default)]
-pub(crate) struct LongPieces {
-    /// Open addressing, at most half full, or no slot at all.
-    slots: Vec<Entry>,
-    taken: usize,
-    bytes: Vec<u8>,
-    ids: Vec<TokenId>,
-}
-
-#[derive(Clone, Copy, Default)]
-struct Entry {
-    /// The lower half of the hash.
-    hash: u32,
-    start_byte: u32,
-    first_id: u32,
-    /// 0 for no entry.
-    len_bytes: u16,
-    len_ids: u16,
-}
-
-impl LongPieces {
-    /// Longer pieces are not kept, in bytes.
-    const MAX_LEN: usize = 512;
-    /// When the kept pieces have more bytes, all are dropped.
-    const MAX_BYTES: usize = 4 << 20;
-    /// The same for their number.
-    const MAX_PIECES: usize = 1 << 18;
-    /// Slots at first.
-    const FIRST_SLOTS: usize = 1 << 10;
-
-    #[inline]
-    fn slot(&self, hash: u64, piece: &[u8]) -> usize {
-        let mask = self.slots.len() - 1;
-        let mut slot = (hash >> 32) as usize & mask;
-        loop {
-            let entry = &self.slots[slot];
-            let known = || &self.bytes[entry.start_byte as usize..][..usize::from(entry.len_bytes)];
-            if entry.len_bytes == 0 || entry.hash == hash as u32 && known() == piece {
-                return slot;
-            }
-            slot = (slot + 1) & mask;
-        }
-    }
-
-    pub fn get(&self, piece: &[u8]) -> Option<&[TokenId]> {
-        if piece.len() > Self::MAX_LEN || self.slots.is_empty() {
-            return None;
-        }
-        let entry = &self.slots[self.slot(hash(piece), piece)];
-        (entry.len_bytes != 0).then(|| &self.ids[entry.first_id as usize..][..usize::from(entry.len_ids)])
-    }
-
-    /// Keeps the tokens of a piece, which are no more than it has bytes.
-    pub fn insert(&mut self, piece: &[u8], ids: &[TokenId]) {
-        if piece.len() > Self::MAX_LEN || piece.is_empty() {
-            return;
-        }
-        if self.bytes.len() + piece.len() > Self::MAX_BYTES || self.taken == Self::MAX_PIECES {
-            *self = LongPieces::default();
-        }
-        if self.taken * 2 >= self.slots.len() {
-            self.grow();
-        }
-        let hash = hash(piece);
-        let slot = self.slot(hash, piece);
-        if self.slots[slot].len_bytes != 0 {
-            return;
-        }
-        self.slots[slot] = Entry {
-            hash: hash as u32,
-            start_byte: self.bytes.len() as u32,
-            first_id: self.ids.len() as u32,
-            len_bytes: piece.len() as u16,
-            len_ids: ids.len() as u16,
-        };
-        self.taken += 1;
-        self.bytes.extend_from_slice(piece);
-        self.ids.extend_from_slice(ids);
-    }
-
-    #[cold]
-    fn grow(&mut self) {
-        let slots = (self.slots.len() * 2).max(Self::FIRST_SLOTS);
-        let old = std::mem::replace(&mut self.slots, vec![Entry::default(); slots]);
-        for entry in old.into_iter().filter(|entry| entry.len_bytes != 0) {
-            let piece = &self.bytes[entry.start_byte as usize..][..usize::from(entry.len_bytes)];
-            let slot = self.slot(hash(piece), piece);
-            self.slots[slot] = entry;
-        }
     }
 }
 

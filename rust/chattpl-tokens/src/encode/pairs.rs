@@ -4,6 +4,7 @@ use std::hash::BuildHasher;
 
 use hashbrown::DefaultHashBuilder;
 
+use super::front::Front;
 use crate::error::TokenError;
 use crate::image::{Reader, Writer};
 use crate::table::{Plain, Table};
@@ -22,7 +23,7 @@ pub(crate) struct Join {
 impl Join {
     /// The rank of a pair that does not join.
     pub const NEVER: u32 = u32::MAX;
-    const NONE: Join = Join { rank: Join::NEVER, merged: 0 };
+    pub(super) const NONE: Join = Join { rank: Join::NEVER, merged: 0 };
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,6 +41,7 @@ unsafe impl Plain for Slot {}
 pub(crate) struct PairTable {
     slots: Table<Slot>,
     shift: u32,
+    front: Front,
 }
 
 const EMPTY: u64 = u64::MAX;
@@ -49,7 +51,11 @@ impl PairTable {
         // At most two thirds full, so that a miss ends after a slot or two.
         let capacity = (merges.len() * 3 / 2 + 2).next_power_of_two();
         let shift = 64 - capacity.trailing_zeros();
-        let mut table = PairTable { slots: vec![Slot { key: EMPTY, join: Join::NONE }; capacity].into(), shift };
+        let mut table = PairTable {
+            slots: vec![Slot { key: EMPTY, join: Join::NONE }; capacity].into(),
+            shift,
+            front: Front::new(merges),
+        };
         for (rank, merge) in merges.iter().enumerate() {
             if let Some(later) = merges.get(rank + 16) {
                 table.prefetch(key(later.left, later.right));
@@ -88,7 +94,7 @@ impl PairTable {
         // A look-up ends at a slot that is free.
         let has_room = slots.len().is_power_of_two() && taken < slots.len() as u64 && slots.len() > 1;
         match has_room && taken == merges.len() as u64 && sum == 0 {
-            true => Ok(PairTable { shift: 64 - slots.len().trailing_zeros(), slots }),
+            true => Ok(PairTable { shift: 64 - slots.len().trailing_zeros(), slots, front: Front::new(merges) }),
             false => Err(image.damaged("pairs that no merge has")),
         }
     }
@@ -124,9 +130,30 @@ impl PairTable {
         let _ = key;
     }
 
+    /// What the pair becomes, if that is quickly told; else `None`, and [`PairTable::get_far`] will tell.
+    #[inline(always)]
+    pub fn get_near(&self, left: TokenId, right: TokenId) -> Option<Join> {
+        let near = self.front.get(left, right);
+        if near.is_none() {
+            self.prefetch(key(left, right));
+        }
+        near
+    }
+
+    /// Whether all ranks are below 2^`bits`.
+    pub fn is_ranked_in(&self, bits: u32) -> bool {
+        self.slots.len() <= 1 << bits
+    }
+
     /// What the pair becomes.
     #[inline]
     pub fn get(&self, left: TokenId, right: TokenId) -> Join {
+        self.front.get(left, right).unwrap_or_else(|| self.get_far(left, right))
+    }
+
+    /// What the pair becomes, which [`PairTable::get_near`] does not tell.
+    #[inline]
+    pub fn get_far(&self, left: TokenId, right: TokenId) -> Join {
         let key = key(left, right);
         let mask = self.slots.len() - 1;
         let mut index = self.home(key);

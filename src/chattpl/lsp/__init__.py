@@ -1,0 +1,1 @@
+"""The linter in editors: a language server. Needs the extra `chattpl[lsp]`."""
