@@ -171,7 +171,9 @@ fn edge_of_text(text: &str, end: End) -> Edge {
 fn edge_of_expr(expr: &Expr, end: End) -> Edge {
     match &expr.kind {
         ExprKind::Const(Const::Str(text)) => edge_of_text(text, end),
-        ExprKind::Binary(BinaryOp::Add, left, right) => in_turn(&[&**left, &**right], end, |part, end| edge_of_expr(part, end)),
+        ExprKind::Binary(BinaryOp::Add, left, right) => {
+            in_turn(&[&**left, &**right], end, |part, end| edge_of_expr(part, end))
+        }
         ExprKind::Concat(parts) => in_turn(parts, end, edge_of_expr),
         ExprKind::Conditional { then, otherwise, .. } => {
             edge_of_expr(then, end).or(otherwise.as_ref().map_or(NOTHING, |other| edge_of_expr(other, end)))

@@ -226,7 +226,9 @@ impl Printed {
 
     fn shared_path(&self, index: usize) -> Rc<str> {
         match self.segments.path_number(index) {
-            Some(number) => Rc::clone(self.paths.borrow_mut().entry(number).or_insert_with(|| self.spelled(index).into())),
+            Some(number) => {
+                Rc::clone(self.paths.borrow_mut().entry(number).or_insert_with(|| self.spelled(index).into()))
+            }
             None => Rc::from(""),
         }
     }

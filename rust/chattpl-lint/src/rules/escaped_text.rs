@@ -60,15 +60,24 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         let Ok(printed) = &*outcome else {
             continue;
         };
+        let mut asked_for = None;
         for index in 0..printed.segments.len() {
             let Some(escape) = escape(context, printed, index) else {
                 continue;
             };
+            if escape.starts_with("\\u") {
+                let asked_for = match asked_for {
+                    Some(known) => known,
+                    None => *asked_for.insert(is_asked_for(context, shape)?),
+                };
+                if asked_for {
+                    continue;
+                }
+            }
             // A literal that is escaped prints many: the first of them stands for all.
-            if kinds.contains(&escape[..2]) || escape.starts_with("\\u") && is_asked_for(context, shape)? {
+            if !kinds.insert(escape[..2].to_owned()) {
                 continue;
             }
-            kinds.insert(escape[..2].to_owned());
             let place = match printer_of(context, printed, printed.range(index).start) {
                 Some(span) => span,
                 None => message_loop(context)?,
