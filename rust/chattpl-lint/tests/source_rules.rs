@@ -247,8 +247,8 @@ fn bugs_that_users_met_are_found_under_their_codes() {
 
 #[test]
 fn white_space_that_the_prompt_needs_is_no_leak() {
-    let turn = "{{- '<' + message.role + '>' + (message.content or '') -}}";
-    let line = "{{- '<' + message.role + '>' + (message.content or '') + '\\n' -}}";
+    let turn = "{{- '<' + message.role + '>' + (message.content or '') -}}\n";
+    let line = "{{- '<' + message.role + '>' + (message.content or '') + '\\n' -}}\n";
     let list = |indent: &str| {
         format!("{{{{- 'calls: [\\n' -}}}}{{%- for call in message.tool_calls or [] %}}\n{indent}{{{{ call.function.name + ',\\n' -}}}}{{% endfor -%}}{{{{- ']' -}}}}")
     };
@@ -259,10 +259,10 @@ fn white_space_that_the_prompt_needs_is_no_leak() {
             (&format!("{line}{{% if true %}}{{% endif %}}\n\n{{% if true %}}{{% endif -%}}"), &["\n"]),
             // The only newline between two turns, and between a text and a branch.
             (&format!("{turn}{{% if true %}}{{% endif %}}\n\n{{% if true %}}{{% endif -%}}"), &[]),
-            (&format!("{line}a{{% if true %}}{{% endif %}}\n\n{{% if tools %}}b{{% endif -%}}"), &[]),
+            (&format!("{line}{{{{- 'a' -}}}}\n{{% if true %}}{{% endif %}}\n\n{{% if tools %}}b{{% endif -%}}"), &[]),
             // All of a branch.
             (&format!("{line}{{% if true %}}\n\n{{% endif -%}}"), &[]),
-            (&format!("{line}{{% if tools %}}x{{% else %}}\n\n{{% endif -%}}"), &[]),
+            (&format!("{line}{{% if tools %}}\nx\n{{% else %}}\n\n{{% endif -%}}"), &[]),
             (&format!("{line}{{% if true %}}{{% set x = 1 %}}\n\n{{% set y = 1 %}}{{% endif -%}}"), &["\n"]),
             // The indent of lines in brackets, and of a turn.
             (&list("    "), &[]),
