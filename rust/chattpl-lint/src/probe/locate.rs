@@ -55,6 +55,17 @@ pub fn message_loop(context: &Context<'_>) -> Result<Span, NotEvaluated> {
     Ok(found.map_or_else(|| first_line(context), |(_, span)| span))
 }
 
+/// Whether a literal stands in an assignment or a macro, from where it may get to any place.
+///
+/// # Errors
+/// The template does not parse.
+pub fn is_aside(context: &Context<'_>, span: Span) -> Result<bool, NotEvaluated> {
+    let nodes = context.nodes()?;
+    let covers = |stmt: &Stmt| stmt.span.start <= span.start && span.end <= stmt.span.end;
+    let is_aside = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Set { .. } | StmtKind::SetBlock(_) | StmtKind::Macro(_));
+    Ok(nodes.stmts().any(|(_, stmt)| covers(stmt) && is_aside(stmt)))
+}
+
 fn is_output(item: Item<'_>) -> bool {
     matches!(item, Item::Stmt(Stmt { kind: StmtKind::Output(_) | StmtKind::Text(_), .. }))
 }
