@@ -6,7 +6,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::loser_of;
-use crate::probe::{shapes, Printed, Shape, Text};
+use crate::probe::{shapes, Printed, Probes, Shape, Text};
 use crate::rule::{Checked, Rule};
 
 declare_rule! {
@@ -60,8 +60,8 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
             let what = format!("the content of a message of role `{role}` is not printed: `messages[{message}].content` is lost");
             (message, "content", what)
         });
-        for (message, field, what) in contents.chain(lost_calls(shape, printed)) {
-            let span = loser_of(context, shape, message, field)?;
+        for (message, field, what) in contents.chain(lost_calls(probes, shape, printed)) {
+            let span = loser_of(context, shape, printed, message, field)?;
             if !found.iter().any(|finding| finding.span == span) {
                 found.push(Finding::new(rule, span, what).on_shape(shape.name));
             }
@@ -87,12 +87,26 @@ fn prints_calls(shape: &Shape, printed: &Printed) -> bool {
     calls.any(|path| !printed.text_of(&path).is_empty())
 }
 
-/// The calls of which nothing is printed, by a template that does print the tools they are of.
-fn lost_calls(shape: &'static Shape, printed: &Printed) -> Option<(usize, &'static str, String)> {
-    let knows_tools = || (0..printed.segments.len()).any(|index| printed.segments.origin_at(index) == Origin::Tools);
+/// Conversations whose calls a template prints that prints any.
+const CALLING: [&str; 3] = ["tool-call", "tool-answer", "tool-call-null-content"];
+
+/// The calls of which nothing is printed, by a template that prints other calls, or the tools that they are of.
+fn lost_calls(probes: &Probes<'_>, shape: &'static Shape, printed: &Printed) -> Option<(usize, &'static str, String)> {
     let is_lost = |message: &usize| {
-        shape.messages()[*message].get("tool_calls").is_some() && printed.text_of(&format!("/messages/{message}/tool_calls")).is_empty()
+        shape.messages()[*message].get("tool_calls").is_some()
+            && printed.text_of(&format!("/messages/{message}/tool_calls")).is_empty()
     };
-    let message = (0..shape.messages().len()).find(is_lost).filter(|_| knows_tools())?;
-    Some((message, "tool_calls", format!("tools are printed and their calls are not: `messages[{message}].tool_calls` is lost")))
+    let message = (0..shape.messages().len()).find(is_lost)?;
+    let prints = |name| matches!(&*probes.natural(crate::probe::shape(name)), Ok(printed) if !printed.text_of("/messages/1/tool_calls").is_empty());
+    // Calls that are over once a user speaks again are left out on purpose.
+    if (message..shape.messages().len()).any(|later| shape.role(later) == "user") && prints("tool-answer") {
+        return None;
+    }
+    let knows_tools = (0..printed.segments.len()).any(|index| printed.segments.origin_at(index) == Origin::Tools);
+    let what = match (knows_tools, CALLING.into_iter().any(prints)) {
+        (_, true) => "the calls of other messages are printed and these are not",
+        (true, false) => "tools are printed and their calls are not",
+        (false, false) => return None,
+    };
+    Some((message, "tool_calls", format!("{what}: `messages[{message}].tool_calls` is lost")))
 }
