@@ -94,8 +94,6 @@ struct Turn {
     message: usize,
     calls: bool,
     is_last: bool,
-    /// The message that follows the results of its calls, if one does.
-    next: Option<usize>,
 }
 
 fn turns_of<'a>(shape: &'a Shape, printed: &'a Printed) -> impl Iterator<Item = Turn> + 'a {
@@ -105,7 +103,6 @@ fn turns_of<'a>(shape: &'a Shape, printed: &'a Printed) -> impl Iterator<Item = 
         message,
         calls: shape.messages()[message].get("tool_calls").is_some(),
         is_last: message + 1 == count,
-        next: (message + 1..count).find(|next| shape.role(*next) != "tool"),
     })
 }
 
@@ -113,14 +110,19 @@ fn turns_of<'a>(shape: &'a Shape, printed: &'a Printed) -> impl Iterator<Item = 
 fn fault(context: &Context<'_>, endings: &Endings, printed: &Printed, turn: &Turn) -> Option<String> {
     match &endings.answer {
         Ending::Own(usual) if turn.calls => {
-            // A result may be part of the turn that calls: then it is the next header that is wrong, and CT225 says so.
-            let is_part = turn.next.is_some_and(|next| next > turn.message + 1 && is_reopened(context, printed, next));
-            let is_open = !is_part && endings.is_call_open(printed, turn.message, usual);
+            let is_open = endings.is_call_open(printed, turn.message, usual) && !results_are_inside(context);
             is_open.then(|| call_fault(turn.is_last, usual))
         }
         answer if !turn.calls => endings.is_open(printed, turn.message).then(|| answer_fault(answer, turn.is_last)),
         _ => None,
     }
+}
+
+/// Whether a result is part of the turn that calls, and the header behind it opens a turn inside that turn: then the header
+/// is wrong, which is CT225's to say, and not the end of the call.
+fn results_are_inside(context: &Context<'_>) -> bool {
+    let outcome = context.probes().map(|probes| probes.get(Ask::whole(shape("tool-answer"))));
+    outcome.is_ok_and(|outcome| matches!(&*outcome, Ok(printed) if is_reopened(context, printed, 3)))
 }
 
 fn is_closed(context: &Context<'_>, endings: &Endings, shape: &Shape, printed: &Printed, message: usize) -> bool {
