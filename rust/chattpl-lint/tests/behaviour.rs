@@ -377,3 +377,141 @@ fn what_a_template_cannot_do_without_is_a_constraint() {
         ],
     );
 }
+
+/// The texts that a rule points at.
+fn places(code: &str, source: &str) -> Vec<String> {
+    let settings = Settings { select: vec![Selector::parse(code).expect("a rule")], ..Settings::default() };
+    let subject = Subject::new(source, None, Supplied::default());
+    let report = lint(&subject, &settings);
+    report.findings.iter().map(|finding| subject.source.text[finding.span.range()].to_owned()).collect()
+}
+
+#[test]
+fn an_empty_line_or_a_switch_may_close_turns() {
+    let lines = |last: &str| {
+        format!(
+            "{{%- for m in messages -%}}{{{{- m.role|capitalize + ': ' + (m.content or '')|trim -}}}}{last}{{%- endfor -%}}\
+             {{%- if add_generation_prompt -%}}{{{{- 'Assistant:' -}}}}{{%- endif -%}}"
+        )
+    };
+    let only = |test: &str| chat(&format!("{{%- if {test} -%}}{END}{{%- endif -%}}"), PROMPT);
+    check(
+        "CT206",
+        &[
+            ("an empty line behind every turn", &lines("{{- '\\n\\n' -}}"), false),
+            ("a newline behind every turn", &lines("{{- '\\n' -}}"), true),
+            ("an empty line behind all but the last", &lines("{{- '\\n\\n' if not loop.last -}}"), true),
+            ("a switch closes the last", &only("training_prompt or not loop.last"), false),
+            ("a switch with a default closes the last", &only("is_training | default(false) or not loop.last"), false),
+            ("a switch of something else", &only("(loud and false) or not loop.last"), true),
+            ("the generation prompt closes the last", &only("add_generation_prompt or not loop.last"), true),
+        ],
+    );
+}
+
+#[test]
+fn an_open_turn_is_found_where_it_is_printed() {
+    let source = "{%- set start = '<|bot|>' -%}{%- for m in messages -%}\
+        {%- if m.role == 'assistant' -%}{{- start -}}{{- m.content -}}\
+        {%- else -%}{{- '<|' + m.role + '|>' + m.content + '<|end|>' -}}{%- endif -%}{%- endfor -%}\
+        {%- if add_generation_prompt -%}{{- start -}}{%- endif -%}";
+    assert_eq!(places("CT206", source), ["m.content"]);
+}
+
+#[test]
+fn a_turn_that_is_opened_inside_another_is_one_fault() {
+    let source = |test: &str| {
+        format!(
+            "{{%- for m in messages -%}}\
+             {{%- if m.role == 'tool' -%}}{{{{- '<result>' + m.content + '</result>' -}}}}\
+             {{%- else -%}}\
+             {{%- if not (loop.previtem and {test}) -%}}{{{{- '<|turn>' + m.role + '\\n' -}}}}{{%- endif -%}}\
+             {{{{- m.content or '' -}}}}\
+             {{%- for c in m.tool_calls or [] -%}}{{{{- '<call>' + c.function|tojson + '</call>' -}}}}{{%- endfor -%}}\
+             {{%- if not m.tool_calls -%}}{{{{- '<turn|>\\n' -}}}}{{%- endif -%}}{{%- endif -%}}{{%- endfor -%}}\
+             {{%- if add_generation_prompt and messages[-1].role != 'tool' -%}}{{{{- '<|turn>assistant\\n' -}}}}{{%- endif -%}}"
+        )
+    };
+    let (goes_on, reopened) = (source("loop.previtem.role == 'tool'"), source("false"));
+    check("CT206", &[("goes on", &goes_on, false), ("reopened", &reopened, false)]);
+    check("CT202", &[("goes on", &goes_on, false), ("reopened", &reopened, false)]);
+    check("CT225", &[("goes on", &goes_on, false), ("reopened", &reopened, true)]);
+}
+
+#[test]
+fn a_turn_of_a_user_that_stays_open_is_found() {
+    let only = |test: &str| chat(&format!("{{%- if {test} -%}}{END}{{%- endif -%}}"), PROMPT);
+    check(
+        "CT225",
+        &[
+            ("all closed", &chat(END, PROMPT), false),
+            ("none closed", &chat("{{- '\\n' -}}", PROMPT), false),
+            ("users' open", &only("m.role != 'user'"), true),
+            ("the system's open", &only("m.role != 'system'"), true),
+            ("another end", &chat("{{- '<|eot|>' if m.role == 'user' else '<|im_end|>' -}}", PROMPT), false),
+        ],
+    );
+}
+
+#[test]
+fn lost_calls_and_arguments_are_told_from_calls_that_are_over() {
+    let calling = |calls: &str| {
+        format!(
+            "{{%- if tools -%}}{{{{- tools|tojson -}}}}{{%- endif -%}}{{%- for m in messages -%}}{{{{- '<' + m.role + '>' -}}}}\
+             {calls}{{{{- (m.content or '') + '<end>' -}}}}{{%- endfor -%}}\
+             {{%- if add_generation_prompt -%}}{{{{- '<assistant>' -}}}}{{%- endif -%}}"
+        )
+    };
+    let each = |call: &str, test: &str| {
+        calling(&format!("{{%- for c in m.tool_calls or [] if {test} -%}}{{{{- {call} -}}}}{{%- endfor -%}}"))
+    };
+    let whole = "'<call>' + c.function|tojson";
+    check(
+        "CT208",
+        &[
+            ("printed whole", &each(whole, "true"), false),
+            ("printed in pieces", &each("c.function.name + c.function.arguments|tojson", "true"), false),
+            ("their values alone", &each("c.function.name + c.function.arguments.values()|join", "true"), false),
+            ("their names alone", &each("'<call>' + c.function.name", "true"), true),
+            ("empty arguments", &each("'<call>' + c.function.name + '{}'", "true"), true),
+            ("none", &calling(""), true),
+            ("over once a user speaks", &each(whole, "messages[-1].role != 'user' or m == messages[-1]"), false),
+            ("only beside null", &each(whole, "m.content is none"), true),
+        ],
+    );
+}
+
+#[test]
+fn lost_content_is_blamed_on_the_branch_that_was_taken() {
+    let source =
+        "{%- for m in messages -%}{%- if m.role == 'assistant' -%}{%- set found = true -%}{%- endif -%}{%- endfor -%}\
+        {%- for m in messages -%}\
+        {%- if m.role == 'user' or m.role == 'system' -%}{{- '<' + m.role + '>' + m.content -}}\
+        {%- elif m.tool_calls -%}{%- for c in m.tool_calls -%}{{- '<call>' + c.function|tojson -}}{%- endfor -%}\
+        {%- elif m.role == 'assistant' -%}{{- '<assistant>' + m.content -}}\
+        {%- else -%}{{- '<result>' + m.content -}}{%- endif -%}{%- endfor -%}\
+        {%- if add_generation_prompt -%}{{- '<assistant>' -}}{%- endif -%}";
+    assert_eq!(places("CT208", source), ["m.tool_calls"]);
+}
+
+#[test]
+fn reasoning_that_a_switch_keeps_is_left_to_the_caller() {
+    let keeping = |test: &str| {
+        format!(
+            "{{%- for m in messages -%}}{{{{- '<' + m.role + '>' -}}}}\
+             {{%- if m.reasoning_content and ({test}) -%}}{{{{- '<think>' + m.reasoning_content + '</think>' -}}}}{{%- endif -%}}\
+             {{{{- m.content or '' -}}}}\
+             {{%- for c in m.tool_calls or [] -%}}{{{{- '<call>' + c.function|tojson -}}}}{{%- endfor -%}}{{{{- '<end>' -}}}}{{%- endfor -%}}\
+             {{%- if add_generation_prompt -%}}{{{{- '<assistant>' -}}}}{{%- endif -%}}"
+        )
+    };
+    check(
+        "CT222",
+        &[
+            ("always", &keeping("true"), false),
+            ("the last message's", &keeping("loop.last"), true),
+            ("a switch", &keeping("keep_past_thinking or loop.last"), false),
+            ("a switch of something else", &keeping("(loud and false) or loop.last"), true),
+        ],
+    );
+}

@@ -1,6 +1,6 @@
 //! How an assistant's turns end: with a token of their own, with the marker of whoever speaks next, or not at all.
 
-use super::markers::{last_marker, markers};
+use super::markers::{closer_of, last_marker, markers};
 use super::turn::{leading_marker, marker_start, Prompted};
 use super::{common_prefix, shape, Ask, Printed};
 use crate::context::Context;
@@ -27,6 +27,9 @@ pub struct Endings {
     /// Whether the result of a call is part of the assistant's turn, so that the turn goes on behind the call.
     pub calls_go_on: bool,
 }
+
+/// What ends the turns of formats without an end token.
+const EMPTY_LINE: &str = "\n\n";
 
 /// Bytes behind the last turn from which on a conversation is a text that a prompt quotes, without turns of its own.
 const QUOTED: usize = 200;
@@ -108,6 +111,39 @@ pub fn unasked_prompt(cut: &Printed, whole: &Printed, message: usize) -> Option<
         return None;
     }
     Some(cut.range(cut.segments.index_at(start + left)).start.max(start))
+}
+
+/// Whether the header of an assistant's message opens a turn while the one before it is still open: the marker that it
+/// begins with has a closing one in the template, which is missing in between.
+pub fn is_reopened(context: &Context<'_>, printed: &Printed, message: usize) -> bool {
+    let (Some(body), Some(behind)) = (printed.body_of(message), printed.between(message - 1, message)) else {
+        return false;
+    };
+    let start = body.start - behind.len();
+    let opening = markers(behind).find_map(|range| {
+        let closers = closer_of(&behind[range.clone()]);
+        Some((range, closers.into_iter().find(|closer| context.text().contains(closer))?))
+    });
+    opening.is_some_and(|(range, closer)| {
+        let before = &printed.text[..start + range.start];
+        before.rfind(&behind[range]) > before.rfind(&closer)
+    })
+}
+
+/// Whether each turn ends with the same empty line, a user's, an assistant's and the last one alike: then that line is the
+/// end of a turn, as in RWKV's format.
+///
+/// # Errors
+/// The template does not compile.
+pub fn ends_in_empty_lines(context: &Context<'_>) -> Result<bool, NotEvaluated> {
+    let probes = context.probes()?;
+    let outcome = probes.get(Ask::whole(shape("plain")));
+    let whole = probes.get(Ask::whole(shape("multi-turn")));
+    let (Ok(plain), Ok(whole)) = (&*outcome, &*whole) else {
+        return Ok(false);
+    };
+    let mut ends = [plain.tail_of(1), whole.tail_of(0), whole.tail_of(1)].into_iter();
+    Ok(ends.all(|end| end == EMPTY_LINE))
 }
 
 /// Whether a header may stand behind a text: at its start, on a new line, or behind a marker.

@@ -1,11 +1,12 @@
 //! From output, printed or missing, to the place of the template that answers for it.
 
-use chattpl_syntax::ast::{Const, Expr, ExprKind, Stmt, StmtKind};
+use chattpl_syntax::ast::{Const, Expr, ExprKind, If, Stmt, StmtKind, Target};
 use chattpl_syntax::Span;
 
 use super::{Printed, Shape};
 use crate::context::Context;
 use crate::index::{Item, NodeId, Nodes};
+use crate::reads::lies_in;
 use crate::rule::NotEvaluated;
 
 /// The places whose text makes up a range of the output, in order of output; data has none of its own.
@@ -24,19 +25,92 @@ pub fn printer_of(context: &Context<'_>, printed: &Printed, offset: usize) -> Op
     printed.literal_up_to(index).map(|span| context.normalized(span))
 }
 
-/// The best place to blame for data of a message that was not printed: the branch of its role, else the loop over
-/// messages, else the first tag.
+/// The best place to blame for data of a message that was not printed: the innermost branch that prints what else there is
+/// of its turn; where nothing is, the branch of its role, else the loop over messages, else the first tag.
 ///
 /// # Errors
 /// The template does not parse.
-pub fn loser_of(context: &Context<'_>, shape: &Shape, message: usize, field: &str) -> Result<Span, NotEvaluated> {
+pub fn loser_of(
+    context: &Context<'_>,
+    shape: &Shape,
+    printed: &Printed,
+    message: usize,
+    field: &str,
+) -> Result<Span, NotEvaluated> {
     let nodes = context.nodes()?;
     let role = shape.role(message);
-    let branch = nodes.message_loops().find_map(|(id, ..)| branch_of(nodes, id, role, field));
-    if let Some(span) = branch {
+    let literals = own_literals(context, printed, message)?;
+    if let Some(span) = branch_taken(nodes, &literals, role) {
         return Ok(span);
     }
-    message_loop(context)
+    // A loop that only counts is blamed for nothing that another one could print.
+    let prints = |id| nodes.inside(id).any(|(_, node)| is_output(node.item));
+    let (printing, others): (Vec<_>, Vec<_>) = nodes.message_loops().map(|(id, ..)| id).partition(|id| prints(*id));
+    match printing.into_iter().chain(others).find_map(|id| branch_of(nodes, id, role, field)) {
+        Some(span) => Ok(span),
+        None => message_loop(context),
+    }
+}
+
+/// The literals printed for a message, but for white space and for what is kept aside.
+fn own_literals(context: &Context<'_>, printed: &Printed, message: usize) -> Result<Vec<Span>, NotEvaluated> {
+    let mut literals = Vec::new();
+    for index in (0..printed.segments.len()).filter(|index| printed.segments.message(*index) == Some(message as u32)) {
+        let Some(span) = printed.segments.get(index).template_span.map(|span| context.normalized(span)) else {
+            continue;
+        };
+        if !printed.text[printed.range(index)].trim().is_empty() && !is_aside(context, span)? {
+            literals.push(span);
+        }
+    }
+    Ok(literals)
+}
+
+/// The condition of the innermost branch about the message that has all its literals in it; else that of the branch of its
+/// role that has any of them, else the head of the loop.
+fn branch_taken(nodes: &Nodes<'_>, literals: &[Span], role: &str) -> Option<Span> {
+    let within = |outer: Span| literals.iter().filter(|span| lies_in(**span, outer)).count();
+    let loops = nodes.message_loops().map(|(id, stmt, node)| (within(stmt.span), id, stmt, node));
+    let (count, id, stmt, node) = loops.reduce(|best, next| if next.0 > best.0 { next } else { best })?;
+    if count == 0 {
+        return None;
+    }
+    let has = |body: &[Stmt]| body_span(body).map_or(0, within);
+    let about_message = |test: &Expr| {
+        compares_with(test, role)
+            || names_in(nodes, test.span)
+                .any(|name| matches!(&node.target, Target::Name(bound) if *bound.text == *name))
+    };
+    let branches = || nodes.inside(id).filter_map(|(_, node)| as_if(node.item));
+    let tests = || branches().flat_map(|node| &node.branches);
+    let all = tests().filter(|branch| has(&branch.body) == count && about_message(&branch.test)).last();
+    let any = || tests().find(|branch| has(&branch.body) > 0 && compares_with(&branch.test, role));
+    if let Some(branch) = all {
+        return Some(branch.test.span);
+    }
+    if branches().any(|node| has(&node.otherwise) == count) {
+        return literals.iter().find(|span| lies_in(**span, stmt.span)).copied();
+    }
+    Some(any().map_or(Span::new(stmt.span.start, node.iter.span.end), |branch| branch.test.span))
+}
+
+fn as_if<'t>(item: Item<'t>) -> Option<&'t If> {
+    match item {
+        Item::Stmt(Stmt { kind: StmtKind::If(node), .. }) => Some(node),
+        _ => None,
+    }
+}
+
+fn body_span(body: &[Stmt]) -> Option<Span> {
+    Some(body.first()?.span.to(body.last()?.span))
+}
+
+/// The names that are read inside a span.
+fn names_in<'a>(nodes: &'a Nodes<'_>, span: Span) -> impl Iterator<Item = &'a str> {
+    nodes.exprs().filter(move |(_, expr)| lies_in(expr.span, span)).filter_map(|(_, expr)| match &expr.kind {
+        ExprKind::Name(name) => Some(&**name),
+        _ => None,
+    })
 }
 
 /// The head of the loop over messages that has the most to print, else the first line.
@@ -56,6 +130,16 @@ fn main_loop(context: &Context<'_>, nodes: &Nodes<'_>) -> Span {
     // Of equals, the first stands.
     let found = loops.reduce(|best, next| if next.0 > best.0 { next } else { best });
     found.map_or_else(|| first_line(context), |(_, span)| span)
+}
+
+/// Whether a literal stands in an assignment or a macro, from where it may get to any place.
+///
+/// # Errors
+/// The template does not parse.
+pub fn is_aside(context: &Context<'_>, span: Span) -> Result<bool, NotEvaluated> {
+    let nodes = context.nodes()?;
+    let is_aside = |stmt: &Stmt| matches!(stmt.kind, StmtKind::Set { .. } | StmtKind::SetBlock(_) | StmtKind::Macro(_));
+    Ok(nodes.stmts().any(|(_, stmt)| lies_in(span, stmt.span) && is_aside(stmt)))
 }
 
 fn is_output(item: Item<'_>) -> bool {
@@ -104,8 +188,7 @@ pub(super) fn branches_of(nodes: &Nodes<'_>, role: &str) -> Vec<Span> {
         _ => None,
     });
     let branches = statements.flat_map(|node| &node.branches).filter(|branch| compares_with(&branch.test, role));
-    let bodies = branches.filter_map(|branch| Some(branch.body.first()?.span.to(branch.body.last()?.span)));
-    bodies.collect()
+    branches.filter_map(|branch| body_span(&branch.body)).collect()
 }
 
 /// Whether an expression is true for one text only, or for some among which it is: `x == 'tool'`, `x in ['tool']`.

@@ -6,6 +6,7 @@ pub mod markers;
 pub mod reader;
 pub mod shape;
 mod shapes;
+pub mod switch;
 pub mod trial;
 pub mod turn;
 
@@ -21,7 +22,7 @@ use chattpl_render::{
     Origin, PathStep, Place, Program, RenderError, Segments, Step,
 };
 use chattpl_syntax::Span;
-use serde_json::Value;
+use serde_json::{json, Value};
 
 pub use shape::{shape, shapes, Shape, Text};
 
@@ -302,16 +303,17 @@ impl<'s> Probes<'s> {
         if let Some(outcome) = self.done.borrow().get(&ask) {
             return Rc::clone(outcome);
         }
-        let shape = &shapes()[ask.shape];
-        let conversation = match (ask.upto, form) {
-            (None, Form { parts: false, string_arguments: false }) if !ask.under_reasoning => {
-                Cow::Borrowed(shape.json.as_str())
-            }
-            (upto, form) => Cow::Owned(shape.written(upto, form, ask.under_reasoning).to_string()),
-        };
-        let outcome = Rc::new(self.render(&conversation, &shape.arguments, &ask));
+        let outcome = Rc::new(self.render(&written(&ask, form), &shapes()[ask.shape].arguments, &ask));
         self.done.borrow_mut().insert(ask, Rc::clone(&outcome));
         outcome
+    }
+
+    /// What becomes of a render with one more argument, which is `true`; not kept.
+    pub fn switched(&self, ask: Ask, argument: &str) -> Outcome {
+        let form = ask.form.unwrap_or_else(|| self.form());
+        let mut arguments: Value = serde_json::from_str(&shapes()[ask.shape].arguments).unwrap_or_else(|_| json!({}));
+        arguments[argument] = json!(true);
+        self.render(&written(&ask, form), &arguments.to_string(), &ask)
     }
 
     /// The form of conversation that the template takes: the plain one, unless only another renders.
@@ -386,6 +388,17 @@ impl<'s> Probes<'s> {
             Options { limits: LIMITS, clock: Clock { now: moment(ask.later) }, continue_field: ask.continued };
         let (text, segments, generation) = render(self.program, input, &options, buffers)?.into_parts();
         Ok(Printed::new(text, segments, generation))
+    }
+}
+
+/// JSON text of the conversation that a render is asked for, in a form.
+fn written(ask: &Ask, form: Form) -> Cow<'static, str> {
+    let shape = &shapes()[ask.shape];
+    match (ask.upto, form) {
+        (None, Form { parts: false, string_arguments: false }) if !ask.under_reasoning => {
+            Cow::Borrowed(shape.json.as_str())
+        }
+        (upto, form) => Cow::Owned(shape.written(upto, form, ask.under_reasoning).to_string()),
     }
 }
 

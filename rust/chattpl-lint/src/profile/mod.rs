@@ -5,7 +5,7 @@
 
 mod fate;
 mod parts;
-mod reads;
+pub(crate) mod reads;
 mod reasoning;
 mod roles;
 mod system;

@@ -60,8 +60,9 @@ impl Reads {
     }
 }
 
-pub(super) fn of(context: &Context<'_>) -> Result<Reads, NotEvaluated> {
-    let (probes, scopes) = (context.probes()?, context.scopes()?);
+/// The names that a template reads of its caller, in the order in which they are read.
+fn free_names<'c>(context: &'c Context<'_>) -> Result<Vec<&'c str>, NotEvaluated> {
+    let scopes = context.scopes()?;
     // A name that the template also binds is the caller's where it is read before.
     let mut free: Vec<&str> = Vec::new();
     for read in scopes.uses().iter().filter(|read| scopes.seen_by(read).is_empty()) {
@@ -69,8 +70,25 @@ pub(super) fn of(context: &Context<'_>) -> Result<Reads, NotEvaluated> {
             free.push(read.name);
         }
     }
-    let (tokens, arguments): (Vec<&str>, Vec<&str>) =
-        free.iter().filter(|name| !PASSED.contains(name)).partition(|name| name.ends_with("_token"));
+    Ok(free)
+}
+
+/// Of those, the declared tokens and the arguments that no engine passes by itself.
+fn extras_of<'c>(free: &[&'c str]) -> (Vec<&'c str>, Vec<&'c str>) {
+    free.iter().filter(|name| !PASSED.contains(name)).partition(|name| name.ends_with("_token"))
+}
+
+/// The arguments that a caller may pass, declared tokens and what every engine passes aside.
+///
+/// # Errors
+/// The template does not parse.
+pub(crate) fn arguments_of<'c>(context: &'c Context<'_>) -> Result<Vec<&'c str>, NotEvaluated> {
+    Ok(extras_of(&free_names(context)?).1)
+}
+
+pub(super) fn of(context: &Context<'_>) -> Result<Reads, NotEvaluated> {
+    let (probes, free) = (context.probes()?, free_names(context)?);
+    let (tokens, arguments) = extras_of(&free);
     let owned = |names: Vec<&str>| names.into_iter().map(str::to_owned).collect();
     Ok(Reads {
         clock: probes.program().uses_clock(),

@@ -52,7 +52,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
             continue;
         };
         for (message, what) in [twice(shape, printed), out_of_order(shape, printed)].into_iter().flatten() {
-            let span = loser_of(context, shape, message, "content")?;
+            let span = loser_of(context, shape, printed, message, "content")?;
             if !found.iter().any(|finding| finding.span == span) {
                 found.push(Finding::new(rule, span, what).on_shape(shape.name));
             }

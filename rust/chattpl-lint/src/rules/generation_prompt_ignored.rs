@@ -7,6 +7,7 @@ use chattpl_render::Origin;
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
+use crate::probe::ending::is_reopened;
 use crate::probe::locate::{literals_of, message_loop, printer_of};
 use crate::probe::turn::{shown, Opening, Prompted};
 use crate::probe::{common_prefix, shape, Ask, Printed};
@@ -97,7 +98,8 @@ fn ignored_behind_results(
         return Ok(None);
     };
     let is_missing = behind.text == alike.text && header.contains(prompt) && !behind.text[result.end..].contains(prompt);
-    if prompt.is_empty() || !is_missing {
+    // Where that header opens a turn inside another, the prompt is right to leave it out: the history is at fault.
+    if prompt.is_empty() || !is_missing || is_reopened(context, whole, 3) {
         return Ok(None);
     }
     let start = whole.body_of(3).map_or(0, |body| body.start.saturating_sub(1));

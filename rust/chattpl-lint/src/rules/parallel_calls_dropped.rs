@@ -57,13 +57,13 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let call = |index: usize, field: &str| format!("{CALLS}/{index}/function/{field}");
     let mut found = Vec::new();
     if ["name", "arguments"].iter().any(|field| is_lost(&call(0, field), &call(1, field))) {
-        let span = first_call(context, printed).map_or_else(|| loser_of(context, shape, 1, "tool_calls"), Ok)?;
+        let span = first_call(context, printed).map_or_else(|| loser_of(context, shape, printed, 1, "tool_calls"), Ok)?;
         let message = "of two calls in a message the second is not printed: `messages[1].tool_calls[1]` is lost";
         found.push(Finding::new(rule, span, message).on_shape(shape.name));
     }
     if is_lost("/messages/2/content", "/messages/3/content") {
         let message = "of two results in a row the second is not printed: `messages[3].content` is lost";
-        found.push(Finding::new(rule, loser_of(context, shape, 3, "content")?, message).on_shape(shape.name));
+        found.push(Finding::new(rule, loser_of(context, shape, printed, 3, "content")?, message).on_shape(shape.name));
     }
     Ok(found)
 }

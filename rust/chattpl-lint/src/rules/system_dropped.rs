@@ -56,7 +56,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
             if !printed.text_of(&content.path).trim().is_empty() {
                 continue;
             }
-            let span = loser_of(context, shape, message, "content")?;
+            let span = loser_of(context, shape, printed, message, "content")?;
             if !found.iter().any(|finding| finding.span == span) {
                 let which = if shape.has_tools() { "the system message beside tools" } else { "the system message" };
                 let what = format!("{which} is not printed: `messages[{message}].content` is lost");

@@ -125,10 +125,16 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let enders: HashSet<(String, String)> = renders.iter().flat_map(Render::after_closers).collect();
     // What is balanced in no conversation is no pair in this template.
     let pairs: HashSet<&str> = renders.iter().flat_map(Render::balanced).chain(ALWAYS_CLOSED).collect();
+    // What closes every answer closes the turns of others.
+    let of_answers: HashSet<&str> = renders.iter().flat_map(Render::closed_answers).collect();
     let mut found: Vec<Finding> = Vec::new();
     for render in &renders {
         let faults = render.seen.iter().filter(|marker| render.is_fault(marker, &enders));
-        for marker in faults.filter(|marker| pairs.contains(marker.opener.as_str())) {
+        let counts = |marker: &&Seen| {
+            let opener = marker.opener.as_str();
+            pairs.contains(opener) || of_answers.contains(opener) && render.is_others_turn(marker)
+        };
+        for marker in faults.filter(counts) {
             let span = printer_of(context, render.printed, marker.at).unwrap_or_else(|| first_line(context));
             let what = if marker.fate == Fate::Open { "opened and not closed" } else { "closed and not opened" };
             if !found.iter().any(|known| known.span == span) {
@@ -159,6 +165,23 @@ impl<'p> Render<'p> {
     fn balanced(&self) -> impl Iterator<Item = &str> {
         let is_paired = |opener: &str| self.seen.iter().all(|other| other.opener != opener || other.fate == Fate::Paired);
         self.seen.iter().map(|marker| marker.opener.as_str()).filter(move |opener| is_paired(opener))
+    }
+
+    /// The openers of pairs that the turns of assistants are.
+    fn closed_answers(&self) -> impl Iterator<Item = &str> {
+        let is_answer = |marker: &&Seen| self.role_at(marker.at) == "assistant" && marker.fate == Fate::Paired;
+        self.seen.iter().filter(is_answer).map(|marker| marker.opener.as_str())
+    }
+
+    /// Whether a marker is left open in a turn of a user or the system.
+    fn is_others_turn(&self, marker: &Seen) -> bool {
+        marker.fate == Fate::Open && matches!(self.role_at(marker.at), "user" | "system")
+    }
+
+    /// The role of the message that text is printed for; empty where there is none.
+    fn role_at(&self, at: usize) -> &'static str {
+        let message = self.printed.segments.message(self.printed.segments.index_at(at));
+        message.map_or("", |message| self.shape.role(message as usize))
     }
 
     fn is_fault(&self, marker: &Seen, enders: &HashSet<(String, String)>) -> bool {
