@@ -14,6 +14,7 @@ from chattpl import __version__
 from chattpl.cli.findings import LINE_END, Found, Printer, from_here
 from chattpl.linter import Diagnostic, Edit, NotEvaluated, Place, RuleInfo, rules
 from chattpl.linter.baseline import fingerprints
+from chattpl.linter.lock_findings import FINDINGS
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -147,7 +148,7 @@ def _summary(rule: RuleInfo) -> str:
 
 @cache
 def _rules() -> list[RuleInfo]:
-    return rules()
+    return [*rules(), *FINDINGS.values()]
 
 
 @cache
