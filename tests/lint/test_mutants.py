@@ -16,6 +16,8 @@ import pytest
 
 import chattpl
 from chattpl import linter
+from chattpl.linter.lock import Change, State, compare, observed
+from chattpl.linter.subjects import Subject
 from mutants import KINDS, Kind
 
 NOW = datetime.datetime(2026, 11, 23, 12)
@@ -161,3 +163,23 @@ def test_every_kind_has_mutants(outcomes: dict[str, list[tuple[str, bool]]]) -> 
 
 def test_every_kind_is_found_somewhere(outcomes: dict[str, list[tuple[str, bool]]]) -> None:
     assert [name for name, of_kind in outcomes.items() if not any(found for _, found in of_kind)] == []
+
+
+def _since(name: str, mutant: str) -> Change:
+    """What a lock file says of a mutant."""
+    chat = _formats()[name]
+    before, _ = observed(Subject(path=name, source=chat.template.source), _settings(chat, ()))
+    after, found = observed(Subject(path=name, source=mutant), _settings(chat, ()), before)
+    return compare(name, before, after, found)
+
+
+def test_a_lock_file_sees_the_mutants_that_print_something_else() -> None:
+    states = {
+        (kind.name, name, index): _since(name, mutant).state
+        for kind in KINDS
+        if kind.prints
+        for name in _formats()
+        for index, mutant in enumerate(_mutants(kind, name))
+    }
+    assert len(states) >= 300
+    assert {key: state for key, state in states.items() if state is not State.CHANGED} == {}

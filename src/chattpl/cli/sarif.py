@@ -54,7 +54,10 @@ class Sarif(Printer):
         """The document."""
         notes = [_note(rule, paths) for rule, paths in self._not_evaluated.items()]
         notes += [{"level": "error", "message": {"text": message}} for message in self._broken]
-        driver = {"name": "chattpl", "version": __version__, "rules": [_descriptor(rule) for rule in _rules()]}
+        named = {result["ruleId"] for result in self._results}
+        # What a lock file says is no rule, and described where it is said.
+        known = _rules() if any(info.code in named for info in FINDINGS.values()) else rules()
+        driver = {"name": "chattpl", "version": __version__, "rules": [_descriptor(rule) for rule in known]}
         run = {
             "tool": {"driver": driver},
             "columnKind": "unicodeCodePoints",
