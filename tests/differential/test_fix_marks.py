@@ -18,7 +18,7 @@ from chattpl.format import ChatFormat
 from compare import CLOCK, TOKENS, fixed_clock, reference
 from differential.test_masks_trl import PAIRS, STOP_OF_FAMILY
 from fetch_oracles import NO_TRL, trl_templates
-from masks_table import check_table
+from page_tables import check_table
 from strategies import Probe, probes
 
 pytestmark = pytest.mark.skipif(not PAIRS, reason=NO_TRL)

@@ -24,7 +24,7 @@ from byte_tokenizers import byte_tokenizer, chat_format, control_tokens, unmarke
 from chattpl import Tokenizer
 from compare import CLOCK
 from fetch_oracles import NO_TRL, trl_templates
-from masks_table import check_table
+from page_tables import check_table
 from paths import CONFORMANCE, NO_CONFORMANCE, NO_REAL_DATA
 from real_rows import real_rows
 from strategies import probes

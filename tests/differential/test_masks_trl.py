@@ -18,7 +18,7 @@ import chattpl
 from byte_tokenizers import STOP_TOKENS, STOP_TOKENS_OF_GLM, byte_format, mask_of_characters, unmarked
 from compare import CLOCK, TOKENS
 from fetch_oracles import NO_TRL, trl_templates
-from masks_table import check_table
+from page_tables import check_table
 from paths import CONFORMANCE, NO_REAL_DATA
 from real_rows import real_rows
 from strategies import Probe, probes
