@@ -115,6 +115,8 @@ def test_the_first_difference_is_shown_where_git_has_the_old_text(folder: Path) 
     assert "the first difference in single-user:\n" in out
     was, now = (line for line in out.splitlines() if line.startswith(("    was", "    is ")))
     assert ("<|im_end|>" in was, "<|im_END|>" in now) == (True, True)
+    difference = check(folder)[1]["t/chatml.jinja"]["first_difference"]
+    assert ("<|im_end|>" in difference["before"], "<|im_END|>" in difference["after"]) == (True, True)
 
 
 def test_thinking_is_compared_where_only_one_of_the_texts_heeds_it(folder: Path) -> None:

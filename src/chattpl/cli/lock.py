@@ -151,6 +151,7 @@ def _record(each: _Shown) -> dict[str, Any]:
         "takes": dict(zip(("before", "after"), change.takes, strict=True)) if change.takes else None,
         "renders": [asdict(render) for render in change.renders],
         "text": change.text,
+        "first_difference": dict(zip(("before", "after"), each.difference, strict=True)) if each.difference else None,
     }
 
 
