@@ -103,6 +103,7 @@ pub struct Context<'s> {
     probes: OnceCell<Probes<'s>>,
     printed: OnceCell<HashSet<Span>>,
     sampling: OnceCell<Sampling>,
+    pub(crate) message_loop: OnceCell<Span>,
 }
 
 impl<'s> Context<'s> {
@@ -115,6 +116,7 @@ impl<'s> Context<'s> {
             probes: OnceCell::new(),
             printed: OnceCell::new(),
             sampling: OnceCell::new(),
+            message_loop: OnceCell::new(),
         }
     }
 

@@ -90,6 +90,7 @@ pub mod rule;
 pub mod rules;
 pub mod sampling;
 pub mod scope;
+pub mod seams;
 pub mod suppress;
 
 pub use context::{Context, Engines, Subject, Supplied};

@@ -18,17 +18,23 @@ mod trace;
 
 use crate::context::Context;
 use crate::fix::Fix;
+use crate::probe::shape;
 use crate::rule::NotEvaluated;
 
 /// The longest template that is looked at, in bytes: more than twice the longest public one.
 const MAX_BYTES: usize = 256 << 10;
+
+/// The longest text of a few turns that is looked at, in bytes: several times what any public template makes of them.
+const MAX_OUTPUT: usize = 64 << 10;
 
 /// The repair of a template without `{% generation %}` blocks; `None` where none is found that keeps its promise.
 ///
 /// # Errors
 /// The template does not parse or compile.
 pub fn fix(context: &Context<'_>) -> Result<Option<Fix>, NotEvaluated> {
-    if context.text().len() > MAX_BYTES {
+    let printed = context.probes()?.natural(shape("multi-turn"));
+    let output = printed.as_ref().as_ref().map_or(0, |printed| printed.text.len());
+    if context.text().len() > MAX_BYTES || output > MAX_OUTPUT {
         return Ok(None);
     }
     let Some(trace) = trace::trace(context)? else {

@@ -303,8 +303,10 @@ fn escapes_are_found_in_calls_and_in_tools() {
         "CT215",
         &[
             ("plain json", &tools("tojson"), false),
-            ("ascii tools", &tools("tojson(ensure_ascii=true)"), true),
-            ("ascii calls", &calls("tojson(ensure_ascii=true)"), true),
+            ("ascii tools as asked for", &tools("tojson(ensure_ascii=true)"), false),
+            ("ascii calls as asked for", &calls("tojson(ensure_ascii=true)"), false),
+            ("ascii calls in place of an indent", &calls("tojson(4)"), true),
+            ("both, one of them asked for", &(tools("tojson(ensure_ascii=true)") + &calls("tojson(4)")), true),
             ("markup", &calls("tojson|escape|string"), true),
             ("markup joined to safe text", &calls("tojson|safe"), true),
             ("slashes", &tools("tojson|replace('/', '\\\\/')"), true),
@@ -340,6 +342,38 @@ fn words_beside_a_call_and_calls_may_not_be_lost() {
             ("no words beside a call", &no_words, true),
             ("tools and no calls", &format!("{tools}{no_calls}"), true),
             ("neither tools nor calls", &no_calls, false),
+        ],
+    );
+}
+
+#[test]
+fn what_a_template_cannot_do_without_is_a_constraint() {
+    let before = |head: &str| format!("{head}{}", chat(END, PROMPT));
+    let tools = "{{- tool.function.name -}}{%- endfor -%}";
+    check(
+        "CT201",
+        &[
+            ("tools that are tested", &before(&format!("{{%- for tool in tools or [] -%}}{tools}")), false),
+            ("tools that are needed", &before(&format!("{{%- for tool in tools -%}}{tools}")), false),
+            (
+                "tools that are needed under another name",
+                &before(&format!("{{%- set known = tools -%}}{{%- for tool in known -%}}{tools}")),
+                false,
+            ),
+            ("tools that fail as well", &before("{%- for tool in tools -%}{{- tool.name + '' -}}{%- endfor -%}"), true),
+            (
+                "tools that only some conversations need",
+                &before("{%- if messages[1] -%}{{- tools | length -}}{%- endif -%}"),
+                true,
+            ),
+            (
+                "a fault where there are no tools",
+                &before("{%- if not tools -%}{{- messages.text.x -}}{%- endif -%}"),
+                true,
+            ),
+            ("an argument of its own", &before("{{- 'functions: ' + functions -}}"), false),
+            ("an argument that callers leave out", &before("{{- 'effort: ' + reasoning_effort -}}"), true),
+            ("a name that it binds too late", &before("{{- 'x' + late -}}{%- set late = 'y' -%}"), true),
         ],
     );
 }

@@ -244,3 +244,30 @@ fn bugs_that_users_met_are_found_under_their_codes() {
         assert!(!places(&turns(body), code).is_empty(), "{thread}: {code}");
     }
 }
+
+#[test]
+fn white_space_that_the_prompt_needs_is_no_leak() {
+    let turn = "{{- '<' + message.role + '>' + (message.content or '') -}}\n";
+    let line = "{{- '<' + message.role + '>' + (message.content or '') + '\\n' -}}\n";
+    let list = |indent: &str| {
+        format!("{{{{- 'calls: [\\n' -}}}}{{%- for call in message.tool_calls or [] %}}\n{indent}{{{{ call.function.name + ',\\n' -}}}}{{% endfor -%}}{{{{- ']' -}}}}")
+    };
+    check(
+        "CT105",
+        &[
+            // A line of its own between lines.
+            (&format!("{line}{{% if true %}}{{% endif %}}\n\n{{% if true %}}{{% endif -%}}"), &["\n"]),
+            // The only newline between two turns, and between a text and a branch.
+            (&format!("{turn}{{% if true %}}{{% endif %}}\n\n{{% if true %}}{{% endif -%}}"), &[]),
+            (&format!("{line}{{{{- 'a' -}}}}\n{{% if true %}}{{% endif %}}\n\n{{% if tools %}}b{{% endif -%}}"), &[]),
+            // All of a branch.
+            (&format!("{line}{{% if true %}}\n\n{{% endif -%}}"), &[]),
+            (&format!("{line}{{% if tools %}}\nx\n{{% else %}}\n\n{{% endif -%}}"), &[]),
+            (&format!("{line}{{% if true %}}{{% set x = 1 %}}\n\n{{% set y = 1 %}}{{% endif -%}}"), &["\n"]),
+            // The indent of lines in brackets, and of a turn.
+            (&list("    "), &[]),
+            (&list("    ").replace("calls: [", "calls:"), &["    "]),
+            (&format!("{{% if true %}}\n    {{{{ message.content or '' }}}}{{% endif -%}}{line}"), &["    "]),
+        ],
+    );
+}

@@ -113,6 +113,16 @@ impl Segments {
         }
     }
 
+    /// A number that segments with the same path share, and no others; `None` for the template's own text.
+    ///
+    /// # Panics
+    /// Panics if there is no segment at `index`.
+    #[inline]
+    pub fn path_number(&self, index: usize) -> Option<u32> {
+        let source = self.records[index].source;
+        (source & TEMPLATE_BIT == 0).then_some(source)
+    }
+
     /// One past the last byte of the segment at `index`.
     ///
     /// # Panics

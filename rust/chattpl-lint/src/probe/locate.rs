@@ -21,8 +21,7 @@ pub fn literals_of(context: &Context<'_>, printed: &Printed, range: std::ops::Ra
 /// The place that printed the byte at `offset`, or the nearest literal before it where that is data.
 pub fn printer_of(context: &Context<'_>, printed: &Printed, offset: usize) -> Option<Span> {
     let index = printed.segments.index_at(offset).min(printed.segments.len().checked_sub(1)?);
-    let found = (0..=index).rev().find_map(|index| printed.segments.get(index).template_span);
-    found.map(|span| context.normalized(span))
+    printed.literal_up_to(index).map(|span| context.normalized(span))
 }
 
 /// The best place to blame for data of a message that was not printed: the branch of its role, else the loop over
@@ -46,13 +45,17 @@ pub fn loser_of(context: &Context<'_>, shape: &Shape, message: usize, field: &st
 /// The template does not parse.
 pub fn message_loop(context: &Context<'_>) -> Result<Span, NotEvaluated> {
     let nodes = context.nodes()?;
+    Ok(*context.message_loop.get_or_init(|| main_loop(context, nodes)))
+}
+
+fn main_loop(context: &Context<'_>, nodes: &Nodes<'_>) -> Span {
     let loops = nodes.message_loops().map(|(id, stmt, node)| {
         let outputs = nodes.inside(id).filter(|(_, node)| is_output(node.item)).count();
         (outputs, Span::new(stmt.span.start, node.iter.span.end))
     });
     // Of equals, the first stands.
     let found = loops.reduce(|best, next| if next.0 > best.0 { next } else { best });
-    Ok(found.map_or_else(|| first_line(context), |(_, span)| span))
+    found.map_or_else(|| first_line(context), |(_, span)| span)
 }
 
 fn is_output(item: Item<'_>) -> bool {

@@ -20,6 +20,7 @@ use chattpl_render::{
     read_arguments, read_conversation, render, Buffers, Bump, Clock, DateTime, ErrorClass, Input, Limits, Options,
     Origin, PathStep, Place, Program, RenderError, Segments, Step,
 };
+use chattpl_syntax::Span;
 use serde_json::Value;
 
 pub use shape::{shape, shapes, Shape, Text};
@@ -149,9 +150,17 @@ pub struct Printed {
     pub segments: Segments,
     /// Byte ranges of `{% generation %}` blocks.
     pub generation: Vec<(u32, u32)>,
+    /// Paths by their number: many segments share one.
+    paths: RefCell<HashMap<u32, Rc<str>>>,
+    /// For each segment the last literal up to it.
+    printers: OnceCell<Vec<Option<u32>>>,
 }
 
 impl Printed {
+    fn new(text: String, segments: Segments, generation: Vec<(u32, u32)>) -> Self {
+        Printed { text, segments, generation, paths: RefCell::default(), printers: OnceCell::new() }
+    }
+
     /// The text that values at `path`, or inside it, were printed as: all pieces in order.
     ///
     /// `path` is of the caller's data, such as `/messages/3/content`.
@@ -162,7 +171,7 @@ impl Printed {
     /// The bytes of each piece of the values at `path`, or inside it, in order.
     pub fn pieces_of<'a>(&'a self, path: &'a str) -> impl Iterator<Item = std::ops::Range<usize>> + 'a {
         let inside = move |index: &usize| {
-            let found = self.path(*index);
+            let found = self.shared_path(*index);
             found.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         (0..self.segments.len()).filter(inside).map(|index| self.range(index))
@@ -196,8 +205,35 @@ impl Printed {
         start..self.segments.end(index)
     }
 
+    /// The place in the caller's text of the last literal up to a segment, itself included.
+    pub fn literal_up_to(&self, index: usize) -> Option<Span> {
+        let printers = self.printers.get_or_init(|| {
+            let mut last = None;
+            let literals = self.segments.iter().enumerate().map(|(index, segment)| {
+                last = segment.template_span.map(|_| index as u32).or(last);
+                last
+            });
+            literals.collect()
+        });
+        let literal = printers.get(index).copied().flatten()?;
+        self.segments.get(literal as usize).template_span
+    }
+
     /// The path of a segment's value as a JSON pointer; empty for text of the template.
     pub fn path(&self, index: usize) -> String {
+        self.shared_path(index).to_string()
+    }
+
+    fn shared_path(&self, index: usize) -> Rc<str> {
+        match self.segments.path_number(index) {
+            Some(number) => {
+                Rc::clone(self.paths.borrow_mut().entry(number).or_insert_with(|| self.spelled(index).into()))
+            }
+            None => Rc::from(""),
+        }
+    }
+
+    fn spelled(&self, index: usize) -> String {
         let segment = self.segments.get(index);
         let mut path = String::new();
         for step in self.segments.path(&segment) {
@@ -349,7 +385,7 @@ impl<'s> Probes<'s> {
         let options =
             Options { limits: LIMITS, clock: Clock { now: moment(ask.later) }, continue_field: ask.continued };
         let (text, segments, generation) = render(self.program, input, &options, buffers)?.into_parts();
-        Ok(Printed { text, segments, generation })
+        Ok(Printed::new(text, segments, generation))
     }
 }
 

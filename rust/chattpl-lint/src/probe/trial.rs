@@ -6,6 +6,16 @@ use super::{Ask, Outcome};
 use crate::context::{Context, Subject};
 use crate::fix::{edited, Edit};
 
+/// Bytes of source and output that the trials of one fault may take together: far more than templates of models need.
+const ROOM: usize = 4 << 20;
+
+/// How many trials with a render a fault is worth: `most`, or fewer of them where the template or what it prints is huge.
+pub fn affordable(context: &Context<'_>, ask: Ask, most: usize) -> usize {
+    let printed = context.probes().map(|probes| probes.get(ask));
+    let output = printed.map_or(0, |outcome| outcome.as_ref().as_ref().map_or(0, |printed| printed.text.len()));
+    most.min(ROOM / (context.text().len() + output).max(1)).max(1)
+}
+
 /// What an edited template makes of a conversation, in the form that the unedited one takes; `None` where the edited one
 /// does not compile.
 ///

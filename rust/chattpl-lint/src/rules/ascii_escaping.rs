@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::fix::{Edit, Fix};
-use crate::rule::{Checked, Rule};
+use crate::rule::{Checked, NotEvaluated, Rule};
 
 declare_rule! {
     /// ## What it does
@@ -51,8 +51,24 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     Ok(found.collect())
 }
 
+/// The edits that take away every `ensure_ascii=true` that is spelled out.
+///
+/// # Errors
+/// The template does not parse.
+pub(crate) fn without_spelled_out(context: &Context<'_>) -> Result<Vec<Edit>, NotEvaluated> {
+    let values = context.nodes()?.exprs().filter_map(|(_, expr)| match &expr.kind {
+        ExprKind::Filter { name, args, .. } if &*name.text == "tojson" => ensure_ascii(args),
+        _ => None,
+    });
+    Ok(values.filter(|value| is_truthy(value)).map(|value| Edit::replace(value.span, "false")).collect())
+}
+
+fn ensure_ascii(args: &Args) -> Option<&Expr> {
+    args.keywords.iter().find(|(name, _)| &*name.text == "ensure_ascii").map(|(_, value)| value)
+}
+
 fn finding(rule: &Rule, context: &Context<'_>, args: &Args, start: u32) -> Option<Finding> {
-    let named = args.keywords.iter().find(|(name, _)| &*name.text == "ensure_ascii").map(|(_, value)| value);
+    let named = ensure_ascii(args);
     let value = named.or(args.positional.first()).filter(|value| is_truthy(value))?;
     // The span of an expression takes in parentheses around it; the call ends behind its last argument.
     let values = args.positional.iter().chain(args.keywords.iter().map(|(_, value)| value));

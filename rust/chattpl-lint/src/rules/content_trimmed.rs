@@ -7,11 +7,14 @@ use crate::declare_rule;
 use crate::finding::Finding;
 use crate::fix::Edit;
 use crate::probe::reader::{reader_of, trims};
-use crate::probe::trial::tried;
+use crate::probe::trial::{affordable, tried};
 use crate::probe::{shape, Ask, Shape, REASONING_FIELDS};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
 const SHAPES: [&str; 2] = ["outer-whitespace", "outer-whitespace-tool"];
+
+/// Places at most tried one by one for one text.
+const MAX_TRIALS: usize = 60;
 
 declare_rule! {
     /// ## What it does
@@ -90,9 +93,10 @@ fn place(
     said: &str,
 ) -> Result<Span, NotEvaluated> {
     let path = format!("/messages/{message}/{field}");
-    for (span, input) in trims(context)? {
+    let ask = Ask::natural(shape);
+    for (span, input) in trims(context)?.into_iter().take(affordable(context, ask, MAX_TRIALS)) {
         let without = Edit::replace(span, format!("({})", context.slice(input)));
-        let outcome = tried(context, &[without], Ask::natural(shape));
+        let outcome = tried(context, &[without], ask);
         if matches!(outcome.as_deref(), Some(Ok(printed)) if printed.text_of(&path).contains(said)) {
             return Ok(span);
         }

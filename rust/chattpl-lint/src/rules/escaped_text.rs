@@ -8,9 +8,11 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{message_loop, printer_of};
+use crate::probe::trial::tried;
 use crate::probe::turn::shown;
-use crate::probe::{shape, Printed};
-use crate::rule::{Checked, Rule};
+use crate::probe::{shape, Ask, Printed, Shape};
+use crate::rule::{Checked, NotEvaluated, Rule};
+use crate::rules::ascii_escaping;
 
 /// Conversations with quotes, markup and letters that are not ASCII, in messages, calls, results and tools.
 const SHAPES: [&str; 4] = ["quotes-and-unicode", "nested-unicode-arguments", "result-json", "unicode-tool"];
@@ -21,7 +23,7 @@ const ESCAPES: [&str; 7] = ["&lt;", "&gt;", "&#34;", "&#39;", "&quot;", "&amp;am
 declare_rule! {
     /// ## What it does
     /// Reports text of messages and tools that is printed with escapes of JSON or HTML that nobody needs: `\u00e9` for `é`,
-    /// `&lt;` for `<`, `\/` for `/`.
+    /// `&lt;` for `<`, `\/` for `/`. Those that a `tojson(ensure_ascii=true)` asks for are left to CT111.
     ///
     /// ## Why
     /// The model was trained on the characters. Escapes cost several tokens for each of them, and the model answers in kind.
@@ -58,10 +60,20 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         let Ok(printed) = &*outcome else {
             continue;
         };
+        let mut asked_for = None;
         for index in 0..printed.segments.len() {
             let Some(escape) = escape(context, printed, index) else {
                 continue;
             };
+            if escape.starts_with("\\u") {
+                let asked_for = match asked_for {
+                    Some(known) => known,
+                    None => *asked_for.insert(is_asked_for(context, shape)?),
+                };
+                if asked_for {
+                    continue;
+                }
+            }
             // A literal that is escaped prints many: the first of them stands for all.
             if !kinds.insert(escape[..2].to_owned()) {
                 continue;
@@ -78,6 +90,13 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         }
     }
     Ok(found)
+}
+
+/// Whether the letters of a conversation are printed as they are, but for `ensure_ascii=true` in so many words.
+fn is_asked_for(context: &Context<'_>, shape: &'static Shape) -> Result<bool, NotEvaluated> {
+    let edits = ascii_escaping::without_spelled_out(context)?;
+    let outcome = if edits.is_empty() { None } else { tried(context, &edits, Ask::natural(shape)) };
+    Ok(outcome.is_some_and(|outcome| matches!(&*outcome, Ok(printed) if unicode_escape(&printed.text).is_none())))
 }
 
 /// The first escape in a segment; one that a literal of the template spells out is meant, unless it stands inside a value.

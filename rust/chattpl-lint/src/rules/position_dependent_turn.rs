@@ -9,7 +9,7 @@ use crate::declare_rule;
 use crate::finding::Finding;
 use crate::fix::Edit;
 use crate::index::{Item, NodeId, Nodes};
-use crate::probe::trial::tried;
+use crate::probe::trial::{affordable, tried};
 use crate::probe::{common_prefix, shape, Ask, Outcome, Shape};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
@@ -57,6 +57,9 @@ const ENDS: [&str; 2] = ["last", "nextitem"];
 /// What `loop` counts; only a comparison with something else than a number tells an old turn from a new one.
 const COUNTS: [&str; 5] = ["index", "index0", "revindex", "revindex0", "length"];
 
+/// Conditions at most tried one by one.
+const MAX_TRIALS: usize = 60;
+
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let nodes = context.nodes()?;
     let conditions = conditions(nodes);
@@ -70,7 +73,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
             let Some(at) = difference(&probes.get(cut), &probes.get(whole)) else {
                 continue;
             };
-            for condition in &conditions {
+            for condition in conditions.iter().take(affordable(context, whole, MAX_TRIALS)) {
                 if !found.iter().any(|known| known.span == condition.span) && decides(context, condition, (cut, whole), at)? {
                     let text = context.slice(condition.span);
                     let message = format!("`{text}` decides how a turn is printed: it changes once the conversation goes on");
@@ -99,8 +102,8 @@ fn difference(cut: &Rc<Outcome>, whole: &Rc<Outcome>) -> Option<usize> {
 /// The conditions that ask for a turn's place: `loop.last`, or a comparison with `loop.index0` in it.
 fn conditions<'t>(nodes: &Nodes<'t>) -> Vec<&'t Expr> {
     let mut found: Vec<&Expr> = Vec::new();
-    for (id, expr) in nodes.exprs().filter(|(id, _)| in_message_loop(nodes, *id)) {
-        let Some(name) = of_loop(expr) else {
+    for (id, expr) in nodes.exprs() {
+        let Some(name) = of_loop(expr).filter(|_| in_message_loop(nodes, id)) else {
             continue;
         };
         let compared = nodes.around(id).map_while(|(_, node)| match node.item {

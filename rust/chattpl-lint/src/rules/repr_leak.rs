@@ -1,5 +1,7 @@
 //! CT214: a value is printed as Python writes it.
 
+use std::collections::HashSet;
+
 use chattpl_render::Origin;
 use serde_json::Value;
 
@@ -71,7 +73,7 @@ declare_rule! {
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let probes = context.probes()?;
-    let mut found: Vec<Finding> = Vec::new();
+    let (mut found, mut places) = (Vec::new(), HashSet::new());
     for shape in SHAPES.map(shape) {
         let outcome = probes.natural(shape);
         let Ok(printed) = &*outcome else {
@@ -96,7 +98,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
                 Some(span) => span,
                 None => message_loop(context)?,
             };
-            if !found.iter().any(|finding| finding.span == place) {
+            if places.insert(place) {
                 let what = format!("`{}` is printed as Python writes it: {value}", spelled(&path));
                 found.push(Finding::new(rule, place, what).on_shape(shape.name));
             }

@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::fix::{Edit, Fix};
 use crate::index::{Item, NodeId, Nodes};
 use crate::probe::locate::{first_line, printer_of};
-use crate::probe::trial::tried;
+use crate::probe::trial::{affordable, tried};
 use crate::probe::{shapes, Ask, Outcome, Printed};
 use crate::reads::{field_of, is_place, is_printed};
 use crate::rule::{Checked, NotEvaluated, Rule};
@@ -49,7 +49,7 @@ declare_rule! {
     check: check,
 }
 
-/// Places tried one by one for one kind of value.
+/// Places at most tried one by one for one kind of value.
 const MAX_TRIALS: usize = 60;
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
@@ -173,7 +173,7 @@ fn culprit(context: &Context<'_>, ask: Ask, kind: &str) -> Result<Option<Edit>, 
         Ok(printed) => !leaks(printed).iter().any(|(known, _)| kind.starts_with(known.as_str())),
         Err(_) => false,
     };
-    let edits = places.into_iter().take(MAX_TRIALS).map(|place| json_of(context, place.span, argument));
+    let edits = places.into_iter().take(affordable(context, ask, MAX_TRIALS)).map(|place| json_of(context, place.span, argument));
     let mut fitting =
         edits.filter(|edit| tried(context, std::slice::from_ref(edit), ask).is_some_and(&mends));
     Ok(fitting.next())

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::fix::{Edit, Fix};
-use crate::probe::trial::tried;
+use crate::probe::trial::{affordable, tried};
 use crate::probe::{shape, Ask, Form, Outcome};
 use crate::reads::{field_of, lies_in, used_places};
 use crate::rule::{Checked, NotEvaluated, Rule};
@@ -60,7 +60,7 @@ declare_rule! {
 /// Where both conversations have their arguments.
 const PATH: &str = "/messages/1/tool_calls/0/function/arguments";
 
-/// Places tried one by one.
+/// Places at most tried one by one.
 const MAX_TRIALS: usize = 60;
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
@@ -147,7 +147,7 @@ fn culprit(
 ) -> Result<Option<Edit>, NotEvaluated> {
     let nodes = context.nodes()?;
     let places = used_places(nodes, "arguments");
-    let edits = places.into_iter().take(MAX_TRIALS).map(|place| {
+    let edits = places.into_iter().take(affordable(context, ask, MAX_TRIALS)).map(|place| {
         let read = context.slice(place.span);
         let whole = nodes.exprs().find(|(_, expr)| is_json_of(expr, place)).map_or(place, |(_, expr)| expr);
         let json = if whole.span == place.span { format!("{read} | tojson") } else { context.slice(whole.span).to_owned() };

@@ -11,7 +11,7 @@ use crate::declare_rule;
 use crate::finding::Finding;
 use crate::fix::{Edit, Fix};
 use crate::index::Nodes;
-use crate::probe::trial::tried;
+use crate::probe::trial::{affordable, tried};
 use crate::probe::{is_constraint, is_runaway, shape, Ask, Outcome, Shape};
 use crate::reads::{field_of, lies_in, used_fields};
 use crate::rule::{Checked, NotEvaluated, Rule};
@@ -137,7 +137,7 @@ fn unguarded(
         Fault::Fails(_, span) => *span,
         Fault::Printed => None,
     };
-    let mends = reads.len() <= MAX_TRIALS && guarded(None).is_some_and(|outcome| fault_of(&outcome, shape).is_none());
+    let mends = reads.len() <= affordable(context, Ask::natural(shape), MAX_TRIALS) && guarded(None).is_some_and(|outcome| fault_of(&outcome, shape).is_none());
     let mut found = Vec::new();
     for read in reads.iter().filter(|_| mends) {
         let left = guarded(Some(read.span)).and_then(|outcome| fault_of(&outcome, shape));

@@ -48,7 +48,7 @@ declare_rule! {
 }
 
 /// What every runtime passes, or many do, under names long enough to be misspelled.
-const SUPPLIED: [&str; 15] = [
+pub(crate) const SUPPLIED: [&str; 15] = [
     "messages",
     "tools",
     "documents",

@@ -1,16 +1,23 @@
 //! CT105: white space of the source's layout reaches the model.
 
+use std::collections::HashSet;
+
 use chattpl_syntax::{Span, Token, TokenKind};
 
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::fix::{Edit, Fix};
+use crate::probe::{shapes, Probes};
 use crate::rule::{Checked, Rule};
+use crate::seams::separators;
 
 declare_rule! {
     /// ## What it does
     /// Reports indents before `{{`, and blank lines between block tags, that are printed because a `-` is missing.
+    ///
+    /// White space that the prompt needs is left alone: the newline that alone parts two texts, the one that is all of a
+    /// branch, and the indent of the lines of a bracketed list.
     ///
     /// ## Why
     /// `trim_blocks` and `lstrip_blocks` remove one newline after a block tag and the indent before one, and nothing else.
@@ -43,7 +50,7 @@ declare_rule! {
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let tokens = &context.parsed()?.tokens;
-    let mut found = Vec::new();
+    let (mut found, mut meant) = (Vec::new(), None);
     for (index, token) in tokens.iter().enumerate() {
         let text = context.slice(token.span);
         if token.kind != TokenKind::Text || !text.bytes().all(|byte| byte.is_ascii_whitespace()) {
@@ -52,7 +59,6 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         let (Some(before), Some(after)) = (visible(tokens[..index].iter().rev()), visible(tokens[index + 1..].iter())) else {
             continue;
         };
-        // Only what is printed by a conversation is a leak; the rest stands in captured or dead text.
         let alone = || tokens[..index].iter().rev().take_while(|token| on_line_of(context, token, before)).all(is_layout);
         let what = match leak(context, before, text, after) {
             Some(Leak::Indent) => "the indent before this tag",
@@ -60,7 +66,15 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
             _ => continue,
         };
         // Only what is printed by a conversation is a leak; the rest stands in captured or dead text.
-        if context.printed_places()?.contains(&token.span) {
+        if !context.printed_places()?.contains(&token.span) {
+            continue;
+        }
+        if meant.is_none() {
+            let mut places = separators(context.parsed()?);
+            places.extend(indents_in_lists(context, context.probes()?));
+            meant = Some(places);
+        }
+        if meant.as_ref().is_some_and(|meant| !meant.contains(&token.span)) {
             let fix = Fix::changing("add `-` to the tag", vec![dash(after)]);
             found.push(Finding::new(rule, token.span, format!("{what} is printed")).with_fix(fix));
         }
@@ -102,6 +116,26 @@ fn leak(context: &Context<'_>, before: &Token, text: &str, after: &Token) -> Opt
         return Some(Leak::BlankLine);
     }
     None
+}
+
+/// The places that are printed only at the start of a line that goes on with a bracketed list: its indent is the list's.
+fn indents_in_lists(context: &Context<'_>, probes: &Probes<'_>) -> HashSet<Span> {
+    let (mut inside, mut outside) = (HashSet::new(), HashSet::new());
+    for outcome in shapes().iter().map(|shape| probes.natural(shape)) {
+        let Ok(printed) = &*outcome else {
+            continue;
+        };
+        for (index, segment) in printed.segments.iter().enumerate() {
+            let Some(place) = segment.template_span else {
+                continue;
+            };
+            let before = &printed.text[..printed.range(index).start];
+            let line = before.trim_end();
+            let goes_on = line.ends_with(['[', '{', '(', ',']) && before[line.len()..].contains('\n');
+            if goes_on { inside.insert(place) } else { outside.insert(place) };
+        }
+    }
+    inside.difference(&outside).map(|place| context.normalized(*place)).collect()
 }
 
 /// A `-` in the opening delimiter of a tag, in place of a `+` where there is one.
