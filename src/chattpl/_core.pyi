@@ -24,11 +24,13 @@ __all__ = [
     "format_json",
     "format_names",
     "lint",
+    "lint_behaviour",
     "lint_enabled",
     "lint_fix",
     "lint_portability",
     "lint_profile",
     "lint_rules",
+    "lint_table_digest",
     "pack_of_ranks",
 ]
 
@@ -234,4 +236,8 @@ def lint_portability() -> list[tuple[str, str, str, str, str | None]]: ...
 def lint_profile(
     source: str, request: Mapping[str, Any], name: str | None = None, tokenizer: Tokenizer | None = None
 ) -> str: ...
+def lint_behaviour(
+    source: str, request: Mapping[str, Any], name: str | None = None, tokenizer: Tokenizer | None = None
+) -> tuple[bool, bool, list[tuple[str, bool, str, str, str | None, str, int | None]]]: ...
+def lint_table_digest() -> str: ...
 def lint_rules() -> list[tuple[str, str, str, list[str], str]]: ...

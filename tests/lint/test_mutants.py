@@ -7,6 +7,7 @@ counts as found when a rule of its kind says something that it does not say of t
 from __future__ import annotations
 
 import datetime
+import re
 from collections import Counter
 from functools import cache
 from itertools import islice
@@ -16,8 +17,11 @@ import pytest
 
 import chattpl
 from chattpl import linter
+from chattpl.linter.lock import Change, State, compare, observed
+from chattpl.linter.subjects import Subject
 from mutants import KINDS, Kind
 
+PLACE = re.compile(r"\n  --> <template>.*", re.DOTALL)
 NOW = datetime.datetime(2026, 11, 23, 12)
 MOST = 2
 """Mutants of one kind and template, from the places where the text stands first."""
@@ -161,3 +165,29 @@ def test_every_kind_has_mutants(outcomes: dict[str, list[tuple[str, bool]]]) -> 
 
 def test_every_kind_is_found_somewhere(outcomes: dict[str, list[tuple[str, bool]]]) -> None:
     assert [name for name, of_kind in outcomes.items() if not any(found for _, found in of_kind)] == []
+
+
+def _since(name: str, mutant: str) -> Change:
+    """What a lock file says of a mutant."""
+    chat = _formats()[name]
+    before, _ = observed(Subject(path=name, source=chat.template.source), _settings(chat, ()))
+    after, found = observed(Subject(path=name, source=mutant), _settings(chat, ()), before)
+    return compare(name, before, after, found)
+
+
+def _words(source: str, name: str) -> list[str]:
+    """What a template prints, and its errors without their places."""
+    return [PLACE.sub("", printed) for printed in _printed(source, _formats()[name])]
+
+
+def test_a_lock_file_sees_the_mutants_that_print_something_else() -> None:
+    states = {
+        (kind.name, name, index): _since(name, mutant).state
+        for kind in KINDS
+        if kind.prints
+        for name, chat in _formats().items()
+        for index, mutant in enumerate(_mutants(kind, name))
+        if _words(mutant, name) != _words(chat.template.source, name)
+    }
+    assert len(states) >= 300
+    assert {key: state for key, state in states.items() if state is not State.CHANGED} == {}

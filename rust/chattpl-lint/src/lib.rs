@@ -54,6 +54,8 @@
 //!
 //! [`profile::of`] sums up, without opinions, what a template takes and prints.
 //!
+//! [`behaviour::of`] gives a digest of every render, which tells whether an edit changes what a model sees.
+//!
 //! # A new rule
 //!
 //! One file `rules/<name>.rs` and one line in `rules/mod.rs`, in order of codes. The file declares the rule with
@@ -69,6 +71,7 @@
 // The fences of manuals carry settings for their examples.
 #![allow(rustdoc::invalid_codeblock_attributes)]
 
+pub mod behaviour;
 pub mod constant;
 pub mod context;
 pub mod engine;

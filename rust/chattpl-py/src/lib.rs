@@ -40,6 +40,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lint::lint_fix, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_enabled, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_profile, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::lint_behaviour, module)?)?;
+    module.add_function(wrap_pyfunction!(lint::lint_table_digest, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_rules, module)?)?;
     module.add_function(wrap_pyfunction!(engines::lint_portability, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;

@@ -1,7 +1,7 @@
 //! `lint` and the rules' manuals.
 
 use chattpl_lint::{
-    manual, Applicability, Engines, Finding, Profile, Rule, Selector, Settings, Subject, Supplied, RULES,
+    behaviour, manual, Applicability, Engines, Finding, Profile, Rule, Selector, Settings, Subject, Supplied, RULES,
 };
 use chattpl_syntax::{Source, Span};
 use pyo3::exceptions::PyValueError;
@@ -22,6 +22,10 @@ type Diagnostic = (&'static str, &'static str, String, Place, Option<&'static st
 type NotEvaluated = (&'static str, &'static str, String);
 /// Findings, rules that could not look, silenced findings with their reasons.
 type Report = (Vec<Diagnostic>, Vec<NotEvaluated>, Vec<(Diagnostic, String)>);
+/// `(shape, with the generation prompt, way, digest, error, text or message, tokens)`.
+type Render = (&'static str, bool, &'static str, String, Option<String>, String, Option<usize>);
+/// Whether contents are parts, whether arguments are JSON text; the renders.
+type Behaviour = (bool, bool, Vec<Render>);
 /// `(code, name, kind, profiles, manual)`.
 type RuleFacts = (&'static str, &'static str, &'static str, Vec<&'static str>, String);
 
@@ -131,6 +135,33 @@ pub fn lint_profile(
         chattpl_lint::profile::of(&chattpl_lint::Context::new(&subject)).map(|profile| profile.to_json().to_string())
     });
     profile.map_err(|reason| PyValueError::new_err(reason.0))
+}
+
+/// What a template does with the probe conversations.
+#[pyfunction]
+#[pyo3(signature = (source, request, name=None, tokenizer=None))]
+pub fn lint_behaviour(
+    py: Python<'_>,
+    source: &str,
+    request: Request,
+    name: Option<&str>,
+    tokenizer: Option<&Tokenizer>,
+) -> Behaviour {
+    let found = py.detach(|| {
+        let subject = request.subject(source, name, tokenizer);
+        behaviour::of(&chattpl_lint::Context::new(&subject))
+    });
+    let convert = |render: behaviour::Render| {
+        let digest = format!("{:032x}", render.digest);
+        (render.shape, render.prompt, render.way.name(), digest, render.error, render.text, render.tokens)
+    };
+    (found.form.parts, found.form.string_arguments, found.renders.into_iter().map(convert).collect())
+}
+
+/// What the probe conversations are known by.
+#[pyfunction]
+pub fn lint_table_digest() -> String {
+    format!("{:032x}", behaviour::table_digest())
 }
 
 /// Every rule, by code.

@@ -16,6 +16,7 @@ COMMANDS = {
     "encode": "turn conversations into token ids with masks and origins",
     "compile": "write a format with its vocabulary to one file",
     "lint": "find faults of templates",
+    "lock": "record what templates do, and tell whether a change changes what a model sees",
     "rule": "show the manual of a lint rule",
     "lsp": "serve findings and fixes to editors",
     "models": "list the known formats",

@@ -10,10 +10,12 @@ from pathlib import Path
 
 from chattpl.cli import console, findings, lint_arguments, repair, targets
 from chattpl.cli.baselines import Baselines
+from chattpl.cli.locked import Locked, lock_path
 from chattpl.cli.report import ReportPage
 from chattpl.cli.watch import watch
 from chattpl.errors import ChatTemplateError, SourceError
 from chattpl.linter import LintReport, report
+from chattpl.linter.lock import Change, LockFile
 from chattpl.linter.many import in_order
 from chattpl.linter.project import Project, Said
 from chattpl.linter.subjects import Subject
@@ -68,6 +70,8 @@ class _Done:
     """How many fixes were written."""
     error: SourceError | None
     """Why its file could not be written."""
+    change: Change | None
+    """What became of it since it was locked, where that is asked for."""
 
 
 @dataclass(slots=True)
@@ -90,22 +94,28 @@ def _linted(options: Namespace, project: Project) -> int:
     output_format = options.output_format or project.config_for(Path.cwd()).output_format or "full"
     printer = findings.printer(output_format, statistics=options.statistics)
     baselines = Baselines(options.baseline, options.write_baseline)
+    locked = Locked(LockFile.read(lock_path(options.lock_file, project))) if options.locked else None
     # What is repaired on its way from standard input to standard output stays alone there.
     alone = options.fix and "-" in options.paths
     write = _write_to(options, alone=alone)
     done = False
     with ReportPage(options.report, as_json=output_format == "json") as page:
         try:
-            for each in in_order(lambda target: _work(options, target), _found(options, project, broken)):
+            for each in in_order(lambda target: _work(options, target, locked), _found(options, project, broken)):
                 if each.error:
                     broken.append(each.error)
                 if options.fix and each.subject.path == targets.STANDARD_INPUT:
                     console.write_data(each.subject.source)
                 _say_what_lines_count(each.subject)
                 new, known = baselines.filter(each.report, each.target.settings, each.target.baseline)
+                if locked and each.change:
+                    new = locked.add(new, each.change)
                 _count(tally, new, known, each.applied)
                 page.add(each.subject.source, each.target.settings, new, known)
                 write(printer.add(findings.Found(new, each.subject.source)))
+            for gone in locked.gone() if locked else ():
+                tally.faults += len(gone.report.diagnostics)
+                write(printer.add(gone))
             done = True
         except ChatTemplateError as error:  # a configuration or baseline that is broken; what was found is shown
             broken.append(error)
@@ -118,7 +128,7 @@ def _linted(options: Namespace, project: Project) -> int:
     return _exit_code(options, broken, faulty=tally.faults > 0 and not options.write_baseline)
 
 
-def _work(options: Namespace, target: targets.Target) -> _Done:
+def _work(options: Namespace, target: targets.Target, locked: Locked | None) -> _Done:
     """Repairs and lints one template."""
     subject, applied, failure = target.subject, 0, None
     if options.fix:
@@ -126,7 +136,9 @@ def _work(options: Namespace, target: targets.Target) -> _Done:
             subject, applied = repair.fixed(target, options.unsafe_fixes)
         except SourceError as error:
             failure = error
-    return _Done(target, subject, report(subject.source, target.settings, name=subject.path), applied, failure)
+    found = report(subject.source, target.settings, name=subject.path)
+    change = locked.change(subject, target.settings) if locked else None
+    return _Done(target, subject, found, applied, failure, change)
 
 
 def _say_what_lines_count(subject: Subject) -> None:

@@ -29,6 +29,10 @@ def declare(parser: ArgumentParser) -> None:
     files.add_argument("--force-exclude", action="store_true", help="leave files out even if they are named one by one")
     files.add_argument("--baseline", metavar="FILE", help="do not report the findings that this file lists")
     files.add_argument("--write-baseline", metavar="FILE", help="write such a file with what is found now")
+    files.add_argument(
+        "--locked", action="store_true", help="report templates that do not do what `chattpl lock` recorded"
+    )
+    files.add_argument("--lock-file", metavar="FILE", help="what it recorded; chattpl.lock by default")
     repairs = parser.add_argument_group("repairs")
     repairs.add_argument(
         "--fix", action="store_true", help="apply the fixes after which every conversation looks the same"
@@ -76,6 +80,9 @@ def wrong_usage(options: Namespace) -> str | None:
             options.diff and (options.write_baseline or options.report),
             "`--diff` shows repairs alone: leave `--write-baseline` and `--report` out",
         ),
+        (options.lock_file and not options.locked, "`--lock-file` names the file for `--locked`: give both"),
+        (options.locked and options.diff, "`--diff` shows repairs alone: leave `--locked` out"),
+        (options.locked and stdin, "a lock file names files, and standard input has no name"),
         (stdin and options.watch, "`--watch` watches files, and standard input is none"),
         (
             stdin and options.fix and options.report == "-",

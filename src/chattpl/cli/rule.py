@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 
 from chattpl.cli import console
+from chattpl.linter.lock_findings import FINDINGS
 from chattpl.linter.rules import near_rules, rules
 
 
@@ -21,7 +22,11 @@ def run(options: Namespace) -> int:
     """Prints manuals; the list of rules where none is named."""
     known = rules()
     wanted = (options.rule or "").lower()
-    chosen = [rule for rule in known if options.all or wanted in (rule.code.lower(), rule.name)]
+    chosen = (
+        known
+        if options.all
+        else [rule for rule in (*known, *FINDINGS.values()) if wanted in (rule.code.lower(), rule.name)]
+    )
     if wanted and not chosen:
         near = near_rules(options.rule)
         console.talk(f"error: no rule is called `{options.rule}`")

@@ -14,6 +14,7 @@ from chattpl import __version__
 from chattpl.cli.findings import LINE_END, Found, Printer, from_here
 from chattpl.linter import Diagnostic, Edit, NotEvaluated, Place, RuleInfo, rules
 from chattpl.linter.baseline import fingerprints
+from chattpl.linter.lock_findings import FINDINGS
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
@@ -53,7 +54,10 @@ class Sarif(Printer):
         """The document."""
         notes = [_note(rule, paths) for rule, paths in self._not_evaluated.items()]
         notes += [{"level": "error", "message": {"text": message}} for message in self._broken]
-        driver = {"name": "chattpl", "version": __version__, "rules": [_descriptor(rule) for rule in _rules()]}
+        named = {result["ruleId"] for result in self._results}
+        # What a lock file says is no rule, and described where it is said.
+        known = _rules() if any(info.code in named for info in FINDINGS.values()) else rules()
+        driver = {"name": "chattpl", "version": __version__, "rules": [_descriptor(rule) for rule in known]}
         run = {
             "tool": {"driver": driver},
             "columnKind": "unicodeCodePoints",
@@ -147,7 +151,7 @@ def _summary(rule: RuleInfo) -> str:
 
 @cache
 def _rules() -> list[RuleInfo]:
-    return rules()
+    return [*rules(), *FINDINGS.values()]
 
 
 @cache

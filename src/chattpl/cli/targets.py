@@ -50,7 +50,8 @@ def find(
     paths = list(paths)
     if not paths and project.said.model:
         model = project.model(project.said.model)
-        subject = Subject(path=model.template.name or model.name, source=model.template.source)
+        shown, source = model.template.name or model.name, model.template.source
+        subject = Subject(path=shown, source=source, reference=project.said.model)
         yield Target(subject=subject, settings=project.settings_for(None), baseline=None)
     seen = set()
     for given in paths:

@@ -62,6 +62,8 @@ class LintConfig:
     """How findings are shown."""
     baseline: Path | None = None
     """The file with findings that are not reported."""
+    lock: Path | None = None
+    """The file that says what the templates do."""
     lines: Mapping[str, int] = field(default_factory=dict)
     """The line of each key of the file."""
 
@@ -256,6 +258,7 @@ _READERS = {
     "per-file-tokenizer": _Reader.references_per_file,
     "output-format": lambda reader, value, *where: reader.one_of(OUTPUT_FORMATS, value, *where),
     "baseline": _Reader.path,
+    "lock": _Reader.path,
 }
 
 

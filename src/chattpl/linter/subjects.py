@@ -69,6 +69,8 @@ class Subject:
     """What goes with it."""
     other: tuple[str, str] | None = None
     """Another template of the same model, and where it is from."""
+    reference: str | None = None
+    """The model that was named in place of a file."""
 
     def settings(self, base: LintSettings) -> LintSettings:
         """The settings with what is known about the model; what they hold already comes first."""

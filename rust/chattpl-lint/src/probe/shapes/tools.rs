@@ -181,7 +181,7 @@ fn results() -> Vec<Draft> {
         with_result("result-parts", "Mist at Kirkwall?", json!([{ "type": "text", "text": "Mist until ten." }])),
         with_result("result-multi-line", "Snow at Kirkwall?", json!("Snow report:\n- deep\n- wet\n")),
         with_result("result-empty", "Fog at Kirkwall?", json!("")),
-        with_result("result-error", "Frost at Kirkwall?", json!("Error: station unreachable")),
+        with_result("result-error", "Frost at Kirkwall?", json!("Error: Fårö unreachable")),
         special("result-unnamed", unnamed).tools(plain_tools()),
     ]
 }
