@@ -11,7 +11,7 @@ use crate::probe::ending::unasked_prompt;
 use crate::probe::locate::message_loop;
 use crate::probe::printer::place_where_they_part;
 use crate::probe::turn::{marker_start, shown};
-use crate::probe::{common_prefix, shape, Ask, Outcome, Printed, Shape};
+use crate::probe::{common_prefix, shape, Ask, Outcome, Printed, Probes, Shape};
 use crate::rule::{Checked, Rule};
 
 /// The conversations that are cut after each of their assistant's turns.
@@ -87,8 +87,8 @@ fn difference(
         return Ok(None);
     };
     // A header that nobody asked for is another rule's finding, and no part of the turn.
-    let turns = unasked_prompt(cut, whole, end - 1).unwrap_or(cut.text.len());
-    if whole.text.starts_with(&cut.text[..turns]) {
+    let unasked = unasked_header(context.probes()?);
+    if whole.text.starts_with(cut.text.strip_suffix(unasked.as_str()).unwrap_or(&cut.text)) {
         return Ok(None);
     }
     let at = common_prefix(&cut.text, &whole.text);
@@ -100,6 +100,16 @@ fn difference(
     let lost = lost_text(context, cut, whole, at);
     let message = format!("the text up to an assistant's turn changes when the conversation goes on: {lost}");
     Ok(Some(Finding::new(rule, place, message).on_shape(shape.name)))
+}
+
+/// The header that is printed behind an assistant's last turn though nobody asked for one; empty for none.
+fn unasked_header(probes: &Probes<'_>) -> String {
+    let ask = Ask::whole(shape("multi-turn"));
+    let (cut, whole) = (probes.get(ask.upto(2)), probes.get(ask));
+    let (Ok(cut), Ok(whole)) = (&*cut, &*whole) else {
+        return String::new();
+    };
+    unasked_prompt(cut, whole, 1).map_or_else(String::new, |at| cut.text[at..].to_owned())
 }
 
 /// What stands in the cut text and no longer in the whole, in words; or what the whole puts in.

@@ -103,7 +103,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 fn place_that_loses(context: &Context<'_>, shape: &'static Shape, usual: Span) -> Result<Option<Span>, NotEvaluated> {
     let nodes = context.nodes()?;
     let iterated = |place: Span| {
-        nodes.stmts().any(|(_, stmt)| matches!(&stmt.kind, StmtKind::For(node) if node.iter.span == place))
+        nodes.stmts().any(|(_, stmt)| matches!(&stmt.kind, StmtKind::For(node) if looped_over(&node.iter) == place))
     };
     let as_text = |place: Span| {
         let read = context.slice(place);
@@ -132,6 +132,14 @@ fn place_that_loses(context: &Context<'_>, shape: &'static Shape, usual: Span) -
         prints(&texts.chain([otherwise]).collect::<Vec<_>>())
     });
     Ok(tests.next())
+}
+
+/// What a loop goes over, without what stands in for it where there is nothing.
+fn looped_over(iter: &Expr) -> Span {
+    match &iter.kind {
+        ExprKind::Or(left, _) => looped_over(left),
+        _ => iter.span,
+    }
 }
 
 fn is_content(expr: &Expr) -> bool {
