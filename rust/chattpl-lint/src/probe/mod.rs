@@ -3,6 +3,7 @@
 pub mod ending;
 pub mod locate;
 pub mod markers;
+pub mod printer;
 pub mod reader;
 pub mod shape;
 mod shapes;

@@ -81,7 +81,9 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     Ok(vec![Finding::new(rule, span, what).on_shape(shape.name)])
 }
 
-/// A text without its white space: JSON may be written with or without.
+/// A text without its white space, since JSON may be written with or without, and without escapes of HTML, which are CT114's.
 fn squeezed(text: &str) -> String {
-    text.split_whitespace().collect()
+    const ESCAPES: [(&str, &str); 5] = [("&#34;", "\""), ("&#39;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")];
+    let text: String = text.split_whitespace().collect();
+    ESCAPES.into_iter().fold(text, |text, (escape, plain)| text.replace(escape, plain))
 }

@@ -51,7 +51,7 @@ declare_rule! {
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let probes = context.probes()?;
-    let mut places: Vec<(Span, &'static str, Vec<String>)> = Vec::new();
+    let mut places: Vec<(Span, &'static str, Vec<(String, Vec<String>)>)> = Vec::new();
     for shape in SHAPES.map(shape) {
         let outcome = probes.natural(shape);
         let Ok(printed) = &*outcome else {
@@ -60,24 +60,66 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         for (index, message) in shape.messages().iter().enumerate() {
             for field in REASONING_FIELDS.into_iter().chain(["content"]) {
                 let said = message[field].as_str().unwrap_or_default();
-                if !is_trimmed(said, &printed.text_of(&format!("/messages/{index}/{field}"))) {
+                let kept = printed.text_of(&format!("/messages/{index}/{field}"));
+                if !is_trimmed(said, &kept) || is_put_back(said, &kept, &printed.text) {
                     continue;
                 }
                 let span = place(context, shape, (index, field), said)?;
                 let what = format!("the `{field}` of role `{}`", shape.role(index));
-                match places.iter_mut().find(|(known, ..)| *known == span) {
-                    Some((.., known)) if known.contains(&what) => {}
-                    Some((.., known)) => known.push(what),
-                    None => places.push((span, shape.name, vec![what])),
-                }
+                let (_, _, known) = match places.iter().position(|(known, ..)| *known == span) {
+                    Some(at) => &mut places[at],
+                    None => {
+                        places.push((span, shape.name, Vec::new()));
+                        places.last_mut().expect("one was added")
+                    }
+                };
+                add(known, removed(said, &kept), what);
             }
         }
     }
-    let findings = places.into_iter().map(|(span, shape, what)| {
-        let message = format!("white space around {} is removed", what.join(", "));
+    let findings = places.into_iter().map(|(span, shape, removed)| {
+        let removed: Vec<String> =
+            removed.into_iter().map(|(what, whose)| format!("{what} {}", whose.join(", "))).collect();
+        let is_one = removed.len() == 1 && !removed[0].starts_with("line breaks");
+        let message = format!("{} {} removed", removed.join(" and "), if is_one { "is" } else { "are" });
         Finding::new(rule, span, message).on_shape(shape)
     });
     Ok(findings.collect())
+}
+
+/// Adds whose white space is removed, under what is removed of it.
+fn add(known: &mut Vec<(String, Vec<String>)>, removed: String, whose: String) {
+    match known.iter_mut().find(|(what, _)| *what == removed) {
+        Some((_, all)) if all.contains(&whose) => {}
+        Some((_, all)) => all.push(whose),
+        None => known.push((removed, vec![whose])),
+    }
+}
+
+/// What is removed of a text, in words: of its beginning, of its end, or of both.
+fn removed(said: &str, kept: &str) -> String {
+    let Some(at) = said.find(kept) else {
+        return "white space around".to_owned();
+    };
+    let (before, after) = (&said[..at], &said[at + kept.len()..]);
+    // Other white space that is left shows that line breaks alone are removed.
+    let is_break = |removed: &str, next: Option<char>| {
+        removed.chars().all(|c| c == '\n') && (removed.is_empty() || next.is_some_and(char::is_whitespace))
+    };
+    let breaks = is_break(before, kept.chars().next()) && is_break(after, kept.chars().next_back());
+    let what = if breaks { "line breaks" } else { "white space" };
+    let side = match (before.is_empty(), after.is_empty()) {
+        (false, true) => "at the beginning of",
+        (true, false) => "at the end of",
+        _ => "around",
+    };
+    format!("{what} {side}")
+}
+
+/// Whether white space that was removed on either side of a text is printed there again.
+fn is_put_back(said: &str, kept: &str, printed: &str) -> bool {
+    let is_inside = said.find(kept).is_some_and(|at| at > 0 && at + kept.len() < said.len());
+    is_inside && printed.contains(said)
 }
 
 /// Whether a text was printed without white space that it begins or ends with.

@@ -3,9 +3,10 @@
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
-use crate::probe::locate::{literals_of, message_loop};
+use crate::probe::locate::message_loop;
+use crate::probe::printer::print_of;
 use crate::probe::turn::{shown, Prompted};
-use crate::probe::shape;
+use crate::probe::{shape, Ask, Probes, Shape, Thinking};
 use crate::rule::{Checked, Rule};
 
 /// Conversations, and the assistant's message in each that answers a prompt.
@@ -50,14 +51,15 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let mut found: Vec<Finding> = Vec::new();
     for (shape, message) in TURNS.map(|(name, message)| (shape(name), message)) {
         let renders = Prompted::of(probes, shape, message);
-        let (Some(opening), Some((prompted, ..))) = (renders.opening(), renders.texts()) else {
+        let Some(opening) = renders.opening() else {
             continue;
         };
-        if opening.prompt.is_empty() {
+        if opening.prompt.is_empty() || has_prompts_for_both(probes, shape, &renders) {
             continue;
         }
-        let place = match literals_of(context, prompted, opening.at..prompted.text.len()).first() {
-            Some(span) => *span,
+        let asked = Ask::whole(shape).upto(message).prompted();
+        let place = match print_of(context, asked, opening.at)? {
+            Some(span) => span,
             None => message_loop(context)?,
         };
         let instead = match opening.turn {
@@ -70,4 +72,18 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         }
     }
     Ok(found)
+}
+
+/// Whether the two settings of `enable_thinking` are for the two kinds of rows: with the flag off the prompt begins the row
+/// without reasoning, and otherwise the row with it.
+fn has_prompts_for_both(probes: &Probes<'_>, plain: &'static Shape, renders: &Prompted) -> bool {
+    let off = probes.get(Ask::whole(plain).upto(renders.message).prompted().thinking(Thinking::Off));
+    let (Ok(off), Ok(row)) = (&*off, &*renders.whole) else {
+        return false;
+    };
+    let reasoning = Prompted::of(probes, shape("reasoning"), 1);
+    let Some((prompted, _, with_reasoning)) = reasoning.texts() else {
+        return false;
+    };
+    row.text.starts_with(&off.text) && with_reasoning.text.starts_with(&prompted.text)
 }

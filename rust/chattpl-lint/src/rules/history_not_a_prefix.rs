@@ -7,9 +7,11 @@ use chattpl_tokens::{SpecialTokens, Tokens};
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
-use crate::probe::locate::{message_loop, printer_of};
+use crate::probe::ending::unasked_prompt;
+use crate::probe::locate::message_loop;
+use crate::probe::printer::place_where_they_part;
 use crate::probe::turn::{marker_start, shown};
-use crate::probe::{common_prefix, shape, Ask, Outcome, Printed, Shape};
+use crate::probe::{common_prefix, shape, Ask, Outcome, Printed, Probes, Shape};
 use crate::rule::{Checked, Rule};
 
 /// The conversations that are cut after each of their assistant's turns.
@@ -63,7 +65,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         let whole = probes.natural(shape);
         for end in ends {
             let cut = probes.get(Ask::whole(shape).upto(end));
-            if let Some(finding) = difference(rule, context, shape, (&cut, &whole))? {
+            if let Some(finding) = difference(rule, context, (shape, end), (&cut, &whole))? {
                 if !found.iter().any(|known| known.span == finding.span) {
                     found.push(finding);
                 }
@@ -78,17 +80,20 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 fn difference(
     rule: &Rule,
     context: &Context<'_>,
-    shape: &Shape,
+    (shape, end): (&'static Shape, usize),
     (cut, whole): (&Rc<Outcome>, &Rc<Outcome>),
 ) -> Result<Option<Finding>, crate::rule::NotEvaluated> {
     let (Ok(cut), Ok(whole)) = (&**cut, &**whole) else {
         return Ok(None);
     };
-    if whole.text.starts_with(&cut.text) {
+    // A header that nobody asked for is another rule's finding, and no part of the turn.
+    let unasked = unasked_header(context.probes()?);
+    if whole.text.starts_with(cut.text.strip_suffix(unasked.as_str()).unwrap_or(&cut.text)) {
         return Ok(None);
     }
     let at = common_prefix(&cut.text, &whole.text);
-    let place = match printer_of(context, cut, at) {
+    let asks = (Ask::whole(shape).upto(end), Ask::natural(shape));
+    let place = match place_where_they_part(context, asks, at)? {
         Some(span) => span,
         None => message_loop(context)?,
     };
@@ -97,13 +102,29 @@ fn difference(
     Ok(Some(Finding::new(rule, place, message).on_shape(shape.name)))
 }
 
+/// The header that is printed behind an assistant's last turn though nobody asked for one; empty for none.
+fn unasked_header(probes: &Probes<'_>) -> String {
+    let ask = Ask::whole(shape("multi-turn"));
+    let (cut, whole) = (probes.get(ask.upto(2)), probes.get(ask));
+    let (Ok(cut), Ok(whole)) = (&*cut, &*whole) else {
+        return String::new();
+    };
+    unasked_prompt(cut, whole, 1).map_or_else(String::new, |at| cut.text[at..].to_owned())
+}
+
 /// What stands in the cut text and no longer in the whole, in words; or what the whole puts in.
 fn lost_text(context: &Context<'_>, cut: &Printed, whole: &Printed, at: usize) -> String {
-    let at = marker_start(&cut.text, word_start(cut, whole, at));
-    let (before, after) = (&cut.text[at..], &whole.text[at..]);
-    let (what, verb) = match up_to_rest(before, after) {
-        "" => (up_to_rest(after, before), "is put in"),
-        lost => (lost, "is lost"),
+    let changed = |at: usize| {
+        let (before, after) = (&cut.text[at..], &whole.text[at..]);
+        match up_to_rest(before, after) {
+            "" => (up_to_rest(after, before), "is put in"),
+            lost => (lost, "is lost"),
+        }
+    };
+    let (what, verb) = match changed(marker_start(&cut.text, word_start(cut, whole, at))) {
+        // Behind a start that both have, the texts part later.
+        ("", _) => changed(at),
+        found => found,
     };
     match tokens_of(context, what) {
         Some(1) => format!("{} {verb}, 1 token", shown(what)),

@@ -1,14 +1,17 @@
 //! CT207: an assistant's turn ends in another way where it is the last.
 
+use chattpl_syntax::Span;
+
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::ending::{unasked_prompt, Ending, Endings};
-use crate::probe::locate::{message_loop, printer_of};
+use crate::probe::locate::message_loop;
 use crate::probe::markers::last_marker;
+use crate::probe::printer::{condition_between, place_of, print_of};
 use crate::probe::turn::shown;
-use crate::probe::{common_prefix, shape, Ask, Printed};
-use crate::rule::{Checked, Rule};
+use crate::probe::{common_prefix, shape, Ask, Printed, Shape};
+use crate::rule::{Checked, NotEvaluated, Rule};
 
 /// Conversations that are cut behind an assistant's message, with its index.
 const CUTS: [(&str, usize); 2] = [("multi-turn", 1), ("tool-answer", 1)];
@@ -63,8 +66,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         let Some(what) = difference(&endings, last, other) else {
             continue;
         };
-        let end = cut.body_of(message).map_or(0, |body| body.end);
-        let place = match printer_of(context, cut, (end + common_prefix(last, other)).min(cut.text.len() - 1)) {
+        let place = match place(context, shape, (cut, whole), message)? {
             Some(span) => span,
             None => message_loop(context)?,
         };
@@ -72,6 +74,29 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         return Ok(vec![Finding::new(rule, place, what).on_shape(shape.name)]);
     }
     Ok(Vec::new())
+}
+
+/// What prints the end of the last turn; where nothing does, the condition for which other turns have one.
+fn place(
+    context: &Context<'_>,
+    shape: &'static Shape,
+    (cut, whole): (&Printed, &Printed),
+    message: usize,
+) -> Result<Option<Span>, NotEvaluated> {
+    let Some((last, other)) = ends_of(cut, whole, message) else {
+        return Ok(None);
+    };
+    let end = |printed: &Printed| printed.body_of(message).map_or(0, |body| body.end) + common_prefix(last, other);
+    let (here, there) = (Ask::whole(shape).upto(message + 1), Ask::whole(shape));
+    let at = end(cut);
+    let place = place_of(context, here, at.min(cut.text.len() - 1))?;
+    if at < cut.text.len() {
+        return Ok(place);
+    }
+    Ok(match (place, print_of(context, there, end(whole))?) {
+        (Some(place), Some(closer)) => condition_between(context, closer, place)?.or(Some(place)),
+        (place, _) => place,
+    })
 }
 
 /// What follows the body of a message: to the end of the cut conversation, and to the next message's body.

@@ -1,9 +1,14 @@
 //! CT218: a content given as a list of text parts is printed otherwise than the text itself.
 
+use chattpl_syntax::Span;
+
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
+use crate::fix::Edit;
+use crate::probe::printer::place_of;
 use crate::probe::reader::reader_of;
+use crate::probe::trial::tried;
 use crate::probe::{shape, Ask, Form, Printed, Shape};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
@@ -87,12 +92,28 @@ fn differing(rule: &Rule, context: &Context<'_>, shape: &'static Shape) -> Check
             continue;
         }
         let role = shape.role(message);
-        let span = reader_of(context, role, "content")?;
+        let reader = reader_of(context, role, "content")?;
+        let asked = Ask::natural(shape).written(Form { parts: !as_parts.is_empty(), ..probes.form() });
+        let span = run_read(context, reader, asked, &path)?;
         let what = manner(&as_text, stretch(parts, &path), said);
         let message = format!("the content of a message of role `{role}` is printed {what}");
         found.push(Finding::new(rule, span, message).on_shape(shape.name));
     }
     Ok(found)
+}
+
+/// A read of a content if the render depends on it, else where the content is printed: the read may stand in a branch that is
+/// not run.
+fn run_read(context: &Context<'_>, reader: Span, asked: Ask, path: &str) -> Result<Span, NotEvaluated> {
+    let outcome = context.probes()?.get(asked);
+    let Ok(printed) = &*outcome else {
+        return Ok(reader);
+    };
+    let without = tried(context, &[Edit::replace(reader, "''")], asked);
+    let is_idle = matches!(without.as_deref(), Some(Ok(other)) if other.text == printed.text);
+    let start = printed.start_of(path).filter(|_| is_idle);
+    let place = start.map(|start| place_of(context, asked, start)).transpose()?;
+    Ok(place.flatten().unwrap_or(reader))
 }
 
 /// What was printed from the first to the last piece of the values at a path.

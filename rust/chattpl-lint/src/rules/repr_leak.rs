@@ -8,9 +8,10 @@ use serde_json::Value;
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
-use crate::probe::locate::{message_loop, printer_of};
+use crate::probe::locate::message_loop;
+use crate::probe::printer::place_of;
 use crate::probe::turn::{is_inside, shown};
-use crate::probe::{shape, Form, Printed};
+use crate::probe::{shape, Ask, Form, Printed};
 use crate::rule::{Checked, Rule};
 
 /// Conversations that hold other values than texts.
@@ -94,7 +95,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
                 .find(|index| !is_inside(&printed.path(*index), &path))
                 .unwrap_or(printed.segments.len());
             let value = shown(printed.text[start..printed.range(index - 1).end].trim());
-            let place = match printer_of(context, printed, start) {
+            let place = match place_of(context, Ask::natural(shape), start)? {
                 Some(span) => span,
                 None => message_loop(context)?,
             };

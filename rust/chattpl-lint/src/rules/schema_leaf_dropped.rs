@@ -12,6 +12,9 @@ use crate::rule::{Checked, Rule};
 /// Keywords whose values are told in other words: `string` for a type, a mark for what is required.
 const TOLD_OTHERWISE: [&str; 2] = ["type", "required"];
 
+/// The default of a parameter that is not required.
+const OPTIONAL_DEFAULT: &str = "/tools/0/function/parameters/properties/meal/default";
+
 declare_rule! {
     /// ## What it does
     /// Declares a tool with `enum`, `default`, `anyOf`, `$ref`, limits and descriptions at several depths, and reports what is
@@ -71,6 +74,10 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     };
     let mut lost: Vec<String> = Vec::new();
     dropped(printed, &shape.conversation["tools"][0]["function"], "/tools/0/function", &mut lost);
+    // What a required parameter has no need of is told of an optional one.
+    if !printed.text_of(OPTIONAL_DEFAULT).is_empty() {
+        lost.retain(|keyword| keyword != "`default`");
+    }
     if lost.is_empty() {
         return Ok(Vec::new());
     }

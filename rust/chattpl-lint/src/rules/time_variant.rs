@@ -1,12 +1,15 @@
 //! CT216: the same conversation is printed differently on another day.
 
+use chattpl_syntax::ast::ExprKind;
+use chattpl_syntax::Span;
+
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
 use crate::probe::locate::{message_loop, printer_of};
 use crate::probe::turn::shown;
 use crate::probe::{common_prefix, shape, Ask};
-use crate::rule::{Checked, Rule};
+use crate::rule::{Checked, NotEvaluated, Rule};
 
 /// Conversations that are rendered at two moments.
 const SHAPES: [&str; 3] = ["plain", "system", "tools-unused"];
@@ -45,8 +48,7 @@ declare_rule! {
 
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let probes = context.probes()?;
-    // The one way to the clock.
-    let clock = context.scopes()?.uses().iter().find(|read| read.name == "strftime_now").map(|read| read.span);
+    let clock = clock(context)?;
     if clock.is_none() {
         return Ok(Vec::new());
     }
@@ -69,4 +71,16 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         return Ok(vec![Finding::new(rule, place, message).on_shape(shape.name)]);
     }
     Ok(Vec::new())
+}
+
+/// Where the clock is called; there is one way to it, and it may be asked about before.
+fn clock(context: &Context<'_>) -> Result<Option<Span>, NotEvaluated> {
+    let called = context.nodes()?.exprs().find_map(|(_, expr)| match &expr.kind {
+        ExprKind::Call(callee, _) if matches!(&callee.kind, ExprKind::Name(name) if &**name == "strftime_now") => {
+            Some(callee.span)
+        }
+        _ => None,
+    });
+    let read = || context.scopes().map(|scopes| scopes.uses().iter().find(|read| read.name == "strftime_now").map(|read| read.span));
+    called.map_or_else(read, |span| Ok(Some(span)))
 }

@@ -1,17 +1,26 @@
 //! CT221: what a tool answered does not reach the model.
 
+use chattpl_syntax::ast::{Expr, ExprKind, StmtKind};
+use chattpl_syntax::Span;
 use serde_json::Value;
 
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
+use crate::fix::Edit;
+use crate::probe::locate::message_loop;
 use crate::probe::reader::reader_of;
-use crate::probe::{shape, Printed, Shape};
-use crate::rule::{Checked, Rule};
+use crate::probe::trial::tried;
+use crate::probe::{shape, Ask, Printed, Shape};
+use crate::reads::{field_of, lies_in, used_fields, used_places};
+use crate::rule::{Checked, NotEvaluated, Rule};
 
 /// Answers that are no plain text, each with what it is.
 const OTHERS: [(&str, &str); 3] =
     [("result-parts", "a list of parts"), ("result-mapping", "a mapping"), ("result-list", "a list of mappings")];
+
+/// Reads tried one by one.
+const MAX_TRIALS: usize = 60;
 
 declare_rule! {
     /// ## What it does
@@ -79,9 +88,67 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let Some((name, _)) = lost.first() else {
         return Ok(Vec::new());
     };
+    let span = match place_that_loses(context, shape(name), span)? {
+        Some(place) => place,
+        None => message_loop(context)?,
+    };
     let what: Vec<&str> = lost.iter().map(|(_, what)| *what).collect();
     let message = format!("what a tool answers is lost where its content is {}", what.join(" or "));
     Ok(vec![Finding::new(rule, span, message).on_shape(name)])
+}
+
+/// The place after which the answer is lost: the read that prints it once it reads a text, or one part with a text, in place
+/// of the answer; else the question about its kind that lets it through once it is answered otherwise. The usual read is tried
+/// first, then loops.
+fn place_that_loses(context: &Context<'_>, shape: &'static Shape, usual: Span) -> Result<Option<Span>, NotEvaluated> {
+    let nodes = context.nodes()?;
+    let iterated = |place: Span| {
+        nodes.stmts().any(|(_, stmt)| matches!(&stmt.kind, StmtKind::For(node) if looped_over(&node.iter) == place))
+    };
+    let as_text = |place: Span| {
+        let read = context.slice(place);
+        let text = format!("({read} if {read} is string else {read} | tojson)");
+        let text = if iterated(place) { format!("[{{'type': 'text', 'text': {text}}}]") } else { text };
+        Edit::replace(place, text)
+    };
+    let prints = |edits: &[Edit]| {
+        let outcome = tried(context, edits, Ask::natural(shape));
+        matches!(outcome.as_deref(), Some(Ok(printed)) if !loses(printed, shape))
+    };
+    let places = used_places(nodes, "content").into_iter().filter(|place| may_hold_content(place));
+    let places: Vec<Span> = places.map(|place| place.span).collect();
+    let (loops, others): (Vec<Span>, Vec<Span>) = places.into_iter().partition(|place| iterated(*place));
+    let mut reads = std::iter::once(usual).chain(loops).chain(others).take(MAX_TRIALS);
+    if let Some(read) = reads.find(|place| prints(&[as_text(*place)])) {
+        return Ok(Some(read));
+    }
+    let is_asked = |expr: &Expr| matches!(&expr.kind, ExprKind::Test { input, .. } if is_content(input));
+    let tests = nodes.exprs().filter(|(_, expr)| is_asked(expr)).map(|(_, expr)| expr.span).take(MAX_TRIALS);
+    let fields: Vec<Span> = used_fields(nodes, "content").into_iter().filter(|read| is_content(read)).map(|read| read.span).collect();
+    let fields: Vec<Span> = fields.iter().filter(|read| !fields.iter().any(|other| other != *read && lies_in(**read, *other))).copied().collect();
+    let mut tests = tests.filter(|test| {
+        let otherwise = Edit::replace(*test, format!("(not ({}))", context.slice(*test)));
+        let texts = fields.iter().filter(|read| !lies_in(**read, *test)).map(|read| as_text(*read));
+        prints(&texts.chain([otherwise]).collect::<Vec<_>>())
+    });
+    Ok(tests.next())
+}
+
+/// What a loop goes over, without what stands in for it where there is nothing.
+fn looped_over(iter: &Expr) -> Span {
+    match &iter.kind {
+        ExprKind::Or(left, _) => looped_over(left),
+        _ => iter.span,
+    }
+}
+
+fn is_content(expr: &Expr) -> bool {
+    field_of(expr).is_some_and(|(_, field)| field == "content")
+}
+
+/// Whether an expression reads a content, or a variable, which may hold one.
+fn may_hold_content(expr: &Expr) -> bool {
+    matches!(expr.kind, ExprKind::Name(_)) || is_content(expr)
 }
 
 /// Whether a text of the answer is nowhere in the output.

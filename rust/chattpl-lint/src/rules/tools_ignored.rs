@@ -1,6 +1,7 @@
 //! CT211: declared tools do not reach the model.
 
 use chattpl_render::Origin;
+use chattpl_syntax::ast::{Expr, ExprKind};
 use chattpl_syntax::Span;
 
 use crate::context::Context;
@@ -79,8 +80,11 @@ fn missing(shape: &Shape, printed: &Printed) -> Option<String> {
     Some(format!("of {count} declared tools {} are not printed, the first of them `tools[{first}]`", lost.len()))
 }
 
-/// Where the template reads `tools` first, else the loop over messages.
+/// Where the template sets `tools` to a list without any, else where it reads them first, else the loop over messages.
 fn place(context: &Context<'_>) -> Result<Span, NotEvaluated> {
-    let read = context.scopes()?.uses().iter().find(|read| read.name == "tools").map(|read| read.span);
-    read.map_or_else(|| message_loop(context), Ok)
+    let scopes = context.scopes()?;
+    let is_empty = |value: &Expr| matches!(&value.kind, ExprKind::List(items) if items.is_empty());
+    let emptied = scopes.named("tools").find(|set| set.value.is_some_and(is_empty) && scopes.is_unconditional(set));
+    let read = || scopes.uses().iter().find(|read| read.name == "tools").map(|read| read.span);
+    emptied.map(|set| set.span).or_else(read).map_or_else(|| message_loop(context), Ok)
 }

@@ -3,7 +3,8 @@
 use crate::context::Context;
 use crate::declare_rule;
 use crate::finding::Finding;
-use crate::probe::locate::{message_loop, printer_of};
+use crate::probe::locate::message_loop;
+use crate::probe::printer::place_where_they_part;
 use crate::probe::turn::marker_start;
 use crate::probe::{common_prefix, shape, Ask, Outcome, Shape};
 use crate::rule::{Checked, NotEvaluated, Rule};
@@ -57,7 +58,8 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         for turn in (1..shape.messages().len()).filter(|turn| shape.role(*turn) == "assistant") {
             let cut = Ask::whole(shape).upto(turn);
             let (unprompted, served) = (probes.get(cut), probes.get(cut.prompted()));
-            if let Some(finding) = difference(rule, context, shape, (&row, &unprompted, &served))? {
+            let asks = (cut.prompted(), Ask::whole(shape));
+            if let Some(finding) = difference(rule, context, (shape, asks), (&row, &unprompted, &served))? {
                 if !found.iter().any(|known| known.span == finding.span) {
                     found.push(finding);
                 }
@@ -72,7 +74,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 fn difference(
     rule: &Rule,
     context: &Context<'_>,
-    shape: &'static Shape,
+    (shape, asks): (&'static Shape, (Ask, Ask)),
     (row, unprompted, served): (&Outcome, &Outcome, &Outcome),
 ) -> Result<Option<Finding>, NotEvaluated> {
     let (Ok(row), Ok(unprompted), Ok(served)) = (row, unprompted, served) else {
@@ -82,8 +84,7 @@ fn difference(
     if at >= common_prefix(&unprompted.text, &served.text) {
         return Ok(None);
     }
-    let place = printer_of(context, served, at).or_else(|| printer_of(context, row, at));
-    let place = match place {
+    let place = match place_where_they_part(context, asks, at)? {
         Some(place) => place,
         None => message_loop(context)?,
     };

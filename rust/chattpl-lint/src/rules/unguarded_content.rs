@@ -12,7 +12,7 @@ use crate::finding::Finding;
 use crate::fix::{Edit, Fix};
 use crate::index::Nodes;
 use crate::probe::trial::{affordable, tried};
-use crate::probe::{is_constraint, is_runaway, shape, Ask, Outcome, Shape};
+use crate::probe::{is_constraint, is_runaway, shape, Ask, Form, Outcome, Probes, Shape};
 use crate::reads::{field_of, lies_in, used_fields};
 use crate::rule::{Checked, NotEvaluated, Rule};
 
@@ -50,6 +50,9 @@ declare_rule! {
 /// Conversations whose assistant has no content.
 const WITHOUT_CONTENT: [&str; 3] = ["null-content", "missing-content", "tool-call-null-content"];
 
+/// Conversations that end, behind so many messages, in one of a user, an assistant and a tool.
+const PARTS: [(&str, usize); 3] = [("multi-turn", 1), ("multi-turn", 2), ("result-parts", 3)];
+
 /// Reads tried one by one; templates have far fewer.
 const MAX_TRIALS: usize = 40;
 
@@ -59,7 +62,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
         let places = unguarded(context, shape, &|_| Value::from(""), " or ''")?;
         add(rule, context, &mut found, shape, places);
     }
-    if takes_parts(context.nodes()?) {
+    if takes_parts(context.probes()?) {
         let places = unguarded(context, shape("parts"), &joined, " and ''")?;
         add(rule, context, &mut found, shape("parts"), places);
     }
@@ -84,6 +87,7 @@ enum Fault {
 
 fn add(rule: &Rule, context: &Context<'_>, found: &mut Vec<Finding>, shape: &'static Shape, places: Vec<Unguarded>) {
     let parts = shape.has_parts();
+    let fails = matches!(context.probes().map(|probes| probes.natural(shape)).as_deref(), Ok(Err(_)));
     let what = if parts { "a list of parts, which the template takes elsewhere" } else { "null or missing" };
     for Unguarded { read, shown, fault } in places {
         let Some(span) = read.or(shown).filter(|span| !found.iter().any(|known| lies_in(*span, known.span))) else {
@@ -92,6 +96,7 @@ fn add(rule: &Rule, context: &Context<'_>, found: &mut Vec<Finding>, shape: &'st
         let text = context.slice(span);
         let message = match &fault {
             Fault::Fails(error, _) => format!("`{text}` is used unguarded and may be {what}; the render fails: {error}"),
+            Fault::Printed if fails => format!("`{text}` would be printed as Python writes it where it is {what}"),
             Fault::Printed => format!("`{text}` is printed as Python writes it where it is {what}"),
         };
         let mut finding = Finding::new(rule, span, message).on_shape(shape.name);
@@ -208,12 +213,13 @@ fn is_content_without_text(path: &str, shape: &Shape) -> bool {
     path.ends_with("/content") && shape.conversation.pointer(path).is_some_and(|value| value.is_null() || value.is_array())
 }
 
-/// Whether some place of the template is made for lists of parts: it asks of what kind a content is.
-fn takes_parts(nodes: &Nodes<'_>) -> bool {
-    nodes.exprs().any(|(_, expr)| match &expr.kind {
-        ExprKind::Test { input, name, .. } => {
-            matches!(&*name.text, "string" | "iterable" | "sequence" | "mapping") && is_content(input)
-        }
-        _ => false,
+/// Whether the template prints the texts of a list of parts for some role.
+fn takes_parts(probes: &Probes<'_>) -> bool {
+    let form = Form { parts: true, ..probes.form() };
+    PARTS.map(|(name, upto)| (shape(name), upto)).into_iter().any(|(shape, upto)| {
+        let outcome = probes.get(Ask::whole(shape).upto(upto).written(form));
+        let content = format!("/messages/{}/content", upto - 1);
+        let said = joined(&shape.written(Some(upto), form, false)["messages"][upto - 1]["content"]);
+        matches!(&*outcome, Ok(printed) if Some(printed.text_of(&content).trim()) == said.as_str().map(str::trim))
     })
 }

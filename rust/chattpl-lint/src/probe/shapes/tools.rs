@@ -56,6 +56,7 @@ fn deep_tool() -> Value {
                     "required": ["leader"],
                 },
                 "vehicle": { "$ref": "#/$defs/vehicle" },
+                "meal": { "type": "string", "default": "kippers", "description": "Breakfast served." },
             },
             "required": ["cabin", "party"],
             "$defs": { "vehicle": { "type": "string", "pattern": "^[A-Z]{2}$" } },
