@@ -107,7 +107,9 @@ fn a_lost_answer_is_reported_where_its_kind_is_read() {
     );
     points_at("CT221", &turns(&looped), "m.content");
     let tested = format!("{{%- set text = m.content if m.content is string else '' -%}}{{{{- text -}}}}{CALLS}");
-    points_at("CT221", &turns(&tested), "m.content is string");
+    points_at("CT221", &turns(&tested), "m.content");
+    let place = found("CT221", &turns(&tested))[0].0.span.start as usize;
+    assert_eq!(Some(place), turns(&tested).find("m.content is string"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::rule::{Checked, Rule};
 declare_rule! {
     /// ## What it does
     /// Writes a call's arguments as a mapping and as JSON text, and reports where the template takes both and the two do not
-    /// read as the same arguments.
+    /// read as the same arguments. Escapes of HTML are left to CT114.
     ///
     /// ## Why
     /// OpenAI's API passes JSON text, `transformers` documents mappings, and data sets have either. A template that encodes a

@@ -49,9 +49,12 @@ declare_rule! {
     check: check,
 }
 
+/// What is removed, such as white space at the end, each with the fields that it is removed from.
+type Removed = Vec<(String, Vec<String>)>;
+
 fn check(rule: &Rule, context: &Context<'_>) -> Checked {
     let probes = context.probes()?;
-    let mut places: Vec<(Span, &'static str, Vec<(String, Vec<String>)>)> = Vec::new();
+    let mut places: Vec<(Span, &'static str, Removed)> = Vec::new();
     for shape in SHAPES.map(shape) {
         let outcome = probes.natural(shape);
         let Ok(printed) = &*outcome else {
@@ -88,7 +91,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 }
 
 /// Adds whose white space is removed, under what is removed of it.
-fn add(known: &mut Vec<(String, Vec<String>)>, removed: String, whose: String) {
+fn add(known: &mut Removed, removed: String, whose: String) {
     match known.iter_mut().find(|(what, _)| *what == removed) {
         Some((_, all)) if all.contains(&whose) => {}
         Some((_, all)) => all.push(whose),

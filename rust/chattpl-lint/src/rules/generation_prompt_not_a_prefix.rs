@@ -15,7 +15,8 @@ const TURNS: [(&str, usize); 4] = [("plain", 1), ("multi-turn", 5), ("tool-call"
 declare_rule! {
     /// ## What it does
     /// Renders the messages before an assistant's turn with the generation prompt, and reports where that is not the beginning
-    /// of the text with the turn.
+    /// of the text with the turn. Where `enable_thinking=false` gives the prompt of rows without reasoning, and the default that
+    /// of rows with it, nothing is reported.
     ///
     /// ## Why
     /// The model samples behind a prompt that no training row has: labels are masked at the wrong place, and in training

@@ -98,7 +98,7 @@ fn check(rule: &Rule, context: &Context<'_>) -> Checked {
 }
 
 /// The place after which the answer is lost: the read that prints it once it reads a text, or one part with a text, in place
-/// of the answer; else the question about its kind that lets it through once it is answered otherwise. The usual read is tried
+/// of the answer; else the read whose kind is asked about, if another answer lets it through. The usual read is tried
 /// first, then loops.
 fn place_that_loses(context: &Context<'_>, shape: &'static Shape, usual: Span) -> Result<Option<Span>, NotEvaluated> {
     let nodes = context.nodes()?;
@@ -115,23 +115,27 @@ fn place_that_loses(context: &Context<'_>, shape: &'static Shape, usual: Span) -
         let outcome = tried(context, edits, Ask::natural(shape));
         matches!(outcome.as_deref(), Some(Ok(printed)) if !loses(printed, shape))
     };
-    let places = used_places(nodes, "content").into_iter().filter(|place| may_hold_content(place));
+    let objects: Vec<Span> = nodes.exprs().filter_map(|(_, expr)| field_of(expr)).map(|(object, _)| object.span).collect();
+    let places = used_places(nodes, "content").into_iter().filter(|place| may_hold_content(place, &objects));
     let places: Vec<Span> = places.map(|place| place.span).collect();
     let (loops, others): (Vec<Span>, Vec<Span>) = places.into_iter().partition(|place| iterated(*place));
     let mut reads = std::iter::once(usual).chain(loops).chain(others).take(MAX_TRIALS);
     if let Some(read) = reads.find(|place| prints(&[as_text(*place)])) {
         return Ok(Some(read));
     }
-    let is_asked = |expr: &Expr| matches!(&expr.kind, ExprKind::Test { input, .. } if is_content(input));
-    let tests = nodes.exprs().filter(|(_, expr)| is_asked(expr)).map(|(_, expr)| expr.span).take(MAX_TRIALS);
-    let fields: Vec<Span> = used_fields(nodes, "content").into_iter().filter(|read| is_content(read)).map(|read| read.span).collect();
-    let fields: Vec<Span> = fields.iter().filter(|read| !fields.iter().any(|other| other != *read && lies_in(**read, *other))).copied().collect();
-    let mut tests = tests.filter(|test| {
-        let otherwise = Edit::replace(*test, format!("(not ({}))", context.slice(*test)));
-        let texts = fields.iter().filter(|read| !lies_in(**read, *test)).map(|read| as_text(*read));
-        prints(&texts.chain([otherwise]).collect::<Vec<_>>())
+    let fields: Vec<Span> = used_fields(nodes, "content").into_iter().map(|read| read.span).collect();
+    let is_inner = |read: &Span| fields.iter().any(|other| other != read && lies_in(*read, *other));
+    let asked = nodes.exprs().filter_map(|(_, expr)| match &expr.kind {
+        ExprKind::Test { input, .. } if is_content(input) => Some((expr.span, input.span)),
+        _ => None,
     });
-    Ok(tests.next())
+    let lets_through = |(test, _): &(Span, Span)| {
+        let otherwise = Edit::replace(*test, format!("(not ({}))", context.slice(*test)));
+        let texts = fields.iter().filter(|read| !is_inner(read) && !lies_in(**read, *test)).map(|read| as_text(*read));
+        prints(&texts.chain([otherwise]).collect::<Vec<_>>())
+    };
+    let question = asked.take(MAX_TRIALS).find(lets_through);
+    Ok(question.map(|(_, read)| read))
 }
 
 /// What a loop goes over, without what stands in for it where there is nothing.
@@ -146,9 +150,9 @@ fn is_content(expr: &Expr) -> bool {
     field_of(expr).is_some_and(|(_, field)| field == "content")
 }
 
-/// Whether an expression reads a content, or a variable, which may hold one.
-fn may_hold_content(expr: &Expr) -> bool {
-    matches!(expr.kind, ExprKind::Name(_)) || is_content(expr)
+/// Whether an expression reads a content, or a variable that may hold one: none of whose fields are read.
+fn may_hold_content(expr: &Expr, objects: &[Span]) -> bool {
+    is_content(expr) || matches!(expr.kind, ExprKind::Name(_)) && !objects.contains(&expr.span)
 }
 
 /// Whether a text of the answer is nowhere in the output.
