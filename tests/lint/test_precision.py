@@ -1,4 +1,4 @@
-"""How often the linter is right on templates of others, by a sample that was judged by reading, and its table of findings.
+"""How often the linter is right on templates of others: a sample judged by reading, and a table of all findings.
 
 `labels.jsonl` has a line for each judged finding: where it stands, what it says, the verdict (`right`, `wrong` or
 `arguable`) and why. The table in `docs/lint-findings.md` counts what every rule finds on the same templates.
@@ -31,7 +31,7 @@ Place = tuple[str, str, int]
 @cache
 def _found(profile: str) -> tuple[tuple[str, linter.Diagnostic], ...]:
     settings = linter.LintSettings(profile=profile)
-    found = []
+    found: list[tuple[str, linter.Diagnostic]] = []
     for path in TEMPLATES:
         with path.open(encoding="utf-8", newline="") as file:
             report = linter.report(file.read(), settings, name=path.name)
