@@ -229,12 +229,11 @@ def _growth_by_encoding(pair: tuple[ChatFormat, Tokenizer]) -> tuple[int, int]:
 
 
 def assert_all_is_shared(mapped: list[Mapping]) -> None:
-    """All is one file, mapped once or more often, read from and never written to."""
-    assert {mapping.path for mapping in mapped} == {vocabularies.image_path(VOCABULARY)}
-    assert any(mapping.resident for mapping in mapped)
-    for mapping in mapped:
-        assert mapping.size * 1024 >= Path(mapping.path).stat().st_size > 5_000_000
-        assert (mapping.private_dirty, mapping.anonymous) == (0, 0)
+    """The vocabulary is mapped, once or more often, and read from; neither it nor any other image is written to."""
+    ours = [mapping for mapping in mapped if mapping.path == str(vocabularies.image_path(VOCABULARY))]
+    assert any(mapping.resident for mapping in ours)
+    assert all(mapping.size * 1024 >= Path(mapping.path).stat().st_size > 5_000_000 for mapping in ours)
+    assert [mapping for mapping in mapped if mapping.private_dirty or mapping.anonymous] == []
 
 
 @linux

@@ -209,6 +209,14 @@ BUGS = [
         chat(before="{{- '<|im_start|>system\\nToday: ' + strftime_now('%d %b %Y') + '<|im_end|>\\n' }}"),
         chat(),
     ),
+    Bug(
+        28,
+        "transformers#29279",
+        "CT308",
+        chat("{{- '[' + message.role | upper + '_CALLS]' }}" + TURN),
+        chat("{{- '[TOOL_CALLS]' if message.role == 'tool' }}" + TURN),
+        BOS,
+    ),
     Bug(29, "fms-hf-tuning#470", "CT303", chat(TURN.replace("<|im_end|>", "<|end_of_turn|>")), chat(), QWEN),
     Bug(31, "vllm#20717", "CT105", chat("\n    " + TURN.replace("{{-", "{{")), chat("\n    " + TURN)),
     Bug(
@@ -228,6 +236,18 @@ BUGS = [
             after="{{- system }}" + PROMPT,
         ),
         chat(),
+    ),
+    Bug(
+        34,
+        "ik_llama.cpp#2018",
+        "CT502",
+        chat(
+            "{%- if message.reasoning_content %}{%- set thought = message.reasoning_content %}{%- endif %}"
+            + HEADER
+            + "{{- thought or '' }}"
+            + SPOKEN
+        ),
+        chat("{%- set thought = message.reasoning_content or '' %}" + HEADER + "{{- thought }}" + SPOKEN),
     ),
     Bug(
         35,
