@@ -10,34 +10,43 @@ use crate::image::{Reader, Writer};
 use crate::table::Table;
 use crate::vocabulary::TokenTable;
 
-/// Pairs of characters that some token holds side by side.
+/// Pairs of characters that some token holds side by side, whole or in part.
 ///
 /// A pair that is in the set may be there by accident of hashing; one that is not is in no token.
 #[derive(Debug, Clone)]
 pub(crate) struct Cuts {
     /// One bit for each pair of ASCII characters.
     ascii: Box<[u64; 256]>,
-    /// One bit for each value of [`hash`].
+    /// One bit for each value of [`hash`], of pairs that a token holds.
     pairs: Table<u64>,
-    /// One bit for each pair of a last byte and a first byte, for tokens that hold but a part of one of the two characters.
-    /// Which parts they are stands in `pairs`, as those of the bits of a character that the token has.
+    /// One bit for each value of [`edge_hash`], of a character and the first byte of the next one, of which a token does not
+    /// hold all.
+    tails: Table<u64>,
+    /// The same of a character and the last byte of the one before.
+    heads: Table<u64>,
+    /// One bit for each pair of a last byte and a first byte, for tokens that hold but a part of both characters.
     parts: Table<u64>,
-    /// The same for tokens that are not UTF-8 even but for their ends.
-    odd: Table<u64>,
 }
 
 const PAIR_BITS: u32 = 20;
-/// Bits for as many pairs, in words.
+/// Few tokens hold parts of characters beside others.
+const EDGE_BITS: u32 = 14;
+/// Words of each table.
 const PAIR_WORDS: usize = 1 << (PAIR_BITS - 6);
-/// The same for pairs of bytes.
-const BYTE_WORDS: usize = 1 << (16 - 6);
+const EDGE_WORDS: usize = 1 << (EDGE_BITS - 6);
+const PART_WORDS: usize = 1 << (16 - 6);
 
 impl Cuts {
     /// Of the tokens as they stand, and as they stand in a text with spaces for their marks.
     pub fn new(tokens: &TokenTable, spaces: Option<&Spaces>) -> Self {
-        let of_bytes = || Table::from(vec![0; BYTE_WORDS]);
-        let mut cuts =
-            Cuts { ascii: Box::new([0; 256]), pairs: vec![0; PAIR_WORDS].into(), parts: of_bytes(), odd: of_bytes() };
+        let empty = |words: usize| Table::from(vec![0; words]);
+        let mut cuts = Cuts {
+            ascii: Box::new([0; 256]),
+            pairs: empty(PAIR_WORDS),
+            tails: empty(EDGE_WORDS),
+            heads: empty(EDGE_WORDS),
+            parts: empty(PART_WORDS),
+        };
         for (_, token) in tokens.iter() {
             cuts.add(token);
             if let Some(token) = spaces.and_then(|spaces| spaces.put_into(token)) {
@@ -49,15 +58,17 @@ impl Cuts {
 
     pub fn put_into(&self, image: &mut Writer) {
         image.table(&*self.ascii);
-        [&self.pairs, &self.parts, &self.odd].into_iter().for_each(|bits| image.table(bits));
+        [&self.pairs, &self.tails, &self.heads, &self.parts].into_iter().for_each(|bits| image.table(bits));
     }
 
     pub fn of(image: &mut Reader) -> Result<Self, TokenError> {
         let ascii: Table<u64> = image.table()?;
-        let (pairs, parts, odd) = (image.table()?, image.table()?, image.table()?);
-        let lengths = [&pairs, &parts, &odd].map(|bits: &Table<u64>| bits.len());
-        match (<[u64; 256]>::try_from(&*ascii), lengths) {
-            (Ok(ascii), [PAIR_WORDS, BYTE_WORDS, BYTE_WORDS]) => Ok(Cuts { ascii: Box::new(ascii), pairs, parts, odd }),
+        let (pairs, tails, heads, parts) = (image.table()?, image.table()?, image.table()?, image.table()?);
+        let words = [&pairs, &tails, &heads, &parts].map(|bits: &Table<u64>| bits.len());
+        match (<[u64; 256]>::try_from(&*ascii), words) {
+            (Ok(ascii), [PAIR_WORDS, EDGE_WORDS, EDGE_WORDS, PART_WORDS]) => {
+                Ok(Cuts { ascii: Box::new(ascii), pairs, tails, heads, parts })
+            }
             _ => Err(image.damaged("places to cut of another size")),
         }
     }
@@ -70,20 +81,15 @@ impl Cuts {
                 char_at(token, at).filter(|&(_, end)| token[at + 1..end].iter().all(|&byte| is_continuation(byte)));
             let right = right.filter(|_| !is_continuation(token[at]));
             if at > 0 && !is_continuation(token[at]) {
+                let (last, first) = (u32::from(token[at - 1]), u32::from(token[at]));
                 match (left, right) {
                     (Some(left), Some((right, _))) if left < 0x80 && right < 0x80 => {
                         set(&mut *self.ascii, (left << 7 | right) as usize)
                     }
                     (Some(left), Some((right, _))) => set(self.pairs.make_mut(), hash(left, right)),
-                    (left, right) => {
-                        let index = usize::from(token[at - 1]) << 8 | usize::from(token[at]);
-                        set(self.parts.make_mut(), index);
-                        let left = left.or_else(|| end_of_char(&token[..at]));
-                        match left.zip(right.map(|(right, _)| right).or_else(|| begin_of_char(&token[at..]))) {
-                            Some((left, right)) => set(self.pairs.make_mut(), hash(left, right)),
-                            None => set(self.odd.make_mut(), index),
-                        }
-                    }
+                    (Some(left), None) => set(self.tails.make_mut(), edge_hash(left, first)),
+                    (None, Some((right, _))) => set(self.heads.make_mut(), edge_hash(right, last)),
+                    (None, None) => set(self.parts.make_mut(), (last << 8 | first) as usize),
                 }
             }
             // What is left of a character that is not whole is gone through byte by byte.
@@ -92,41 +98,54 @@ impl Cuts {
     }
 
     /// Whether a token may hold but a part of the one or the other of two characters, and bytes of both.
-    #[inline]
+    #[inline(always)]
     pub fn parted(&self, left: u32, right: u32) -> bool {
         // A NUL has one byte as well.
         let first = right >> (24 - (right | 1).leading_zeros() / 8 * 8);
-        let index = (left as usize & 0xFF) << 8 | first as usize;
-        get(&self.parts, index) && self.parted_finely(left, right, index)
+        let last = left & 0xFF;
+        get(&self.parts, (last << 8 | first) as usize)
+            | get(&self.tails, edge_hash(left, first))
+            | get(&self.heads, edge_hash(right, last))
     }
 
-    #[inline(never)]
-    fn parted_finely(&self, left: u32, right: u32, index: usize) -> bool {
-        let lefts = [left, left & 0xFF_FFFF, left & 0xFFFF, left & 0xFF].into_iter();
-        let shorter = [right >> 8, right >> 16, right >> 24].into_iter().filter(|&right| right != 0);
-        let rights = std::iter::once(right).chain(shorter);
-        let mut pairs = lefts.flat_map(|left| rights.clone().map(move |right| (left, right)));
-        get(&self.odd, index) || pairs.any(|pair| pair != (left, right) && get(&self.pairs, hash(pair.0, pair.1)))
+    /// Whether a token may hold bytes of both of two characters.
+    #[inline(always)]
+    fn joined(&self, left: u32, right: u32) -> bool {
+        if left < 0x80 && right < 0x80 {
+            return get(&*self.ascii, (left << 7 | right) as usize);
+        }
+        get(&self.pairs, hash(left, right)) | self.parted(left, right)
     }
 
     /// The first place after `start` where `text` can be cut, or its end.
     ///
     /// `start` is on a character boundary of `text`, which is UTF-8.
-    #[inline]
     pub fn next(&self, text: &[u8], start: usize) -> usize {
-        let Some((mut left, mut at)) = char_at(text, start) else { return text.len() };
-        while let Some((right, after)) = char_at(text, at) {
-            let joined = if left < 0x80 && right < 0x80 {
-                get(&*self.ascii, (left << 7 | right) as usize)
-            } else {
-                get(&self.pairs, hash(left, right))
-            };
-            if !joined && !self.parted(left, right) {
-                return at;
+        let mut next = [0];
+        self.fill(text, start, &mut next);
+        next[0] as usize
+    }
+
+    /// Takes down the first places after `start` where `text` can be cut, its end the last; returns how many.
+    ///
+    /// `start` is on a character boundary of `text`, which is UTF-8 and less than 4 GiB, and before its end. There is room
+    /// for one place at least.
+    #[inline]
+    pub fn fill(&self, text: &[u8], start: usize, places: &mut [u32]) -> usize {
+        let mut count = 0;
+        if let Some((mut left, mut at)) = char_at(text, start) {
+            while let Some((right, after)) = char_at(text, at) {
+                // Written and maybe written over: which places can be cut, nothing foretells.
+                places[count] = at as u32;
+                count += usize::from(!self.joined(left, right));
+                if count == places.len() {
+                    return count;
+                }
+                (left, at) = (right, after);
             }
-            (left, at) = (right, after);
         }
-        text.len()
+        places[count] = text.len() as u32;
+        count + 1
     }
 }
 
@@ -152,34 +171,17 @@ fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }
 
-/// The bits of the end of a character with which a token begins; `None` if that is not all of it.
-fn end_of_char(token: &[u8]) -> Option<u32> {
-    (token.len() < 4 && token.iter().all(|&byte| is_continuation(byte))).then(|| bits(token))
-}
-
-/// The bits of the beginning of a character with which a token ends; `None` if that is not all of it.
-fn begin_of_char(token: &[u8]) -> Option<u32> {
-    let is_part = token.len() < len_of(token[0]) && token[1..].iter().all(|&byte| is_continuation(byte));
-    is_part.then(|| bits(token))
-}
-
-fn bits(bytes: &[u8]) -> u32 {
-    bytes.iter().fold(0, |bits, &byte| bits << 8 | u32::from(byte))
-}
-
-fn len_of(first: u8) -> usize {
-    match first {
-        0..=0xBF => 1,
-        0xC0..=0xDF => 2,
-        0xE0..=0xEF => 3,
-        _ => 4,
-    }
-}
-
 #[inline]
 fn hash(left: u32, right: u32) -> usize {
     let key = u64::from(left) << 32 | u64::from(right);
     (key.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> (64 - PAIR_BITS)) as usize
+}
+
+/// Of a character and a byte beside it.
+#[inline]
+fn edge_hash(character: u32, byte: u32) -> usize {
+    let key = u64::from(character) << 8 | u64::from(byte);
+    (key.wrapping_mul(0xD6E8_FEB8_6659_FD93) >> (64 - EDGE_BITS)) as usize
 }
 
 #[inline]

@@ -25,6 +25,8 @@ pub(super) enum Splits {
 pub(super) struct Batch {
     /// Where pieces end, in the region that is split.
     ends: [u32; BATCH],
+    /// Where the piece at hand can be cut, in the text.
+    places: [u32; BATCH],
     parts: [Part; BATCH],
     /// The tokens of the parts; where they do not fit, [`Far`].
     ids: [Ids; BATCH],
@@ -51,6 +53,7 @@ impl Default for Batch {
         let part = Part { key: Key::LONG, home: Home::FIRST, end: 0, is_piece: false };
         Batch {
             ends: [0; BATCH],
+            places: [0; BATCH],
             parts: [part; BATCH],
             ids: [Ids::NONE; BATCH],
             missing: [0; BATCH],
@@ -99,13 +102,23 @@ impl Encoder {
                         }
                     }
                     let end = from + batch.ends[piece] as usize;
-                    let cut = if end - at <= MAX_SHORT { end } else { self.cuts.next(&text.as_bytes()[..end], at) };
-                    let key = if cut - at <= MAX_SHORT { Key::of(text.as_bytes(), at, cut) } else { Key::LONG };
-                    let is_piece = cut == end && at == piece_start;
-                    batch.parts[parts] = Part { key, home: Home::of(key), end: cut as u32, is_piece };
-                    parts += 1;
-                    at = cut;
-                    if cut == end {
+                    let bytes = &text.as_bytes()[..end];
+                    let is_whole = end - at <= MAX_SHORT || end - at <= MAX_WIDE && is_of_words(bytes, at);
+                    let places = if is_whole {
+                        batch.places[0] = end as u32;
+                        1
+                    } else {
+                        self.cuts.fill(bytes, at, &mut batch.places[..BATCH - parts])
+                    };
+                    for (part, &place) in batch.parts[parts..].iter_mut().zip(&batch.places[..places]) {
+                        let cut = place as usize;
+                        let key = if cut - at <= MAX_SHORT { Key::of(text.as_bytes(), at, cut) } else { Key::LONG };
+                        let is_piece = cut == end && at == piece_start;
+                        *part = Part { key, home: Home::of(key), end: place, is_piece };
+                        at = cut;
+                    }
+                    parts += places;
+                    if at == end {
                         piece += 1;
                         piece_start = end;
                     }
@@ -280,6 +293,12 @@ impl Batch {
             Ids::far(self.far.len() - ids.len(), ids.len())
         });
     }
+}
+
+/// Whether a piece of more than [`MAX_SHORT`] bytes begins in a script whose characters have one byte or two.
+#[inline(always)]
+fn is_of_words(text: &[u8], at: usize) -> bool {
+    text[at].max(text[at + 1]) < 0xE0
 }
 
 /// Makes parts of the first pieces, as far as they are short and nothing else is to be minded; returns how many.

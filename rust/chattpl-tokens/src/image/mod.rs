@@ -19,7 +19,7 @@ pub(crate) use reader::Reader;
 pub(crate) use writer::Writer;
 
 /// Changes with everything that decides where something stands in a table: what they hold, their order, their hashes.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: &[u8; 8] = b"chattplI";
 const HEADER_BYTES: usize = 64;
