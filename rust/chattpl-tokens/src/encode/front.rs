@@ -34,19 +34,17 @@ impl Front {
         front
     }
 
-    /// What a pair becomes, where that is told here.
+    /// What a pair of the first ids becomes; `None` for all others.
     #[inline(always)]
     pub fn get(&self, left: TokenId, right: TokenId) -> Option<Join> {
-        match square(left, right).and_then(|at| self.few.get(at)) {
-            Some(0) => Some(Join::NONE),
-            Some(&join) => Some(Join { rank: (join >> 32) as u32 - 1, merged: join as TokenId }),
-            None => (!self.may_join(left, right)).then_some(Join::NONE),
-        }
+        let join = *self.few.get(square(left, right)?)?;
+        // Where they do not join, the rank is one less than none: `Join::NEVER`.
+        Some(Join { rank: ((join >> 32) as u32).wrapping_sub(1), merged: join as TokenId })
     }
 
     /// Whether a pair that [`Front::get`] does not tell of may join.
     #[inline(always)]
-    fn may_join(&self, left: TokenId, right: TokenId) -> bool {
+    pub fn may_join(&self, left: TokenId, right: TokenId) -> bool {
         let (word, bit) = place(left, right);
         self.some[word & ((1 << (SOME_BITS - 6)) - 1)] >> bit & 1 == 1
     }

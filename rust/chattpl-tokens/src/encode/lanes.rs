@@ -133,8 +133,11 @@ impl Lane {
     #[inline(always)]
     fn ask(&mut self, pairs: &PairTable, at: usize, left: TokenId, right: TokenId) {
         match pairs.get_near(left, right) {
-            Some(join) => self.note(at, join),
-            None => self.due |= 1 << at,
+            Ok(join) => self.note(at, join),
+            Err(may_join) => {
+                self.ranks[at & (MAX_UNITS - 1)] = Join::NEVER;
+                self.due |= u32::from(may_join) << at;
+            }
         }
     }
 

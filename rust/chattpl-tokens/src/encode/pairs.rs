@@ -130,14 +130,19 @@ impl PairTable {
         let _ = key;
     }
 
-    /// What the pair becomes, if that is quickly told; else `None`, and [`PairTable::get_far`] will tell.
+    /// What the pair becomes, if that is told at once; else `Err`, with whether they may join at all. Of those that may,
+    /// [`PairTable::get_far`] tells.
     #[inline(always)]
-    pub fn get_near(&self, left: TokenId, right: TokenId) -> Option<Join> {
-        let near = self.front.get(left, right);
-        if near.is_none() {
-            self.prefetch(key(left, right));
+    pub fn get_near(&self, left: TokenId, right: TokenId) -> Result<Join, bool> {
+        match self.front.get(left, right) {
+            Some(join) => Ok(join),
+            None => {
+                let may_join = self.front.may_join(left, right);
+                // Without a branch, which nothing foretells: the slot of no pair is always near.
+                self.prefetch(if may_join { key(left, right) } else { 0 });
+                Err(may_join)
+            }
         }
-        near
     }
 
     /// Whether all ranks are below 2^`bits`.
@@ -148,7 +153,11 @@ impl PairTable {
     /// What the pair becomes.
     #[inline]
     pub fn get(&self, left: TokenId, right: TokenId) -> Join {
-        self.front.get(left, right).unwrap_or_else(|| self.get_far(left, right))
+        match self.front.get(left, right) {
+            Some(join) => join,
+            None if !self.front.may_join(left, right) => Join::NONE,
+            None => self.get_far(left, right),
+        }
     }
 
     /// What the pair becomes, which [`PairTable::get_near`] does not tell.
