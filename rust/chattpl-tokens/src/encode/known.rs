@@ -162,8 +162,6 @@ pub(crate) struct ShortPieces {
 impl ShortPieces {
     /// Lines at first: 2^12, 256 KiB.
     const FIRST_LOG2: u32 = 12;
-    /// How many look-ups go on at a time.
-    const AHEAD: usize = 16;
     /// Lines at most: 2^19, 32 MiB.
     const LAST_LOG2: u32 = 19;
 
@@ -181,9 +179,10 @@ impl ShortPieces {
         (home.0 >> self.shift) as usize
     }
 
-    /// Asks for the line to be on its way.
+    /// Where a key may stand; the line is asked to be on its way.
     #[inline]
-    pub fn prefetch(&self, home: Home) {
+    pub fn expect(&self, key: Key) -> Home {
+        let home = Home::of(key);
         #[cfg(target_arch = "x86_64")]
         {
             use std::arch::x86_64::{_mm_prefetch, _MM_HINT_T0};
@@ -191,8 +190,7 @@ impl ShortPieces {
             // SAFETY: a prefetch reads nothing the program can see, wherever its address points.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(line.cast()) };
         }
-        #[cfg(not(target_arch = "x86_64"))]
-        let _ = home;
+        home
     }
 
     #[inline]
@@ -216,14 +214,8 @@ impl ShortPieces {
     /// A few of those named missing may be here all the same: [`ShortPieces::get`] knows.
     #[inline(always)]
     pub fn find<const N: usize>(&self, parts: &[Part], ids: &mut [Ids; N], missing: &mut [u8; N]) -> usize {
-        for part in parts.iter().take(Self::AHEAD) {
-            self.prefetch(part.home);
-        }
         let mut count = 0;
         for (index, (part, ids)) in parts.iter().zip(ids.iter_mut()).enumerate() {
-            if let Some(later) = parts.get(index + Self::AHEAD) {
-                self.prefetch(later.home);
-            }
             // Without a branch: which of the two slots it is, nothing foretells.
             let Line(slots) = &self.lines[self.index(part.home)];
             let slot = &slots[usize::from(slots[0].key != part.key)];

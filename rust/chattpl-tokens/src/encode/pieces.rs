@@ -1,7 +1,7 @@
 //! Pieces to ids: what is known of them is looked up many at a time, the rest is joined.
 
 use super::encoder::{Encoder, Scratch};
-use super::known::{Home, Ids, Key, MAX_INLINE, MAX_SHORT};
+use super::known::{Home, Ids, Key, ShortPieces, MAX_INLINE, MAX_SHORT};
 use super::lanes::{Lanes, INDEX_BITS};
 use super::wide::{WideKey, MAX_WIDE};
 use crate::vocabulary::TokenId;
@@ -93,7 +93,7 @@ impl Encoder {
                 while parts < BATCH && piece < count {
                     if at == piece_start {
                         let ends = (from, &batch.ends[piece..count]);
-                        let pieces = whole_pieces(text.as_bytes(), at, ends, &mut batch.parts[parts..]);
+                        let pieces = whole_pieces(&scratch.short, text.as_bytes(), at, ends, &mut batch.parts[parts..]);
                         if pieces != 0 {
                             (parts, piece) = (parts + pieces, piece + pieces);
                             at = batch.parts[parts - 1].end as usize;
@@ -114,7 +114,7 @@ impl Encoder {
                         let cut = place as usize;
                         let key = if cut - at <= MAX_SHORT { Key::of(text.as_bytes(), at, cut) } else { Key::LONG };
                         let is_piece = cut == end && at == piece_start;
-                        *part = Part { key, home: Home::of(key), end: place, is_piece };
+                        *part = Part { key, home: scratch.short.expect(key), end: place, is_piece };
                         at = cut;
                     }
                     parts += places;
@@ -305,13 +305,19 @@ fn is_of_words(text: &[u8], at: usize) -> bool {
 ///
 /// The first begins at `at`; `ends` count from `from` on.
 #[inline(always)]
-fn whole_pieces(text: &[u8], mut at: usize, (from, ends): (usize, &[u32]), parts: &mut [Part]) -> usize {
+fn whole_pieces(
+    short: &ShortPieces,
+    text: &[u8],
+    mut at: usize,
+    (from, ends): (usize, &[u32]),
+    parts: &mut [Part],
+) -> usize {
     let mut count = 0;
     for (part, &end) in parts.iter_mut().zip(ends) {
         let end = from + end as usize;
         let Some(bytes) = text.get(at..).and_then(|rest| rest.first_chunk()) else { break };
         let Some(key) = Key::of_first(bytes, end - at) else { break };
-        *part = Part { key, home: Home::of(key), end: end as u32, is_piece: true };
+        *part = Part { key, home: short.expect(key), end: end as u32, is_piece: true };
         at = end;
         count += 1;
     }
