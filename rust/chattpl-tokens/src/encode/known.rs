@@ -5,6 +5,8 @@
 use std::ops::Range;
 
 use super::pieces::Part;
+use super::zeroed::Zeroed;
+use crate::table::Plain;
 use crate::vocabulary::TokenId;
 
 /// The longest piece that a slot holds, in bytes.
@@ -137,6 +139,9 @@ struct Slot {
 #[repr(C, align(64))]
 struct Line([Slot; 2]);
 
+// SAFETY: a number of 16 bytes and four of four bytes, twice: 64 bytes. No piece has zeroes for its key.
+unsafe impl Plain for Line {}
+
 /// Where a key may stand: the upper half of its hash, of which a table takes as many bits as it has lines.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Home(u32);
@@ -151,9 +156,8 @@ impl Home {
 }
 
 /// Short pieces, in lines of two, or the line beside theirs. Grows with what it holds, up to a bound.
-#[derive(Clone)]
 pub(crate) struct ShortPieces {
-    lines: Vec<Line>,
+    lines: Zeroed<Line>,
     shift: u32,
     /// Slots that are taken.
     taken: usize,
@@ -170,8 +174,7 @@ impl ShortPieces {
     }
 
     fn with_lines(log2: u32) -> Self {
-        let slot = Slot { key: Key::EMPTY, ids: Ids::NONE };
-        ShortPieces { lines: vec![Line([slot; 2]); 1 << log2], shift: 32 - log2, taken: 0 }
+        ShortPieces { lines: Zeroed::new(1 << log2), shift: 32 - log2, taken: 0 }
     }
 
     #[inline]
@@ -255,7 +258,7 @@ impl ShortPieces {
     #[cold]
     fn grow(&mut self) {
         let mut larger = Self::with_lines((32 - self.shift + 2).min(Self::LAST_LOG2));
-        for Line([first, second]) in &self.lines {
+        for Line([first, second]) in self.lines.iter() {
             for slot in [second, first] {
                 if slot.key != Key::EMPTY {
                     larger.insert(slot.key, slot.ids);

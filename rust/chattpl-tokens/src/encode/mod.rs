@@ -22,6 +22,7 @@ mod units;
 mod walk;
 mod wide;
 mod windows;
+mod zeroed;
 
 pub use added::Found;
 pub(crate) use added::{Finder, Refused};

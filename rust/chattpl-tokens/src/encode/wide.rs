@@ -1,6 +1,8 @@
 //! Pieces too long, or of too many tokens, for the table of short ones, each with its tokens on one line of the processor's cache.
 
 use super::known::{fold, masked, Inline};
+use super::zeroed::Zeroed;
+use crate::table::Plain;
 use crate::vocabulary::TokenId;
 
 /// The longest piece that a slot holds, in bytes.
@@ -41,11 +43,13 @@ struct Slot {
     ids: Inline<MAX_IDS>,
 }
 
+// SAFETY: two numbers of 16 bytes and eight of four: 64 bytes. Zeroes are a slot that is free.
+unsafe impl Plain for Slot {}
+
 /// Pieces in slots of their own, or in the one beside. Grows with what it holds, up to a bound.
-#[derive(Clone)]
 pub(crate) struct WidePieces {
     /// None until there is a piece.
-    slots: Vec<Slot>,
+    slots: Zeroed<Slot>,
     taken: usize,
 }
 
@@ -56,7 +60,7 @@ impl WidePieces {
     const LAST: usize = 1 << 18;
 
     pub fn new() -> Self {
-        WidePieces { slots: Vec::new(), taken: 0 }
+        WidePieces { slots: Zeroed::new(0), taken: 0 }
     }
 
     #[inline]
@@ -118,8 +122,7 @@ impl WidePieces {
     #[cold]
     fn grow(&mut self) {
         let slots = (self.slots.len() * 4).clamp(Self::FIRST, Self::LAST);
-        let empty = Slot { key: WideKey::EMPTY, ids: Inline::NONE };
-        let old = std::mem::replace(&mut self.slots, vec![empty; slots]);
+        let old = std::mem::replace(&mut self.slots, Zeroed::new(slots));
         self.taken = 0;
         for slot in old.iter().filter(|slot| slot.key != WideKey::EMPTY) {
             self.insert_inline(slot.key, slot.ids);
