@@ -20,7 +20,7 @@ use super::wide::WidePieces;
 use crate::error::TokenError;
 use crate::image::{Reader, Writer};
 use crate::pack;
-use crate::pretokenize::Pretokenizer;
+use crate::pretokenize::{has_avx2, Pretokenizer};
 use crate::table::{Map, Table};
 use crate::vocabulary::{AddedToken, Merge, Normalizer, TokenId, TokenTable, Vocabulary};
 
@@ -48,6 +48,8 @@ pub struct Encoder {
     pub(super) whole: Option<ByBytes>,
     /// Where a text is encoded as it is, and its spaces stand for their marks.
     pub(super) spaces: Option<Spaces>,
+    /// Whether the processor has what [`Encoder::pieces`] is compiled for besides.
+    pub(super) has_avx2: bool,
     /// Added tokens to look for in the text as it is.
     pub(super) raw: Finder,
     /// Added tokens to look for in normalized text.
@@ -150,6 +152,7 @@ impl Encoder {
             cuts,
             units,
             whole,
+            has_avx2: has_avx2(),
             raw,
             normalized,
             vocabulary,

@@ -53,7 +53,7 @@ impl Lanes {
     }
 
     /// Takes in a piece of 1 to [`MAX_UNITS`] units. The lanes are not full, and the pairs [`PairTable::is_ranked_in`] the bits left.
-    #[inline]
+    #[inline(always)]
     pub fn add(&mut self, pairs: &PairTable, name: usize, units: &[TokenId]) {
         let free = (!self.busy).trailing_zeros();
         self.busy |= 1 << free;
@@ -70,6 +70,7 @@ impl Lanes {
     }
 
     /// Goes on until a piece is joined: puts its tokens into `units` and returns its name; `None` where there is no piece.
+    #[inline(always)]
     pub fn finish_one(&mut self, pairs: &PairTable, units: &mut Vec<TokenId>) -> Option<usize> {
         while self.busy != 0 {
             let after = self.busy & !1u32.checked_shl(self.last).map_or(0, |bit| bit | (bit - 1));
@@ -92,7 +93,7 @@ impl Lanes {
 
 impl Lane {
     /// Joins the pair with the lowest rank, the leftmost among equals, and asks for what comes of it; true when none is left.
-    #[inline]
+    #[inline(always)]
     fn go_on(&mut self, pairs: &PairTable) -> bool {
         while self.due != 0 {
             let at = self.due.trailing_zeros() as usize & (MAX_UNITS - 1);
@@ -149,7 +150,7 @@ impl Lane {
     }
 
     /// The units that are there behind one.
-    #[inline]
+    #[inline(always)]
     fn after(&self, at: usize) -> u32 {
         self.alive & (!1 << at)
     }

@@ -161,7 +161,7 @@ impl PairTable {
     }
 
     /// What the pair becomes, which [`PairTable::get_near`] does not tell.
-    #[inline]
+    #[inline(always)]
     pub fn get_far(&self, left: TokenId, right: TokenId) -> Join {
         let key = key(left, right);
         let mask = self.slots.len() - 1;

@@ -69,6 +69,37 @@ impl Encoder {
         &self,
         scratch: &mut Scratch,
         text: &str,
+        region: (usize, usize),
+        splits: Splits,
+        ids: &mut Vec<TokenId>,
+    ) {
+        #[cfg(target_arch = "x86_64")]
+        if self.has_avx2 {
+            // SAFETY: the processor has what the function is compiled for.
+            return unsafe { self.pieces_avx2(scratch, text, region, splits, ids) };
+        }
+        self.pieces_anywhere(scratch, text, region, splits, ids);
+    }
+
+    /// The same, compiled for wider registers and the instructions that came with them.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+    unsafe fn pieces_avx2(
+        &self,
+        scratch: &mut Scratch,
+        text: &str,
+        region: (usize, usize),
+        splits: Splits,
+        ids: &mut Vec<TokenId>,
+    ) {
+        self.pieces_anywhere(scratch, text, region, splits, ids);
+    }
+
+    #[inline(always)]
+    fn pieces_anywhere(
+        &self,
+        scratch: &mut Scratch,
+        text: &str,
         (from, to): (usize, usize),
         splits: Splits,
         ids: &mut Vec<TokenId>,
@@ -138,7 +169,7 @@ impl Encoder {
     }
 
     /// Finds the tokens of the first `missing` parts that `batch.missing` names, the first part of all beginning at `start`.
-    #[inline(never)]
+    #[inline(always)]
     fn find_missing(&self, scratch: &mut Scratch, batch: &mut Batch, text: &[u8], start: usize, missing: usize) {
         batch.far.clear();
         let mut joining = 0;
@@ -180,6 +211,7 @@ impl Encoder {
     }
 
     /// Finishes one of the parts that are joined; false where there is none.
+    #[inline(always)]
     fn finish_one(&self, scratch: &mut Scratch, batch: &mut Batch, text: &[u8], start: usize) -> bool {
         let Some(part) = batch.lanes.finish_one(&self.pairs, &mut scratch.units) else { return false };
         let units = std::mem::take(&mut scratch.units);
@@ -227,6 +259,7 @@ impl Encoder {
     }
 
     /// Keeps what a piece, or a part of one, was joined into; returns the token that it is instead, where it is one.
+    #[inline(always)]
     fn settled(
         &self,
         scratch: &mut Scratch,

@@ -24,6 +24,14 @@ use std::sync::Arc;
 use crate::error::TokenError;
 use crate::vocabulary::Split;
 
+/// Whether the processor has AVX2 and the instructions for bits that came with it.
+pub(crate) fn has_avx2() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return avx2::is_there();
+    #[cfg(not(target_arch = "x86_64"))]
+    return false;
+}
+
 /// Splits text into pieces.
 #[derive(Clone)]
 pub struct Pretokenizer {
