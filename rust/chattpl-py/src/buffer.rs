@@ -18,6 +18,11 @@ impl Item for i32 {
     const FORMAT: &'static CStr = c"i";
 }
 
+/// Ids of tokens, which are far below 2^31: the same bytes as `i32`.
+impl Item for u32 {
+    const FORMAT: &'static CStr = c"i";
+}
+
 impl Item for i64 {
     const FORMAT: &'static CStr = c"q";
 }

@@ -32,6 +32,8 @@ struct Room {
 
 /// Texts above this size are encoded without the interpreter lock, in bytes.
 const RELEASE_BYTES: usize = 2048;
+/// The ids of texts above this size are handed out in the room that they were made in, in bytes.
+const OWN_BYTES: usize = 1 << 16;
 
 impl Tokenizer {
     pub fn encoder(&self) -> &Arc<Encoder> {
@@ -51,10 +53,14 @@ impl Tokenizer {
         done
     }
 
-    fn with_special<'a>(&'a self, add: bool, ids: &'a [TokenId]) -> impl Iterator<Item = i32> + 'a {
+    /// What stands around the ids of a text.
+    fn around(&self, add_special_tokens: bool) -> (&[TokenId], &[TokenId]) {
         let vocabulary = self.encoder.vocabulary();
-        let (prefix, suffix): (&[_], &[_]) = if add { (&vocabulary.prefix, &vocabulary.suffix) } else { (&[], &[]) };
-        prefix.iter().chain(ids).chain(suffix).map(|&id| id as i32)
+        if add_special_tokens {
+            (&vocabulary.prefix, &vocabulary.suffix)
+        } else {
+            (&[], &[])
+        }
     }
 }
 
@@ -132,8 +138,12 @@ impl Tokenizer {
         let text = text.to_str()?;
         let work = || {
             self.with_room(|Room { scratch, tokens }| {
+                let (prefix, suffix) = self.around(add_special_tokens);
+                tokens.ids.extend_from_slice(prefix);
                 self.encoder.encode(scratch, text, special, tokens)?;
-                Ok(self.with_special(add_special_tokens, &tokens.ids).collect::<Vec<i32>>())
+                tokens.ids.extend_from_slice(suffix);
+                // What is worth it leaves as it is, and takes its room along.
+                Ok(if text.len() > OWN_BYTES { std::mem::take(&mut tokens.ids) } else { tokens.ids.clone() })
             })
         };
         let ids: Result<_, TokenError> = if text.len() > RELEASE_BYTES { py.detach(work) } else { work() };
@@ -157,6 +167,7 @@ impl Tokenizer {
         let done = py.detach(|| {
             workers::in_chunks(&texts, threads, |chunk, first| {
                 self.with_room(|Room { scratch, tokens }| {
+                    let (prefix, suffix) = self.around(add_special_tokens);
                     // Four bytes a token and more are common; room that is not used is never touched.
                     let bytes: usize = chunk.iter().map(|text| text.len()).sum();
                     let (mut ids, mut ends) = (Vec::with_capacity(bytes / 3), Vec::with_capacity(chunk.len()));
@@ -164,7 +175,7 @@ impl Tokenizer {
                         tokens.clear();
                         let done = self.encoder.encode(scratch, text, special, tokens);
                         done.map_err(|error| error.in_row(first + at))?;
-                        ids.extend(self.with_special(add_special_tokens, &tokens.ids));
+                        [prefix, &tokens.ids, suffix].into_iter().for_each(|part| ids.extend_from_slice(part));
                         ends.push(ids.len() as i64);
                     }
                     Ok::<_, TokenError>((ids, ends))
@@ -178,11 +189,11 @@ impl Tokenizer {
             let base = offsets.last().copied().unwrap_or_default();
             offsets.extend(ends.iter().map(|end| base + end));
         }
-        let mut ids: Vec<Vec<i32>> = chunks.into_iter().map(|(ids, _)| ids).collect();
+        let mut ids: Vec<Vec<TokenId>> = chunks.into_iter().map(|(ids, _)| ids).collect();
         let ids = match ids.len() {
             1 => ids.remove(0),
             _ => py.detach(|| {
-                let parts: Vec<&[i32]> = ids.iter().map(Vec::as_slice).collect();
+                let parts: Vec<&[TokenId]> = ids.iter().map(Vec::as_slice).collect();
                 joined(&parts, workers::count(threads, texts.len()))
             }),
         };
