@@ -27,7 +27,8 @@ class Tokenizer(_core.Tokenizer):
     """The tokens of one vocabulary. Made by `Tokenizer.load` and `Tokenizer.from_file`; safe to share between threads.
 
     Byte pair encodings run on our own encoder. Other kinds (`Unigram`, `WordPiece`, odd normalizers) run on the Rust
-    crate `tokenizers`, slower: their `scheme` is `tokenizers`, and their `reason` says what ours does not cover.
+    crate `tokenizers`, slower: their `scheme` is `tokenizers`, and their `reason` says what ours does not cover. A
+    SentencePiece `.model` of the kinds Unigram, Word and Char has an encoder of its own, `scheme` `sentencepiece`.
 
     Example:
         >>> tokenizer = Tokenizer.load("qwen")

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
 use chattpl_tokens::{
-    joined, pack, Encoder, Engine, EngineScratch, EngineStream, SpecialTokens, TokenError, TokenId, Vocabulary,
+    joined, pack, sentencepiece_pieces, Encoder, Engine, EngineScratch, EngineStream, SpecialTokens, TokenError,
+    TokenId, Vocabulary,
 };
 use memmap2::Mmap;
 use pyo3::exceptions::PyValueError;
@@ -104,7 +105,7 @@ impl Tokenizer {
         self.engine.vocab_size()
     }
 
-    /// How text is split before it is encoded, or `tokenizers` where that does it all.
+    /// How text is split before it is encoded, or what does it all: `tokenizers`, `sentencepiece`.
     #[getter]
     fn scheme(&self) -> &'static str {
         self.engine.scheme_name()
@@ -246,16 +247,19 @@ fn mapped(path: &Path) -> io::Result<Result<Encoder, TokenError>> {
     Ok(Encoder::open(Arc::new(map)))
 }
 
-/// What encodes with a vocabulary: ours, or the crate `tokenizers` where ours does not cover it.
+/// What encodes with a vocabulary: our encoder, or another where it does not cover the file.
 fn engine(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) -> Result<Engine, TokenError> {
     let own = read(bytes, kind, name, description).and_then(|read| Encoder::new(Arc::new(read)));
-    match own {
-        Err(error) if error.code == TokenError::UNSUPPORTED && kind == "tokenizer.json" => {
-            chattpl_foreign::tokenizer_json(name, bytes, &error.message)
-                .map(|foreign| Engine::Foreign(Arc::new(foreign)))
+    let foreign = match (own, kind) {
+        (Err(error), "tokenizer.json") if error.code == TokenError::UNSUPPORTED => {
+            chattpl_foreign::tokenizer_json(name, bytes, &error.message)?
         }
-        own => own.map(|encoder| Engine::Own(Arc::new(encoder))),
-    }
+        (Err(error), "sentencepiece") if error.code == TokenError::UNSUPPORTED => {
+            sentencepiece_pieces(name, bytes, error)?
+        }
+        (own, _) => return own.map(|encoder| Engine::Own(Arc::new(encoder))),
+    };
+    Ok(Engine::Foreign(Arc::new(foreign)))
 }
 
 fn read(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) -> Result<Vocabulary, TokenError> {

@@ -13,6 +13,7 @@ mod joined;
 pub mod pack;
 pub mod pretokenize;
 pub mod read;
+mod sentencepiece;
 mod table;
 pub mod vocabulary;
 
@@ -26,5 +27,6 @@ pub use error::TokenError;
 pub use foreign::{Admitted, Foreign, ForeignStream, Library, Placed};
 pub use joined::joined;
 pub use pretokenize::Pretokenizer;
+pub use sentencepiece::sentencepiece_pieces;
 pub use table::{Map, Plain, Table};
 pub use vocabulary::{TokenId, Vocabulary};

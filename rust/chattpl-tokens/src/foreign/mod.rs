@@ -139,7 +139,8 @@ impl Foreign {
     fn without_special(&self, text: &str) -> Result<(), TokenError> {
         let placed = self.library.placed(text, Admitted::All)?;
         let control = |id| self.library.added().iter().find(|token| token.id == id && token.special);
-        let mut found = placed.iter().filter_map(|token| Some((token.start, control(token.id)?)));
+        let added = placed.iter().filter(|token| self.added_ids.contains(&token.id));
+        let mut found = added.filter_map(|token| Some((token.start, control(token.id)?)));
         let is_unknown = |token: &AddedToken| Some(token.id) == self.library.unknown();
         let amiss = match found.clone().find(|(_, token)| !is_unknown(token)) {
             // What the model lacks is the same where control tokens are text, unless their text is its name.
@@ -167,7 +168,7 @@ impl Foreign {
 
     /// Appends the tokens of a text; added tokens count wherever they stand.
     pub(crate) fn encode(&self, text: &str, tokens: &mut Tokens) -> Result<(), TokenError> {
-        self.push(&self.library.placed(text, Admitted::All)?, text, tokens);
+        self.push(&self.on_characters(text, Admitted::All)?, text, tokens);
         Ok(())
     }
 
@@ -187,17 +188,25 @@ impl Foreign {
         Ok(())
     }
 
+    /// The tokens of a text; where one begins or ends inside a character, the start of the character counts.
+    fn on_characters(&self, text: &str, admitted: Admitted<'_>) -> Result<Vec<Placed>, TokenError> {
+        let start = |byte: usize| (0..=byte.min(text.len())).rev().find(|&byte| text.is_char_boundary(byte));
+        let floor = |byte: usize| start(byte).expect("a text begins with a character");
+        let placed = self.library.placed(text, admitted)?.into_iter();
+        Ok(placed.map(|token| Placed { start: floor(token.start), end: floor(token.end), ..token }).collect())
+    }
+
     /// The tokens of a text with the added tokens that are found; what else the model takes for a control token is cut
     /// in two.
     fn placed_only(&self, text: &str, found: &[Found]) -> Result<Vec<Placed>, TokenError> {
         let mut cuts = Vec::new();
         loop {
-            let placed = self.library.placed(text, Admitted::Only { found, cuts: &cuts })?;
+            let placed = self.on_characters(text, Admitted::Only { found, cuts: &cuts })?;
             let known = cuts.len();
             for token in placed.iter().filter(|token| self.spelled.contains(&token.id) && !is_in(found, token)) {
                 let first = text[token.start..].chars().next().map_or(0, char::len_utf8);
                 let cut = token.start + first;
-                if cut >= token.end || cuts.contains(&cut) {
+                if cut >= token.end || cuts[..known].binary_search(&cut).is_ok() {
                     let message = "the vocabulary makes a control token of plain text";
                     return Err(TokenError::new(TokenError::FORGED, message).at(format!("byte {}", token.start)));
                 }

@@ -40,12 +40,18 @@ impl ForeignStream {
         let Some(new) = new.filter(|new| !new.ends_with(char::REPLACEMENT_CHARACTER)) else {
             return Ok(String::new());
         };
+        let new = new.to_owned();
         self.given_bytes += new.len();
-        let given_ids = self.window.len() - self.given_ids;
-        self.window.drain(..self.given_ids);
-        self.prefix = library.decode(&self.window, false)?;
-        self.given_ids = given_ids;
-        Ok(new.to_owned())
+        let prefix = library.decode(&self.window[self.given_ids..], false)?;
+        // Decoders take white space from the beginning of a text, so a window does not begin with what may be nothing else.
+        if prefix.trim().is_empty() {
+            self.prefix = text;
+        } else {
+            self.prefix = prefix;
+            self.window.drain(..self.given_ids);
+        }
+        self.given_ids = self.window.len();
+        Ok(new)
     }
 
     /// What is left, complete or not; the stream begins anew.
