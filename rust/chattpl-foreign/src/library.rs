@@ -68,7 +68,8 @@ impl HuggingFace {
 
     fn part(&self, whole: &NormalizedString, part: Part) -> tokenizers::Result<(NormalizedString, Option<Vec<Token>>)> {
         let (start, end) = part.bytes;
-        let slice = whole.slice(Range::Original(start..end)).ok_or("a part is not on characters")?;
+        // Nothing is normalized yet, and the range of the original would be looked for from its beginning.
+        let slice = whole.slice(Range::Normalized(start..end)).ok_or("a part is not on characters")?;
         let token = part.token.map(|index| {
             let value = slice.get().to_owned();
             let len = value.len();
@@ -107,12 +108,8 @@ impl Library for HuggingFace {
     fn placed(&self, text: &str, admitted: Admitted<'_>) -> Result<Vec<Placed>, TokenError> {
         // As the splits have them: processing may leave white space out of offsets.
         let encoding = done(ENCODE, || self.encoding(text, admitted, OffsetType::Byte))?;
-        let place = |(&id, &(start, end)): (&TokenId, &(usize, usize))| Placed {
-            id,
-            start: on_character(text, start),
-            end: on_character(text, end),
-        };
-        Ok(encoding.get_ids().iter().zip(encoding.get_offsets()).map(place).collect())
+        let tokens = encoding.get_ids().iter().zip(encoding.get_offsets());
+        Ok(tokens.map(|(&id, &(start, end))| Placed { id, start, end }).collect())
     }
 
     fn offsets(&self, text: &str, admitted: Admitted<'_>) -> Result<Vec<(usize, usize)>, TokenError> {
@@ -137,18 +134,12 @@ fn parts<'a>(text: &'a str, found: &'a [Found], cuts: &'a [usize]) -> impl Itera
     let starts = [0].into_iter().chain(found.iter().map(|hit| hit.end));
     let ends = found.iter().map(|hit| hit.start).chain([text.len()]);
     let between = starts.zip(ends).map(|(start, end)| {
-        let inside = cuts.iter().copied().filter(move |&cut| start < cut && cut < end);
-        let bounds: Vec<usize> = [start].into_iter().chain(inside).chain([end]).collect();
+        let inside = cuts.partition_point(|&cut| cut <= start)..cuts.partition_point(|&cut| cut < end);
+        let bounds = [&[start], &cuts[inside], &[end][..]].concat();
         bounds.windows(2).map(|pair| Part { bytes: (pair[0], pair[1]), token: None }).collect::<Vec<_>>()
     });
     let all = between.zip(hits.map(Some).chain([None])).flat_map(|(texts, hit)| texts.into_iter().chain(hit));
     all.filter(|part| part.bytes.0 < part.bytes.1)
-}
-
-/// The start of the character that a byte belongs to; the end of the text for what lies behind it.
-fn on_character(text: &str, byte: usize) -> usize {
-    let byte = byte.min(text.len());
-    (0..=byte).rev().find(|&byte| text.is_char_boundary(byte)).unwrap_or_default()
 }
 
 /// What `work` gives; its errors and panics are ours.
