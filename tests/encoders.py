@@ -20,7 +20,6 @@ from tokenizers import Tokenizer as Reference
 from tokenizers.decoders import DecodeStream
 
 from chattpl import ChatTemplateError
-from chattpl.foreign import ForeignTokenizer
 from chattpl.tokenizer import Tokenizer
 from paths import CONFORMANCE
 from tiny_tokenizers import FRAGMENTS
@@ -42,7 +41,7 @@ long_run = settings(
 class Pair:
     """One tokenizer.json in both libraries."""
 
-    def __init__(self, ours: Tokenizer | ForeignTokenizer, theirs: Reference, plain: Reference) -> None:
+    def __init__(self, ours: Tokenizer, theirs: Reference, plain: Reference) -> None:
         self.ours = ours
         self.theirs = theirs
         self.plain = plain

@@ -1,4 +1,4 @@
-"""Conversations with tokenizers that the `tokenizers` package runs: ids, trust of control tokens, masks, batches."""
+"""Conversations with tokenizers that the crate `tokenizers` runs: ids, trust of control tokens, masks, batches."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from tokenizers import Tokenizer as Reference
 
 import chattpl
 from chattpl import ChatFormat, EncodeError, Origin
-from chattpl.foreign import ForeignTokenizer
 from chattpl.format import SpecialTokens
 from encoders import conversation_texts, long_run
 from other_models import KINDS, other_model
@@ -42,7 +41,7 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     path = tmp_path_factory.mktemp("foreign") / "tokenizer.json"
     reference.save(str(path))
     chat = chattpl.load("chatml", tokenizer=path)
-    assert isinstance(chat.tokenizer, ForeignTokenizer)
+    assert chat.tokenizer.scheme == "tokenizers"
     return chat, reference
 
 

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from chattpl.encoded import Encoded, EncodedBatch
-    from chattpl.foreign import ForeignTokenizer
     from chattpl.tokenizer import Tokenizer
 
 SpecialTokens = Literal["template", "strict", "parity", "error"]
@@ -85,7 +84,7 @@ class ChatFormat:
         info: ModelInfo,
         source: ChatSource,
         template: str | None = None,
-        tokenizer: Tokenizer | ForeignTokenizer | str | os.PathLike[str] | None = None,
+        tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
     ) -> None:
         self.info = info
         self.special_tokens = source.special_tokens
@@ -184,7 +183,7 @@ class ChatFormat:
         )
 
     @property
-    def tokenizer(self) -> Tokenizer | ForeignTokenizer:
+    def tokenizer(self) -> Tokenizer:
         """The vocabulary of the format: the one that was given, that of the model's folder, or the registry's.
 
         Raises:
@@ -410,7 +409,7 @@ class ChatFormat:
             The size of the file in bytes.
 
         Raises:
-            VocabularyError: The format's vocabulary is not here, or one that the package `tokenizers` runs.
+            VocabularyError: The format's vocabulary is not here, or of a kind that our own encoder does not cover.
             InputError: The name ends otherwise.
             OSError: The file cannot be written.
         """
@@ -421,13 +420,9 @@ class ChatFormat:
                 location=str(path),
                 hint=f"write {file.with_suffix(compiled.SUFFIX)}" if file.name else None,
             )
-        tokenizer = self.tokenizer
-        if not isinstance(tokenizer, _core.Tokenizer):
-            message = f"a format cannot be compiled with this tokenizer: {tokenizer.reason}"
-            raise VocabularyError(message, code="CE052", hint="load it from its own file")
         templates = self._sources if self._chosen is None else {"default": self.template_for(None).source}
         source = ChatSource(self.name, templates, self._arguments, self.special_tokens, self.stop_tokens)
-        return compiled.write(file, {**asdict(self.info), "name": self.name}, source, tokenizer.pack())
+        return compiled.write(file, {**asdict(self.info), "name": self.name}, source, self.tokenizer.pack())
 
     def _encode_lines(
         self,
@@ -469,7 +464,7 @@ class ChatFormat:
             self._encoders[key] = _core.ChatEncoder(template, self.tokenizer, list(self.stop_token_ids), declared)
         return self._encoders[key]
 
-    def _find_tokenizer(self) -> Tokenizer | ForeignTokenizer:
+    def _find_tokenizer(self) -> Tokenizer:
         from chattpl.tokenizer import Tokenizer
 
         given = self._tokenizer
@@ -554,7 +549,7 @@ def load(
     ref: str | os.PathLike[str],
     *,
     template: str | None = None,
-    tokenizer: Tokenizer | ForeignTokenizer | str | os.PathLike[str] | None = None,
+    tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
 ) -> ChatFormat:
     """Loads a chat format.
 

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from chattpl.encoded import TokenBatch
-    from chattpl.foreign import ForeignTokenizer
 
 # B texts, T tokens, N tokens of all texts
 
@@ -26,6 +25,10 @@ SpecialTokens = Literal["parity", "text", "error"]
 
 class Tokenizer(_core.Tokenizer):
     """The tokens of one vocabulary. Made by `Tokenizer.load` and `Tokenizer.from_file`; safe to share between threads.
+
+    Byte pair encodings run on our own encoder. Other kinds (`Unigram`, `WordPiece`, odd normalizers) run on the Rust
+    crate `tokenizers`, slower: their `scheme` is `tokenizers`, and their `reason` says what ours does not cover. A
+    SentencePiece `.model` of the kinds Unigram, Word and Char has an encoder of its own, `scheme` `sentencepiece`.
 
     Example:
         >>> tokenizer = Tokenizer.load("qwen")
@@ -78,15 +81,12 @@ class Tokenizer(_core.Tokenizer):
             return None
 
     @classmethod
-    def from_file(cls, path: str | os.PathLike[str]) -> Self | ForeignTokenizer:
+    def from_file(cls, path: str | os.PathLike[str]) -> Self:
         """Reads a tokenizer file.
 
         Args:
             path: A `tokenizer.json`, a `tekken.json`, a SentencePiece `.model`, a pack of ours (`.pack`), a compiled
                 format (`.chattpl`), or a folder that holds one of them.
-
-        Returns:
-            The tokenizer; one that the package `tokenizers` runs where the file asks for what ours does not cover.
 
         Raises:
             VocabularyError: The file is missing, damaged, or of a kind that is not read.
@@ -102,10 +102,10 @@ class Tokenizer(_core.Tokenizer):
         data = _map(file)
         if file.suffix == compiled.SUFFIX or bytes(data[: len(compiled.MAGIC)]) == compiled.MAGIC:
             return cls._make(compiled.vocabulary_of(data, str(file)), "pack", file.stem, ("from_file", str(path)))
-        return cls._ours_or_foreign(data, _kind(file, data), file.stem, ("from_file", str(path)))
+        return cls._make(data, _kind(file, data), file.stem, ("from_file", str(path)))
 
     @classmethod
-    def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self | ForeignTokenizer:
+    def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self:
         """Reads a tokenizer file that is already in memory.
 
         Args:
@@ -113,18 +113,7 @@ class Tokenizer(_core.Tokenizer):
             kind: `pack`, `tokenizer.json`, `tekken.json` or `sentencepiece`.
             name: What to call it in messages.
         """
-        return cls._ours_or_foreign(data, kind, name, ("from_bytes", data, kind, name))
-
-    @classmethod
-    def _ours_or_foreign(cls, data: Any, kind: str, name: str, origin: tuple[Any, ...]) -> Self | ForeignTokenizer:
-        try:
-            return cls._make(data, kind, name, origin)
-        except VocabularyError as error:
-            if error.code != "CE052" or kind != "tokenizer.json":
-                raise
-            from chattpl.foreign import ForeignTokenizer
-
-            return ForeignTokenizer(bytes(data), name, error.message)
+        return cls._make(data, kind, name, ("from_bytes", data, kind, name))
 
     def encode(  # type: ignore[override]
         self, text: str, special_tokens: SpecialTokens = "parity", add_special_tokens: bool = False

@@ -32,7 +32,6 @@ LAYERS = [
         "encoded",
         "jsonl",
     ],
-    ["foreign"],
     ["tokenizer"],
     ["format"],
     ["linter"],
@@ -57,8 +56,8 @@ MAY_IMPORT_HEAVY = {
     "verl": set(),
     "ray": set(),
     "transformers": {"integrations"},
-    "numpy": {"foreign", "arrays", "encoded", "tokenizer", "integrations"},
-    "tokenizers": {"foreign"},
+    "numpy": {"arrays", "encoded", "tokenizer", "integrations"},
+    "tokenizers": set(),
     "pyarrow": {"encoded", "cli"},
     "minijinja": {"linter"},
     "pygls": {"lsp"},
@@ -130,9 +129,11 @@ def test_loading_a_vocabulary_imports_little() -> None:
     assert not _loaded_after(load) & (MAY_IMPORT_HEAVY.keys() | slow)
 
 
-def test_pyo3_is_named_by_one_crate_alone() -> None:
-    naming = [path.parent.name for path in (ROOT / "rust").glob("*/Cargo.toml") if "pyo3" in path.read_text("utf-8")]
-    assert naming == ["chattpl-py"]
+@pytest.mark.parametrize(("dependency", "crate"), [("pyo3", "chattpl-py"), ("tokenizers", "chattpl-foreign")])
+def test_a_heavy_dependency_is_named_by_one_crate_alone(dependency: str, crate: str) -> None:
+    manifests = (ROOT / "rust").glob("*/Cargo.toml")
+    naming = [path.parent.name for path in manifests if f"\n{dependency} = " in path.read_text("utf-8")]
+    assert naming == [crate]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "rust").glob("*/src/**/*.rs")), ids=lambda path: path.name)

@@ -5,8 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use chattpl_render::{read_arguments, read_conversation, Buffers, Bump, Clock, Input, Limits, Options, RenderError};
 use chattpl_tokens::{
-    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, Engine, KnownHeaders, Parts, TokenError,
-    Train, Turns,
+    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, KnownHeaders, Parts, TokenError, Train, Turns,
 };
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -117,21 +116,11 @@ impl Settings {
 
 #[pymethods]
 impl ChatEncoder {
-    /// `declared` names the arguments that hold tokens of the format itself. `tokenizer` is ours, or has what
-    /// [`crate::foreign`] reads.
+    /// `declared` names the arguments that hold tokens of the format itself.
     #[new]
-    fn new(
-        template: &Template,
-        tokenizer: &Bound<'_, PyAny>,
-        stop_tokens: Vec<u32>,
-        declared: Vec<String>,
-    ) -> PyResult<Self> {
-        let engine = match tokenizer.cast::<Tokenizer>() {
-            Ok(tokenizer) => Engine::Own(Arc::clone(tokenizer.get().encoder())),
-            Err(_) => Engine::Foreign(Box::new(crate::foreign::engine(tokenizer)?)),
-        };
-        let core = Core::new(Arc::clone(template.program()), engine, stop_tokens, declared);
-        Ok(ChatEncoder { core, limits: template.limits(), spare: Mutex::default() })
+    fn new(template: &Template, tokenizer: &Tokenizer, stop_tokens: Vec<u32>, declared: Vec<String>) -> Self {
+        let core = Core::new(Arc::clone(template.program()), tokenizer.engine().clone(), stop_tokens, declared);
+        ChatEncoder { core, limits: template.limits(), spare: Mutex::default() }
     }
 
     /// Encodes one conversation; also gives its text.
@@ -226,9 +215,7 @@ impl ChatEncoder {
             }
             (!drafts.is_empty()).then_some(drafts)
         };
-        // Rows are read under the interpreter lock, which a tokenizer in Python needs as well: one thread does both in turn.
-        let most = if self.core.engine().is_foreign() { 1 } else { rows.len().div_ceil(BLOCK_ROWS) };
-        let threads = workers::count(threads, most);
+        let threads = workers::count(threads, rows.len().div_ceil(BLOCK_ROWS));
         let on_fault = || failed.store(!quarantine, Ordering::Relaxed);
         let chunks = self.finish_all(py, threads, make, &options, on_fault);
         let done = self.gather(py, chunks, threads, &settings, left_out, quarantine)?;

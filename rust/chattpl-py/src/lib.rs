@@ -7,7 +7,6 @@ mod chat;
 mod convert;
 mod engines;
 mod errors;
-mod foreign;
 mod inspect;
 mod lint;
 mod plain;

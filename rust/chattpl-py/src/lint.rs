@@ -63,7 +63,7 @@ impl Request {
     fn subject(self, source: &str, name: Option<&str>, tokenizer: Option<&Tokenizer>) -> Subject {
         let supplied = Supplied {
             tokens: self.tokens,
-            encoder: tokenizer.map(|tokenizer| tokenizer.encoder().clone()),
+            encoder: tokenizer.and_then(|tokenizer| tokenizer.engine().own().cloned()),
             stop_tokens: self.stop_tokens,
             other_template: self.other_template,
             engines: self.engines.map(Engines::from).unwrap_or_default(),

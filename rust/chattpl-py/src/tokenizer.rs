@@ -5,9 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use chattpl_tokens::decode::{decode, Stream};
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
-use chattpl_tokens::{joined, pack, Encoder, Scratch, SpecialTokens, TokenError, TokenId, Tokens, Vocabulary};
+use chattpl_tokens::{
+    joined, pack, sentencepiece_pieces, Encoder, Engine, EngineScratch, EngineStream, SpecialTokens, TokenError,
+    TokenId, Vocabulary,
+};
 use memmap2::Mmap;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
@@ -20,32 +22,24 @@ use crate::workers;
 /// Turns text into the ids of one vocabulary.
 #[pyclass(subclass, frozen, module = "chattpl._core")]
 pub struct Tokenizer {
-    encoder: Arc<Encoder>,
+    engine: Engine,
     /// Room of threads that are done with theirs.
-    spare: Mutex<Vec<Room>>,
-}
-
-struct Room {
-    scratch: Scratch,
-    tokens: Tokens,
+    spare: Mutex<Vec<EngineScratch>>,
 }
 
 /// Texts above this size are encoded without the interpreter lock, in bytes.
 const RELEASE_BYTES: usize = 2048;
-/// The ids of texts above this size are handed out in the room that they were made in, in bytes.
-const OWN_BYTES: usize = 1 << 16;
 
 impl Tokenizer {
-    pub fn encoder(&self) -> &Arc<Encoder> {
-        &self.encoder
+    pub fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Runs `work` with room that no other thread has.
-    fn with_room<T>(&self, work: impl FnOnce(&mut Room) -> T) -> T {
+    fn with_room<T>(&self, work: impl FnOnce(&mut EngineScratch) -> T) -> T {
         // A lock that a forked process inherited as taken is never given back, so nobody waits for it.
         let spare = self.spare.try_lock().ok().and_then(|mut spare| spare.pop());
-        let mut room = spare.unwrap_or_else(|| Room { scratch: self.encoder.scratch(), tokens: Tokens::default() });
-        room.tokens.clear();
+        let mut room = spare.unwrap_or_default();
         let done = work(&mut room);
         if let Ok(mut spare) = self.spare.try_lock() {
             spare.push(room);
@@ -53,14 +47,13 @@ impl Tokenizer {
         done
     }
 
-    /// What stands around the ids of a text.
-    fn around(&self, add_special_tokens: bool) -> (&[TokenId], &[TokenId]) {
-        let vocabulary = self.encoder.vocabulary();
-        if add_special_tokens {
-            (&vocabulary.prefix, &vocabulary.suffix)
-        } else {
-            (&[], &[])
-        }
+    /// The encoder of ours; what only it can do is refused for others.
+    fn own(&self, py: Python<'_>) -> PyResult<&Arc<Encoder>> {
+        self.engine.own().ok_or_else(|| {
+            let reason = self.engine.reason().unwrap_or_default();
+            let message = format!("this tokenizer cannot be written in a form of ours: {reason}");
+            token_error(py, &TokenError::new(TokenError::UNSUPPORTED, message).hint("load it from its own file"))
+        })
     }
 }
 
@@ -92,38 +85,42 @@ impl Tokenizer {
         if kind == "image" {
             let path: PathBuf = data.extract()?;
             let encoder = py.detach(|| mapped(&path))?.map_err(|error| token_error(py, &error))?;
-            return Ok(Tokenizer { encoder: Arc::new(encoder), spare: Mutex::default() });
+            return Ok(Tokenizer { engine: Engine::Own(Arc::new(encoder)), spare: Mutex::default() });
         }
         let data = ReadOnly::of(data)?;
         let bytes = data.as_slice();
         let description =
             description.map(Description::from_json).transpose().map_err(|error| token_error(py, &error))?;
-        let made = py.detach(|| read(bytes, kind, name, description).and_then(|read| Encoder::new(Arc::new(read))));
-        let encoder = made.map_err(|error| token_error(py, &error))?;
-        Ok(Tokenizer { encoder: Arc::new(encoder), spare: Mutex::default() })
+        let engine = py.detach(|| engine(bytes, kind, name, description)).map_err(|error| token_error(py, &error))?;
+        Ok(Tokenizer { engine, spare: Mutex::default() })
     }
 
     #[getter]
     fn name(&self) -> &str {
-        &self.encoder.vocabulary().name
+        self.engine.name()
     }
 
     #[getter]
     fn vocab_size(&self) -> usize {
-        self.encoder.vocabulary().tokens.len()
+        self.engine.vocab_size()
     }
 
-    /// How text is split before it is encoded.
+    /// How text is split before it is encoded, or what does it all: `tokenizers`, `sentencepiece`.
     #[getter]
     fn scheme(&self) -> &'static str {
-        self.encoder.scheme_name()
+        self.engine.scheme_name()
+    }
+
+    /// Why it is not the encoder of ours; none where it is.
+    #[getter]
+    fn reason(&self) -> Option<&str> {
+        self.engine.reason()
     }
 
     /// `(id, content, special)` of the added tokens.
     #[getter]
     fn added_tokens(&self) -> Vec<(TokenId, &str, bool)> {
-        let added = &self.encoder.vocabulary().added;
-        added.iter().map(|token| (token.id, token.content.as_str(), token.special)).collect()
+        self.engine.added().iter().map(|token| (token.id, token.content.as_str(), token.special)).collect()
     }
 
     #[pyo3(signature = (text, special_tokens="parity", add_special_tokens=false))]
@@ -137,13 +134,9 @@ impl Tokenizer {
         let special = self::special_tokens(special_tokens)?;
         let text = text.to_str()?;
         let work = || {
-            self.with_room(|Room { scratch, tokens }| {
-                let (prefix, suffix) = self.around(add_special_tokens);
-                tokens.ids.extend_from_slice(prefix);
-                self.encoder.encode(scratch, text, special, tokens)?;
-                tokens.ids.extend_from_slice(suffix);
-                // What is worth it leaves as it is, and takes its room along.
-                Ok(if text.len() > OWN_BYTES { std::mem::take(&mut tokens.ids) } else { tokens.ids.clone() })
+            self.with_room(|room| {
+                let mut ids = Vec::new();
+                self.engine.encode(room, text, special, add_special_tokens, &mut ids).map(|()| ids)
             })
         };
         let ids: Result<_, TokenError> = if text.len() > RELEASE_BYTES { py.detach(work) } else { work() };
@@ -166,16 +159,13 @@ impl Tokenizer {
         let texts: Vec<&str> = strings.iter().map(|text| text.to_str()).collect::<PyResult<_>>()?;
         let done = py.detach(|| {
             workers::in_chunks(&texts, threads, |chunk, first| {
-                self.with_room(|Room { scratch, tokens }| {
-                    let (prefix, suffix) = self.around(add_special_tokens);
+                self.with_room(|room| {
                     // Four bytes a token and more are common; room that is not used is never touched.
                     let bytes: usize = chunk.iter().map(|text| text.len()).sum();
                     let (mut ids, mut ends) = (Vec::with_capacity(bytes / 3), Vec::with_capacity(chunk.len()));
                     for (at, text) in chunk.iter().enumerate() {
-                        tokens.clear();
-                        let done = self.encoder.encode(scratch, text, special, tokens);
+                        let done = self.engine.encode(room, text, special, add_special_tokens, &mut ids);
                         done.map_err(|error| error.in_row(first + at))?;
-                        [prefix, &tokens.ids, suffix].into_iter().for_each(|part| ids.extend_from_slice(part));
                         ends.push(ids.len() as i64);
                     }
                     Ok::<_, TokenError>((ids, ends))
@@ -205,11 +195,7 @@ impl Tokenizer {
     fn count(&self, py: Python<'_>, text: &Bound<'_, PyString>, special_tokens: &str) -> PyResult<usize> {
         let special = self::special_tokens(special_tokens)?;
         let text = text.to_str()?;
-        let counted = py.detach(|| {
-            self.with_room(|Room { scratch, tokens }| {
-                self.encoder.encode(scratch, text, special, tokens).map(|()| tokens.ids.len())
-            })
-        });
+        let counted = py.detach(|| self.with_room(|room| self.engine.count(room, text, special)));
         counted.map_err(|error| token_error(py, &error))
     }
 
@@ -218,40 +204,37 @@ impl Tokenizer {
     fn offsets(&self, py: Python<'_>, text: &Bound<'_, PyString>, special_tokens: &str) -> PyResult<Buffer> {
         let special = self::special_tokens(special_tokens)?;
         let text = text.to_str()?;
-        let places = py.detach(|| self.with_room(|Room { scratch, .. }| self.encoder.offsets(scratch, text, special)));
+        let places = py.detach(|| self.with_room(|room| self.engine.offsets(room, text, special)));
         places.map(Buffer::from).map_err(|error| token_error(py, &error))
     }
 
     #[pyo3(signature = (ids, skip_special_tokens=false))]
-    fn decode(&self, ids: Vec<TokenId>, skip_special_tokens: bool) -> String {
-        decode(self.encoder.vocabulary(), ids, skip_special_tokens)
+    fn decode(&self, py: Python<'_>, ids: Vec<TokenId>, skip_special_tokens: bool) -> PyResult<String> {
+        self.engine.decode(&ids, skip_special_tokens).map_err(|error| token_error(py, &error))
     }
 
-    fn decode_stream(slf: &Bound<'_, Self>) -> DecodeStream {
-        let stream = Stream::new(slf.get().encoder.vocabulary());
-        DecodeStream { encoder: Arc::clone(&slf.get().encoder), stream: Mutex::new(stream) }
+    fn decode_stream(&self) -> DecodeStream {
+        DecodeStream { engine: self.engine.clone(), stream: Mutex::new(self.engine.stream()) }
     }
 
     fn id_to_bytes<'py>(&self, py: Python<'py>, token_id: TokenId) -> PyResult<Bound<'py, PyBytes>> {
-        let vocabulary = self.encoder.vocabulary();
-        let known = (token_id as usize) < vocabulary.tokens.len();
-        let message = || format!("id {token_id}; the vocabulary has {} ids", vocabulary.tokens.len());
-        let error = || token_error(py, &TokenError::new(TokenError::OUT_OF_RANGE, message()));
-        known.then(|| PyBytes::new(py, vocabulary.tokens.get(token_id))).ok_or_else(error)
+        let bytes = self.engine.bytes_of(token_id).map_err(|error| token_error(py, &error))?;
+        Ok(PyBytes::new(py, &bytes))
     }
 
     fn token_to_id(&self, token: &str) -> Option<TokenId> {
-        self.encoder.vocabulary().id_of(token)
+        self.engine.id_of(token)
     }
 
     /// The vocabulary and all tables of the encoder, as a file for `kind="image"`.
-    fn image<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &py.detach(|| self.encoder.image()))
+    fn image<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let encoder = self.own(py)?;
+        Ok(PyBytes::new(py, &py.detach(|| encoder.image())))
     }
 
     /// The vocabulary as a pack.
-    fn pack<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-        PyBytes::new(py, &pack::write(self.encoder.vocabulary()))
+    fn pack<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(PyBytes::new(py, &pack::write(self.own(py)?.vocabulary())))
     }
 }
 
@@ -262,6 +245,21 @@ fn mapped(path: &Path) -> io::Result<Result<Encoder, TokenError>> {
     // is another file, and this one is there as long as it is mapped.
     let map = unsafe { Mmap::map(&file) }?;
     Ok(Encoder::open(Arc::new(map)))
+}
+
+/// What encodes with a vocabulary: our encoder, or another where it does not cover the file.
+fn engine(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) -> Result<Engine, TokenError> {
+    let own = read(bytes, kind, name, description).and_then(|read| Encoder::new(Arc::new(read)));
+    let foreign = match (own, kind) {
+        (Err(error), "tokenizer.json") if error.code == TokenError::UNSUPPORTED => {
+            chattpl_foreign::tokenizer_json(name, bytes, &error.message)?
+        }
+        (Err(error), "sentencepiece") if error.code == TokenError::UNSUPPORTED => {
+            sentencepiece_pieces(name, bytes, error)?
+        }
+        (own, _) => return own.map(|encoder| Engine::Own(Arc::new(encoder))),
+    };
+    Ok(Engine::Foreign(Arc::new(foreign)))
 }
 
 fn read(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) -> Result<Vocabulary, TokenError> {
@@ -278,21 +276,21 @@ fn read(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) 
 /// Decodes ids as they come, never half a character.
 #[pyclass(frozen, module = "chattpl._core")]
 pub struct DecodeStream {
-    encoder: Arc<Encoder>,
-    stream: Mutex<Stream>,
+    engine: Engine,
+    stream: Mutex<EngineStream>,
 }
 
 #[pymethods]
 impl DecodeStream {
     /// The text that is complete with this id.
-    fn push(&self, token_id: TokenId) -> String {
+    fn push(&self, py: Python<'_>, token_id: TokenId) -> PyResult<String> {
         let mut stream = self.stream.lock().expect("no holder panics");
-        stream.push(self.encoder.vocabulary(), token_id)
+        stream.push(&self.engine, token_id).map_err(|error| token_error(py, &error))
     }
 
     /// What is left, complete or not; the stream begins anew.
-    fn finish(&self) -> String {
+    fn finish(&self, py: Python<'_>) -> PyResult<String> {
         let mut stream = self.stream.lock().expect("no holder panics");
-        stream.finish(self.encoder.vocabulary())
+        stream.finish(&self.engine).map_err(|error| token_error(py, &error))
     }
 }

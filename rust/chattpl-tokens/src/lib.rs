@@ -5,22 +5,28 @@
 mod chat;
 pub mod decode;
 mod encode;
+mod engine;
 pub mod error;
+mod foreign;
 pub mod image;
 mod joined;
 pub mod pack;
 pub mod pretokenize;
 pub mod read;
+mod sentencepiece;
 mod table;
 pub mod vocabulary;
 
 pub use chat::{
-    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Conversation, Draft, Engine, Foreign, Header, Headers,
-    KnownHeaders, Part, Parts, Row, Tokenize, Train, Turns,
+    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Conversation, Draft, Header, Headers, KnownHeaders, Part,
+    Parts, Row, Train, Turns,
 };
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
+pub use engine::{Engine, EngineScratch, EngineStream};
 pub use error::TokenError;
+pub use foreign::{Admitted, Foreign, ForeignStream, Library, Placed};
 pub use joined::joined;
 pub use pretokenize::Pretokenizer;
+pub use sentencepiece::sentencepiece_pieces;
 pub use table::{Map, Plain, Table};
 pub use vocabulary::{TokenId, Vocabulary};

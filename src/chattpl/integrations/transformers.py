@@ -15,7 +15,6 @@ from transformers.tokenization_utils_tokenizers import TokenizersBackend
 from transformers.utils import chat_template_utils
 
 from chattpl.errors import ChatTemplateError, VocabularyError
-from chattpl.foreign import ForeignTokenizer
 from chattpl.integrations.batch_encoding import Call, Vocabulary
 from chattpl.template import Template
 from chattpl.tokenizer import Tokenizer
@@ -245,7 +244,7 @@ def _read(backend: Any) -> Tokenizer:
     """Reads a backend's vocabulary and tries it on a sample."""
     try:
         tokenizer = Tokenizer.from_bytes(backend.to_str().encode(), "tokenizer.json")
-        if isinstance(tokenizer, ForeignTokenizer):
+        if tokenizer.reason is not None:
             raise _NotCoveredError(f"its vocabulary ({tokenizer.reason})")
         found = tokenizer.encode(_SAMPLE).tolist()
     except (ChatTemplateError, UnicodeError) as error:

@@ -11,6 +11,7 @@ from chattpl.errors import ChatTemplateError, VocabularyError
 from chattpl.format import ChatFormat, load
 from chattpl.linter.config import LintConfig, nearest, read_config
 from chattpl.linter.run import LintSettings, codes_named
+from chattpl.linter.subjects import NO_FOREIGN
 from chattpl.tokenizer import Tokenizer
 
 
@@ -164,9 +165,9 @@ class Project:
             except VocabularyError as error:
                 self.note(f"no tokenizer to check with: {error.message}")
                 return None
-        if isinstance(found, Tokenizer):
+        if found.reason is None:
             return found
-        self.note("no tokenizer to check with: rules look at byte pair encodings only, and this is another kind")
+        self.note(f"no tokenizer to check with: {NO_FOREIGN}")
         return None
 
 

@@ -35,7 +35,7 @@ class Model:
             found = ChatFormat(self.info, self.source._replace(templates={})).tokenizer
         except VocabularyError:
             return None
-        return found if isinstance(found, Tokenizer) else None
+        return found if found.reason is None else None
 
     def settings(self, base: LintSettings, other: tuple[str, str] | None = None) -> LintSettings:
         """The settings with what the model says; what they hold already comes first.

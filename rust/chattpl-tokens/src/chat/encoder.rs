@@ -6,13 +6,13 @@ use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, 
 
 use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
-use super::engine::Engine;
 use super::header::Turns;
 use super::prompt::Headers;
 use super::sampled::after_tool;
 use super::train::Train;
 use super::trust::{Control, Trust};
 use crate::encode::{Scratch, Tokens};
+use crate::engine::Engine;
 use crate::error::TokenError;
 use crate::vocabulary::TokenId;
 
@@ -79,11 +79,6 @@ impl ChatEncoder {
         &self.program
     }
 
-    /// What makes the tokens.
-    pub fn engine(&self) -> &Engine {
-        &self.engine
-    }
-
     /// Makes room for one thread.
     pub fn scratch(&self) -> ChatScratch {
         ChatScratch { scratch: self.engine.scratch(), tokens: Tokens::default(), runs: Vec::new(), spans: Vec::new() }
@@ -131,7 +126,7 @@ impl ChatEncoder {
         let tokens = &mut scratch.tokens;
         tokens.clear();
         let trust = Trust { control: options.control, segments, declared: &self.declared, assistant: &draft.assistant };
-        self.engine.encode(&mut scratch.scratch, text, &trust, tokens)?;
+        self.engine.encode_trusted(&mut scratch.scratch, text, &trust, tokens)?;
         scratch.spans.clear();
         if draft.learnt.contains(&true) {
             let turns = Turns {

@@ -3,16 +3,15 @@
 mod align;
 mod encoded;
 mod encoder;
-mod engine;
 mod header;
 mod prompt;
 mod sampled;
 mod train;
 mod trust;
+mod trusted;
 
 pub use encoded::{Batch, Row};
 pub use encoder::{ChatEncoder, ChatOptions, ChatScratch, Draft, KnownHeaders};
-pub use engine::{Engine, Foreign, Tokenize};
 pub use prompt::{Header, Headers};
 pub use sampled::Conversation;
 pub use train::{Part, Parts, Train, Turns};

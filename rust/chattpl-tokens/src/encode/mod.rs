@@ -27,4 +27,5 @@ mod zeroed;
 pub use added::Found;
 pub(crate) use added::{Finder, Refused};
 pub use encoder::{Encoder, Scratch, SpecialTokens};
+pub(crate) use offsets::Counter;
 pub use walk::{Region, Tokens};

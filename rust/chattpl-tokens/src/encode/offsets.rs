@@ -107,7 +107,7 @@ impl Encoder {
     }
 
     fn in_characters(&self, text: &str, places: &Places) -> Vec<i32> {
-        let mut counter = Counter { text: text.as_bytes(), byte: 0, characters: 0 };
+        let mut counter = Counter::new(text);
         let mut offsets = Vec::with_capacity(places.places.len() * 2);
         for &(start, end) in &places.places {
             offsets.push(counter.at(start));
@@ -148,15 +148,20 @@ fn spaces_of_text(text: &str) -> (i32, i32) {
 }
 
 /// Counts characters; places follow one another nearly always, so that it goes on where it stopped.
-struct Counter<'t> {
+pub(crate) struct Counter<'t> {
     text: &'t [u8],
     byte: usize,
     characters: i32,
 }
 
-impl Counter<'_> {
+impl<'t> Counter<'t> {
+    /// Begins at the start of a text.
+    pub(crate) fn new(text: &'t str) -> Self {
+        Counter { text: text.as_bytes(), byte: 0, characters: 0 }
+    }
+
     /// How many characters begin before a byte.
-    fn at(&mut self, byte: usize) -> i32 {
+    pub(crate) fn at(&mut self, byte: usize) -> i32 {
         let starts = |from: usize, to: usize| {
             self.text[from..to.min(self.text.len())].iter().filter(|byte| **byte & 0xC0 != 0x80).count() as i32
         };

@@ -4,6 +4,7 @@ mod byte_alphabet;
 mod protobuf;
 mod ranks;
 mod sentencepiece;
+pub(crate) mod sentencepiece_model;
 mod tekken;
 mod tiktoken;
 mod tokenizer_json;
@@ -60,8 +61,8 @@ fn unreadable(message: impl Into<String>, place: impl Into<String>) -> TokenErro
 }
 
 /// `part` names what is not covered, such as "the model `Unigram`".
-fn unsupported(part: impl std::fmt::Display, place: impl Into<String>) -> TokenError {
+pub(crate) fn unsupported(part: impl std::fmt::Display, place: impl Into<String>) -> TokenError {
     TokenError::new(TokenError::UNSUPPORTED, format!("{part} is not covered by this encoder"))
         .at(place)
-        .hint("read it with the `tokenizers` engine, which is slower and covers it")
+        .hint("give the `tokenizer.json` of the model: all kinds of it are read")
 }

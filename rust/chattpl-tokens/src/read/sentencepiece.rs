@@ -6,12 +6,10 @@
 
 use hashbrown::HashMap;
 
-use super::protobuf::{Fields, Wire};
-use super::{control_token, merges_of_ranks, unreadable, unsupported, Tokens};
+use super::sentencepiece_model::{Kind, Method, Model, Piece, SPACE_MARK};
+use super::{merges_of_ranks, unreadable, unsupported, Tokens};
 use crate::error::TokenError;
-use crate::vocabulary::{AddedToken, Decoder, Leading, Normalizer, TokenId, TrimOffsets, Units, Vocabulary};
-
-const SPACE_MARK: char = '\u{2581}';
+use crate::vocabulary::{Decoder, Leading, Normalizer, TokenId, TrimOffsets, Units, Vocabulary};
 
 /// Reads a SentencePiece model.
 ///
@@ -20,13 +18,13 @@ const SPACE_MARK: char = '\u{2581}';
 /// other than BPE, normalization rules, and pieces of equal score that are no runs of one character.
 pub fn sentencepiece(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError> {
     let model = Model::parse(file)?;
-    model.check_supported()?;
+    check_supported(&model)?;
     let mut tokens = Tokens::default();
     let mut byte_ids = Box::new([TokenId::MAX; 256]);
     for (id, piece) in (0..).zip(&model.pieces) {
         match piece.kind {
             Kind::Byte => {
-                let byte = byte_of(piece.text).ok_or_else(|| bad_piece(id, "is no byte such as `<0x0A>`"))?;
+                let byte = piece.byte().ok_or_else(|| bad_piece(id, "is no byte such as `<0x0A>`"))?;
                 if std::mem::replace(&mut byte_ids[byte as usize], id) != TokenId::MAX {
                     return Err(bad_piece(id, "is there twice"));
                 }
@@ -61,7 +59,7 @@ pub fn sentencepiece(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError> 
         units: Units::Chars { bytes, unknown: model.id_of_kind(Kind::Unknown), fuse_unknown: true },
         ignore_merges: false,
         added: model.added(),
-        normalizers: model.normalizers(),
+        normalizers: normalizers(&model),
         splits: Vec::new(),
         prefix: model.begin().into_iter().collect(),
         suffix: Vec::new(),
@@ -73,170 +71,29 @@ pub fn sentencepiece(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError> 
     })
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Normal,
-    Unknown,
-    Control,
-    UserDefined,
-    Unused,
-    Byte,
-}
-
-struct Piece<'a> {
-    text: &'a str,
-    score: f32,
-    kind: Kind,
-}
-
-/// What of a model matters here; the defaults are those of `sentencepiece_model.proto`.
-struct Model<'a> {
-    pieces: Vec<Piece<'a>>,
-    is_bpe: bool,
-    space_as_suffix: bool,
-    begin_piece: &'a [u8],
-    has_rules: bool,
-    add_dummy_prefix: bool,
-    remove_extra_whitespaces: bool,
-    escape_whitespaces: bool,
-}
-
-impl<'a> Model<'a> {
-    fn parse(file: &'a [u8]) -> Result<Self, TokenError> {
-        let mut model = Model {
-            pieces: Vec::new(),
-            is_bpe: false,
-            space_as_suffix: false,
-            begin_piece: b"<s>",
-            has_rules: false,
-            add_dummy_prefix: true,
-            remove_extra_whitespaces: true,
-            escape_whitespaces: true,
-        };
-        let mut fields = Fields::new(file, 0);
-        while let Some((number, value, offset)) = fields.read()? {
-            match (number, value) {
-                (1, Wire::Bytes(piece)) => {
-                    let piece = Piece::parse(piece, offset, model.pieces.len())?;
-                    model.pieces.push(piece);
-                }
-                (2, Wire::Bytes(spec)) => model.parse_trainer(Fields::new(spec, offset))?,
-                (3, Wire::Bytes(spec)) => model.parse_normalizer(Fields::new(spec, offset))?,
-                (5, Wire::Bytes(spec)) => model.parse_denormalizer(Fields::new(spec, offset))?,
-                _ => {}
-            }
-        }
-        if model.pieces.is_empty() {
-            return Err(unreadable("no pieces in the file", "pieces"));
-        }
-        Ok(model)
-    }
-
-    fn parse_trainer(&mut self, mut fields: Fields<'a>) -> Result<(), TokenError> {
-        while let Some((number, value, _)) = fields.read()? {
-            match (number, value) {
-                (3, Wire::Varint(kind)) => self.is_bpe = kind == 2,
-                (24, Wire::Varint(flag)) => self.space_as_suffix = flag != 0,
-                (46, Wire::Bytes(text)) => self.begin_piece = text,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn parse_normalizer(&mut self, mut fields: Fields<'a>) -> Result<(), TokenError> {
-        while let Some((number, value, _)) = fields.read()? {
-            match (number, value) {
-                (2, Wire::Bytes(rules)) => self.has_rules |= !rules.is_empty(),
-                (3, Wire::Varint(flag)) => self.add_dummy_prefix = flag != 0,
-                (4, Wire::Varint(flag)) => self.remove_extra_whitespaces = flag != 0,
-                (5, Wire::Varint(flag)) => self.escape_whitespaces = flag != 0,
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn parse_denormalizer(&mut self, mut fields: Fields<'a>) -> Result<(), TokenError> {
-        while let Some((number, value, _)) = fields.read()? {
-            if let (2, Wire::Bytes(rules)) = (number, value) {
-                self.has_rules |= !rules.is_empty();
-            }
-        }
-        Ok(())
-    }
-
-    fn check_supported(&self) -> Result<(), TokenError> {
-        let faults = [
-            (!self.is_bpe, "a SentencePiece model that is not BPE", "trainer_spec.model_type"),
-            (self.space_as_suffix, "spaces as suffixes", "trainer_spec.treat_whitespace_as_suffix"),
-            (self.has_rules, "a table of normalization rules", "normalizer_spec.precompiled_charsmap"),
-            (self.remove_extra_whitespaces, "taking out spaces", "normalizer_spec.remove_extra_whitespaces"),
-            (!self.escape_whitespaces, "spaces without marks", "normalizer_spec.escape_whitespaces"),
-        ];
-        match faults.into_iter().find(|(found, ..)| *found) {
-            Some((_, part, place)) => Err(unsupported(part, place)),
-            None => Ok(()),
-        }
-    }
-
-    fn id_of_kind(&self, kind: Kind) -> Option<TokenId> {
-        self.pieces.iter().position(|piece| piece.kind == kind).map(|index| index as TokenId)
-    }
-
-    fn begin(&self) -> Option<TokenId> {
-        let is_begin = |piece: &Piece| piece.kind == Kind::Control && piece.text.as_bytes() == self.begin_piece;
-        self.pieces.iter().position(is_begin).map(|index| index as TokenId)
-    }
-
-    fn added(&self) -> Vec<AddedToken> {
-        let pieces = (0..).zip(&self.pieces);
-        let added = pieces.filter(|(_, piece)| matches!(piece.kind, Kind::Control | Kind::Unknown | Kind::UserDefined));
-        added
-            .map(|(id, piece)| AddedToken { special: piece.kind != Kind::UserDefined, ..control_token(id, piece.text) })
-            .collect()
-    }
-
-    fn normalizers(&self) -> Vec<Normalizer> {
-        let prefix = self.add_dummy_prefix.then(|| Normalizer::PrependFirst(SPACE_MARK.to_string()));
-        let marks = Normalizer::Replace { pattern: " ".to_owned(), content: SPACE_MARK.to_string() };
-        prefix.into_iter().chain([marks]).collect()
+fn check_supported(model: &Model<'_>) -> Result<(), TokenError> {
+    let faults = [
+        (model.method != Method::Bpe, "a SentencePiece model that is not BPE", "trainer_spec.model_type"),
+        (model.space_as_suffix, "spaces as suffixes", "trainer_spec.treat_whitespace_as_suffix"),
+        (
+            !model.rules.is_empty() || model.has_rules_of_decoding,
+            "a table of normalization rules",
+            "normalizer_spec.precompiled_charsmap",
+        ),
+        (model.remove_extra_whitespaces, "taking out spaces", "normalizer_spec.remove_extra_whitespaces"),
+        (!model.escape_whitespaces, "spaces without marks", "normalizer_spec.escape_whitespaces"),
+    ];
+    match faults.into_iter().find(|(found, ..)| *found) {
+        Some((_, part, place)) => Err(unsupported(part, place)),
+        None => Ok(()),
     }
 }
 
-impl<'a> Piece<'a> {
-    fn parse(message: &'a [u8], offset: usize, id: usize) -> Result<Self, TokenError> {
-        let mut piece = Piece { text: "", score: 0.0, kind: Kind::Normal };
-        let mut fields = Fields::new(message, offset);
-        let place = || format!("pieces[{id}]");
-        while let Some((number, value, _)) = fields.read()? {
-            match (number, value) {
-                (1, Wire::Bytes(text)) => {
-                    piece.text =
-                        std::str::from_utf8(text).map_err(|_| unreadable("a piece that is no text", place()))?;
-                }
-                (2, Wire::Fixed32(score)) => piece.score = f32::from_le_bytes(score),
-                (3, Wire::Varint(kind)) => {
-                    piece.kind = Kind::from_number(kind)
-                        .ok_or_else(|| unreadable(format!("a piece of unknown type {kind}"), place()))?;
-                }
-                _ => {}
-            }
-        }
-        if piece.text.is_empty() || piece.score.is_nan() {
-            return Err(unreadable("a piece without a text or a score", place()));
-        }
-        Ok(piece)
-    }
+fn normalizers(model: &Model<'_>) -> Vec<Normalizer> {
+    let prefix = model.add_dummy_prefix.then(|| Normalizer::PrependFirst(SPACE_MARK.to_string()));
+    let marks = Normalizer::Replace { pattern: " ".to_owned(), content: SPACE_MARK.to_string() };
+    prefix.into_iter().chain([marks]).collect()
 }
-
-impl Kind {
-    fn from_number(number: u64) -> Option<Self> {
-        let kinds = [Kind::Normal, Kind::Unknown, Kind::Control, Kind::UserDefined, Kind::Unused, Kind::Byte];
-        kinds.get(usize::try_from(number.checked_sub(1)?).ok()?).copied()
-    }
-}
-
 /// The normal pieces, best score first.
 ///
 /// Where scores are equal, SentencePiece joins the leftmost pair whatever piece it makes. For runs of one character
@@ -257,11 +114,6 @@ fn by_priority(pieces: &[Piece]) -> Result<Vec<TokenId>, TokenError> {
         }
     }
     Ok(ids)
-}
-
-fn byte_of(text: &str) -> Option<u8> {
-    let digits = text.strip_prefix("<0x")?.strip_suffix('>')?;
-    (digits.len() == 2).then(|| u8::from_str_radix(digits, 16).ok()).flatten()
 }
 
 fn place(id: TokenId) -> String {

@@ -1,0 +1,78 @@
+//! Tokenizers that the encoder of `chattpl-tokens` does not cover, run by the crate `tokenizers`.
+//!
+//! Texts are encoded one at a time, so that none of its threads is ever started: a forked process would wait for them.
+
+mod library;
+
+use std::panic::{catch_unwind, AssertUnwindSafe};
+
+use chattpl_tokens::vocabulary::AddedToken;
+use chattpl_tokens::{Foreign, TokenError, TokenId};
+use serde::Deserialize;
+use tokenizers::{Model, Tokenizer};
+
+use library::HuggingFace;
+
+/// Reads a `tokenizer.json` of any kind; `reason` says why another engine does not read it.
+///
+/// A limit or padding that the file asks for is left out: all of a text is encoded, and nothing else.
+///
+/// # Errors
+/// [`TokenError::UNREADABLE`] for a file that the crate `tokenizers` refuses.
+pub fn tokenizer_json(name: &str, file: &[u8], reason: &str) -> Result<Foreign, TokenError> {
+    let refused = |why: &str| TokenError::new(TokenError::UNREADABLE, format!("`tokenizers` refuses the file: {why}"));
+    let read = caught(|| Tokenizer::from_bytes(file)).map_err(|panic| refused(&panic))?;
+    let mut tokenizer = read.map_err(|error| refused(&error.to_string()))?;
+    tokenizer.with_truncation(None).map_err(|error| refused(&error.to_string()))?;
+    tokenizer.with_padding(None);
+    let about: File = serde_json::from_slice(file).map_err(|error| refused(&error.to_string()))?;
+    let unknown = about.model.unknown(&tokenizer);
+    let added = added_tokens(&tokenizer);
+    Ok(Foreign::new(name, reason, Box::new(HuggingFace::new(tokenizer, added, unknown))))
+}
+
+/// What of a file the crate keeps to itself.
+#[derive(Deserialize)]
+struct File {
+    model: ModelOfFile,
+}
+
+#[derive(Deserialize)]
+struct ModelOfFile {
+    unk_id: Option<TokenId>,
+    unk_token: Option<String>,
+}
+
+impl ModelOfFile {
+    fn unknown(&self, tokenizer: &Tokenizer) -> Option<TokenId> {
+        self.unk_id.or_else(|| tokenizer.token_to_id(self.unk_token.as_deref()?))
+    }
+}
+
+/// The added tokens by ascending id.
+fn added_tokens(tokenizer: &Tokenizer) -> Vec<AddedToken> {
+    let tokens = tokenizer.get_added_vocabulary().get_added_tokens_decoder().iter();
+    let mut added: Vec<AddedToken> = tokens
+        .map(|(&id, token)| AddedToken {
+            id,
+            content: token.content.clone(),
+            special: token.special,
+            lstrip: token.lstrip,
+            rstrip: token.rstrip,
+            single_word: token.single_word,
+            normalized: token.normalized,
+            in_model: tokenizer.get_model().token_to_id(&token.content).is_some(),
+        })
+        .collect();
+    added.sort_unstable_by_key(|token| token.id);
+    added
+}
+
+/// What `work` gives, or what it says when it panics.
+fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    // What panics leave behind in a tokenizer is its cache alone, which is whole at any time.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it panics".to_owned())
+    })
+}
