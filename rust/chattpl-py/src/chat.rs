@@ -1,12 +1,12 @@
 //! `ChatEncoder`: conversations to ids, masks and origins.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use chattpl_render::{read_arguments, read_conversation, Buffers, Bump, Clock, Input, Limits, Options, RenderError};
+use chattpl_render::{read_arguments, read_conversation, Bump, Clock, Input, Limits, Options, RenderError};
 use chattpl_tokens::{
-    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, Engine, KnownHeaders, Parts, TokenError,
-    Train, Turns,
+    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, DraftRoom, Engine, KnownHeaders, Parts,
+    TokenError, Train, Turns,
 };
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -66,6 +66,11 @@ type Drafts = Vec<(usize, Draft)>;
 const BLOCK_ROWS: usize = 64;
 /// Bytes of text that end a block early.
 const BLOCK_BYTES: usize = 256 << 10;
+/// Conversations by which is judged how many tokens there will be.
+const SAMPLE_ROWS: usize = 128;
+
+/// Drafts that have their tokens, and whose memory serves others.
+type Spare = Mutex<Vec<Draft>>;
 
 /// The keys of a row that is a mapping.
 struct Keys<'py> {
@@ -153,7 +158,8 @@ impl ChatEncoder {
     ) -> PyResult<(Arrays, String)> {
         let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
         let call = Call { tools, documents, add_generation_prompt, arguments };
-        let draft = self.draft(py, messages, &call, &settings, &mut KnownHeaders::default())?;
+        let draft =
+            self.draft(py, messages, &call, &settings, &mut KnownHeaders::default(), &mut DraftRoom::default())?;
         let options = settings.options(self.limits);
         let (batch, done) = py.detach(|| {
             let mut batch = Batch::new();
@@ -187,6 +193,7 @@ impl ChatEncoder {
         let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
         let options = settings.options(self.limits);
         let (mut known, mut left_out) = (KnownHeaders::default(), Vec::new());
+        let (mut room, spare) = (DraftRoom::default(), Spare::default());
         let keys = Keys::new(py);
         let mut draft = |row: &Bound<'py, PyAny>| {
             let own = keys.read(row)?;
@@ -197,7 +204,12 @@ impl ChatEncoder {
                 arguments,
             };
             match &own.messages {
-                Some(messages) => self.draft(py, messages, &call, &settings, &mut known),
+                Some(messages) => {
+                    if let Some(served) = lock(&spare).pop() {
+                        room.reuse(served);
+                    }
+                    self.draft(py, messages, &call, &settings, &mut known, &mut room)
+                }
                 None => Err(crate::errors::no_messages(py)),
             }
         };
@@ -230,7 +242,7 @@ impl ChatEncoder {
         let most = if self.core.engine().is_foreign() { 1 } else { rows.len().div_ceil(BLOCK_ROWS) };
         let threads = workers::count(threads, most);
         let on_fault = || failed.store(!quarantine, Ordering::Relaxed);
-        let chunks = self.finish_all(py, threads, make, &options, on_fault);
+        let chunks = self.finish_all(py, threads, (make, rows.len()), &options, &spare, on_fault);
         let done = self.gather(py, chunks, threads, &settings, left_out, quarantine)?;
         last.map_or(Ok(done), Err)
     }
@@ -353,14 +365,15 @@ impl ChatEncoder {
         call: &Call<'_, 'py>,
         settings: &Settings,
         known: &mut KnownHeaders,
+        room: &mut DraftRoom,
     ) -> PyResult<Draft> {
-        with_arena(|arena, buffers| {
+        with_arena(|arena, _| {
             let keeper = Keeper::default();
             let options = settings.options(self.limits);
             let mut large = Vec::new();
             let input = crate::template::read_input(arena, &keeper, messages, call, &mut large);
             let input = input.map_err(|error| self.raise(py, error))?;
-            let draft = self.core.draft(input, &options, known, buffers);
+            let draft = self.core.draft(input, &options, known, room);
             draft.map_err(|error| render_error(py, &error, self.core.program()))
         })
     }
@@ -384,32 +397,38 @@ impl ChatEncoder {
         done
     }
 
-    /// Makes the tokens of the drafts that `make` gives, block by block, without the interpreter lock.
+    /// Makes the tokens of the drafts that `make` gives of so many rows, block by block, without the interpreter lock.
     ///
-    /// `on_fault` is called at every fault.
+    /// `on_fault` is called at every fault; drafts that have served go to `spare`.
     fn finish_all(
         &self,
         py: Python<'_>,
         threads: usize,
-        mut make: impl FnMut() -> Option<Drafts>,
+        (mut make, rows): (impl FnMut() -> Option<Drafts>, usize),
         options: &ChatOptions<'_>,
+        spare: &Spare,
         on_fault: impl Fn() + Sync,
     ) -> Vec<Chunk> {
         let finish = |drafts: Drafts, chunk: &mut Chunk| {
             self.with_scratch(|scratch| {
-                for (row, draft) in drafts {
-                    if let Err(error) = self.core.finish(scratch, &draft, options, &mut chunk.batch) {
-                        chunk.faults.push((row, RowError::Token(error)));
+                for (row, draft) in &drafts {
+                    if let Err(error) = self.core.finish(scratch, draft, options, &mut chunk.batch) {
+                        chunk.faults.push((*row, RowError::Token(error)));
                         on_fault();
                     }
                 }
             });
+            lock(spare).extend(drafts.into_iter().map(|(_, draft)| draft));
         };
         if threads == 1 {
             // All in one: a result that goes on growing costs less than many small ones.
-            let mut chunk = Chunk::new();
+            let (mut chunk, mut sampled) = (Chunk::new(), false);
             while let Some(drafts) = make() {
                 py.detach(|| finish(drafts, &mut chunk));
+                if !sampled && chunk.batch.len() >= SAMPLE_ROWS {
+                    chunk.batch.expect(rows.saturating_sub(chunk.batch.len()));
+                    sampled = true;
+                }
             }
             return vec![chunk];
         }
@@ -430,18 +449,21 @@ impl ChatEncoder {
         options: &ChatOptions<'_>,
     ) -> Chunk {
         let mut chunk = Chunk::new();
-        let (mut arena, mut buffers, mut known) = (Bump::new(), Buffers::default(), KnownHeaders::default());
+        let (mut arena, mut room, mut known) = (Bump::new(), DraftRoom::default(), KnownHeaders::default());
         for (at, row) in rows.iter().enumerate() {
             arena.reset();
+            if at == SAMPLE_ROWS {
+                chunk.batch.expect(rows.len() - at);
+            }
             let drafted = {
                 let mut input = Input::new(&arena);
                 row.read_row(&mut input, arguments)
-                    .and_then(|()| self.core.draft(input, options, &mut known, &mut buffers))
+                    .and_then(|()| self.core.draft(input, options, &mut known, &mut room))
             };
             let done = match drafted {
                 Ok(draft) => {
                     let done = self.core.finish(scratch, &draft, options, &mut chunk.batch).map_err(RowError::Token);
-                    buffers.text = draft.text;
+                    room.reuse(draft);
                     done
                 }
                 Err(error) => Err(RowError::Render(error)),
@@ -481,6 +503,10 @@ impl ChatEncoder {
         let batch = py.detach(|| Batch::join(batches, threads));
         Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
+}
+
+fn lock(spare: &Spare) -> MutexGuard<'_, Vec<Draft>> {
+    spare.lock().expect("nobody panics with the lock")
 }
 
 fn read_control(name: &str) -> PyResult<Control> {

@@ -6,6 +6,7 @@ mod chat;
 pub mod decode;
 mod encode;
 pub mod error;
+mod huge;
 pub mod image;
 mod joined;
 pub mod pack;
@@ -15,8 +16,8 @@ mod table;
 pub mod vocabulary;
 
 pub use chat::{
-    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Conversation, Draft, Engine, Foreign, Header, Headers,
-    KnownHeaders, Part, Parts, Row, Tokenize, Train, Turns,
+    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Conversation, Draft, DraftRoom, Engine, Foreign, Header,
+    Headers, KnownHeaders, Part, Parts, Row, Tokenize, Train, Turns,
 };
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use error::TokenError;

@@ -7,11 +7,12 @@ mod engine;
 mod header;
 mod prompt;
 mod sampled;
+mod speaker;
 mod train;
 mod trust;
 
 pub use encoded::{Batch, Row};
-pub use encoder::{ChatEncoder, ChatOptions, ChatScratch, Draft, KnownHeaders};
+pub use encoder::{ChatEncoder, ChatOptions, ChatScratch, Draft, DraftRoom, KnownHeaders};
 pub use engine::{Engine, Foreign, Tokenize};
 pub use prompt::{Header, Headers};
 pub use sampled::Conversation;
