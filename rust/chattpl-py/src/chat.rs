@@ -337,7 +337,10 @@ impl ReadRow for ArrowRow<'_> {
 
 /// The lines of a text that hold more than white space.
 fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]);
+    ends.map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end])
+        .filter(|line| !line.trim_ascii().is_empty())
 }
 
 impl ChatEncoder {
