@@ -123,20 +123,32 @@ impl Settings {
 #[pymethods]
 impl ChatEncoder {
     /// `declared` names the arguments that hold tokens of the format itself. `tokenizer` is ours, or has what
-    /// [`crate::foreign`] reads.
+    /// [`crate::foreign`] reads. `literals` is what the method of that name gave for the same template and vocabulary.
     #[new]
+    #[pyo3(signature = (template, tokenizer, stop_tokens, declared, literals=None))]
     fn new(
+        py: Python<'_>,
         template: &Template,
         tokenizer: &Bound<'_, PyAny>,
         stop_tokens: Vec<u32>,
         declared: Vec<String>,
+        literals: Option<&str>,
     ) -> PyResult<Self> {
         let engine = match tokenizer.cast::<Tokenizer>() {
             Ok(tokenizer) => Engine::Own(Arc::clone(tokenizer.get().encoder())),
             Err(_) => Engine::Foreign(Box::new(crate::foreign::engine(tokenizer)?)),
         };
         let core = Core::new(Arc::clone(template.program()), engine, stop_tokens, declared);
+        let core = match literals {
+            Some(literals) => core.with_literals(literals).map_err(|error| token_error(py, &error))?,
+            None => core,
+        };
         Ok(ChatEncoder { core, limits: template.limits(), spare: Mutex::default() })
+    }
+
+    /// The tokens of the template's literals, as far as they are sure whatever stands beside them, as JSON text.
+    fn literals(&self) -> String {
+        self.core.literals()
     }
 
     /// Encodes one conversation; also gives its text.

@@ -145,6 +145,16 @@ impl Segments {
         (source & TEMPLATE_BIT == 0).then_some(source)
     }
 
+    /// The number of the literal that the segment at `index` is, or was made of; `None` for data and what was computed.
+    ///
+    /// # Panics
+    /// Panics if there is no such segment.
+    #[inline]
+    pub fn literal(&self, index: usize) -> Option<u32> {
+        let source = self.records[index].source;
+        (source & TEMPLATE_BIT != 0 && source != COMPUTED).then_some(source & !TEMPLATE_BIT)
+    }
+
     /// One past the last byte of the segment at `index`.
     ///
     /// # Panics

@@ -1,6 +1,6 @@
 //! A template and a vocabulary at work together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, Program, RenderError, Segments, Step};
 
@@ -8,6 +8,7 @@ use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
 use super::engine::Engine;
 use super::header::Turns;
+use super::literals::Literals;
 use super::prompt::Headers;
 use super::speaker::Speaker;
 use super::train::Train;
@@ -26,6 +27,8 @@ pub struct ChatEncoder {
     /// Whether the template says what a model generates.
     marks_generation: bool,
     no_headers: Arc<Headers>,
+    /// Made when they are first needed.
+    literals: OnceLock<Literals>,
 }
 
 /// How to encode.
@@ -77,7 +80,29 @@ impl ChatEncoder {
     /// `declared` names the arguments that hold tokens of the format itself, such as `bos_token`.
     pub fn new(program: Arc<Program>, engine: Engine, stop_tokens: Vec<TokenId>, declared: Vec<String>) -> Self {
         let (marks_generation, no_headers) = (program.marks_generation(), Arc::default());
-        ChatEncoder { program, engine, stop_tokens, declared, marks_generation, no_headers }
+        let literals = OnceLock::new();
+        ChatEncoder { program, engine, stop_tokens, declared, marks_generation, no_headers, literals }
+    }
+
+    /// Takes what [`ChatEncoder::literals`] gave for the same template and vocabulary, so that it need not be made.
+    ///
+    /// # Errors
+    /// [`TokenError::DAMAGED_PACK`] for what cannot have come from there.
+    pub fn with_literals(self, literals: &str) -> Result<Self, TokenError> {
+        let literals = match &self.engine {
+            Engine::Own(encoder) => Literals::read(literals, &self.program, encoder.vocabulary())?,
+            Engine::Foreign(_) => Literals::default(),
+        };
+        Ok(ChatEncoder { literals: literals.into(), ..self })
+    }
+
+    /// The tokens of the template's literals, as far as they are sure whatever stands beside them, as JSON text.
+    pub fn literals(&self) -> String {
+        self.known_literals().write()
+    }
+
+    fn known_literals(&self) -> &Literals {
+        self.literals.get_or_init(|| self.engine.literals(&self.program))
     }
 
     /// The template.
@@ -141,7 +166,7 @@ impl ChatEncoder {
         let tokens = &mut scratch.tokens;
         tokens.clear();
         let trust = Trust { control: options.control, segments, declared: &self.declared, speakers: &draft.speakers };
-        self.engine.encode(&mut scratch.scratch, text, &trust, tokens)?;
+        self.engine.encode(&mut scratch.scratch, text, &trust, self.known_literals(), tokens)?;
         scratch.spans.clear();
         if draft.speakers.iter().any(|speaker| speaker.is_learnt) {
             let turns = Turns {

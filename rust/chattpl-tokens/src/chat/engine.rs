@@ -3,6 +3,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chattpl_render::Program;
+
+use super::literals::Literals;
 use super::trust::{Control, Trust};
 use crate::encode::{Encoder, Finder, Found, Refused, Scratch, Tokens};
 use crate::error::TokenError;
@@ -66,7 +69,15 @@ impl Engine {
         }
     }
 
-    /// Appends the tokens of a rendered conversation.
+    /// The literals of a template, as far as their tokens are known before anything is rendered.
+    pub(crate) fn literals(&self, program: &Program) -> Literals {
+        match self {
+            Engine::Own(encoder) => Literals::new(program, encoder),
+            Engine::Foreign(_) => Literals::default(),
+        }
+    }
+
+    /// Appends the tokens of a rendered conversation, in whose template `literals` stand.
     ///
     /// # Errors
     /// A control token in data where `trust` refuses it, a text that is too long, and what a library raises.
@@ -75,6 +86,7 @@ impl Engine {
         scratch: &mut Option<Scratch>,
         text: &str,
         trust: &Trust<'_>,
+        literals: &Literals,
         tokens: &mut Tokens,
     ) -> Result<(), TokenError> {
         let fault = |start: usize, end: usize, token: &AddedToken| {
@@ -87,7 +99,7 @@ impl Engine {
                     encoder.refuse(text, fault)?;
                 }
                 let scratch = scratch.get_or_insert_with(|| encoder.scratch());
-                encoder.encode_admitting(scratch, text, admits, tokens)
+                encoder.encode_with_literals(scratch, text, literals.of(text, trust.segments), admits, tokens)
             }
             Engine::Foreign(foreign) => {
                 if trust.control == Control::Error {

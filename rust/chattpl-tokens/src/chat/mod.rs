@@ -5,6 +5,7 @@ mod encoded;
 mod encoder;
 mod engine;
 mod header;
+mod literals;
 mod prompt;
 mod sampled;
 mod speaker;
