@@ -488,17 +488,31 @@ fn string_end(bytes: &[u8]) -> Option<usize> {
 /// The first quote, backslash or control character.
 fn first_notable(bytes: &[u8]) -> Option<usize> {
     const CHUNK: usize = 32;
-    const WORD: usize = 8;
-    let is_notable = |byte: u8| (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    /// Most strings, and most stretches between escapes, end sooner.
+    const SHORT: usize = 64;
+    let near = bytes.len().min(SHORT);
+    first_in_words(&bytes[..near]).or_else(|| {
+        // Without a way out, so that it is vectorized.
+        let is_clear = |chunk: &[u8; CHUNK]| !chunk.iter().fold(false, |found, &byte| found | is_notable(byte));
+        let mut at = near;
+        while bytes[at..].first_chunk().is_some_and(is_clear) {
+            at += CHUNK;
+        }
+        first_in_words(&bytes[at..]).map(|offset| at + offset)
+    })
+}
+
+fn is_notable(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+/// The same, eight bytes at a time.
+#[inline(always)]
+fn first_in_words(bytes: &[u8]) -> Option<usize> {
     let mut at = 0;
-    // Without a way out, so that it is vectorized.
-    let is_clear = |chunk: &[u8; CHUNK]| !chunk.iter().fold(false, |found, &byte| found | is_notable(byte));
-    while bytes[at..].first_chunk::<CHUNK>().is_some_and(is_clear) {
-        at += CHUNK;
-    }
-    while let Some(&word) = bytes[at..].first_chunk::<WORD>() {
+    while let Some(&word) = bytes[at..].first_chunk() {
         match notable_bytes(u64::from_le_bytes(word)) {
-            0 => at += WORD,
+            0 => at += size_of::<u64>(),
             found => return Some(at + found.trailing_zeros() as usize / 8),
         }
     }
@@ -529,7 +543,7 @@ mod tests {
         let mut random = fastrand::Rng::with_seed(1);
         for _ in 0..20_000 {
             let odd = [b'"', b'\\', 0, 0x1F, 0x20, 0x21, b'#', 0x7F, 0x80, 0xA2, 0xDC, 0xFF];
-            let mut bytes = vec![b'a'; random.usize(..100)];
+            let mut bytes = vec![b'a'; random.usize(..250)];
             for _ in 0..random.usize(..4) {
                 if let Some(byte) = random.choice(bytes.iter_mut()) {
                     *byte = odd[random.usize(..odd.len())];

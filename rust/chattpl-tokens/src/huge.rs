@@ -3,10 +3,14 @@
 /// Arrays of fewer bytes are left as they are.
 const LEAST_BYTES: usize = 4 << 20;
 
-/// Makes room for `more` items; where that is a lot, asks the system for large pages.
+/// No more than this is asked for at once, in bytes: what is expected may never come.
+const MOST_BYTES: usize = 1 << 30;
+
+/// Makes room for `more` items that are expected, if there is any; where that is a lot, asks the system for large pages.
 pub(crate) fn reserve<T>(items: &mut Vec<T>, more: usize) {
-    items.reserve(more);
-    advise(items);
+    if items.try_reserve(more.min(MOST_BYTES / size_of::<T>())).is_ok() {
+        advise(items);
+    }
 }
 
 /// Asks the system for large pages where the memory of an array has not been touched yet.
