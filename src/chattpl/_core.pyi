@@ -157,7 +157,15 @@ _LeftOut = list[tuple[int, str, str, str | None]]
 class ChatEncoder:
     """A template and a vocabulary at work together."""
 
-    def __new__(cls, template: Template, tokenizer: Tokenizer, stop_tokens: list[int], declared: list[str]) -> Self: ...
+    def __new__(
+        cls,
+        template: Template,
+        tokenizer: Tokenizer,
+        stop_tokens: list[int],
+        declared: list[str],
+        literals: str | None = None,
+    ) -> Self: ...
+    def literals(self) -> str: ...
     def encode(
         self,
         messages: Any,

@@ -3,8 +3,8 @@
     magic "chattplF", version u32, bytes of the description u64, bytes of the vocabulary u64 (all little-endian),
     SHA-256 of the three numbers and the description, the description (JSON), the vocabulary (a pack, see `Tokenizer`)
 
-The vocabulary has a checksum of its own, which is looked at when it is read. Tokens of the template's literals are not
-kept: making them takes the first conversation of a process less than a tenth of a millisecond.
+The vocabulary has a checksum of its own, which is looked at when it is read. The description also holds the tokens of
+the templates' literals, as far as they are sure whatever stands beside them; without those, they are made when needed.
 """
 
 from __future__ import annotations
@@ -63,7 +63,8 @@ def write(path: Path, info: dict[str, Any], source: ChatSource, pack: bytes) -> 
     Raises:
         OSError: The file cannot be written.
     """
-    said = {"info": info, "source": source._asdict()}
+    given = source._asdict()
+    said = {"info": info, "literals": given.pop("literals"), "source": given}
     description = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass")
     numbers = _NUMBERS.pack(VERSION, len(description), len(pack))
     checksum = hashlib.sha256(numbers + description).digest()
@@ -96,7 +97,7 @@ def read(path: Path) -> Compiled:
     try:
         said = json.loads(description.decode("utf-8", "surrogatepass"))
         source = ChatSource(**said["source"])._replace(stop_tokens=tuple(said["source"]["stop_tokens"]))
-        return Compiled(dict(said["info"]), source)
+        return Compiled(dict(said["info"]), source._replace(literals=said.get("literals")))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(f"its description is not one of ours ({error})", str(path)) from error
 

@@ -65,6 +65,7 @@ class ChatFormat:
         "_compiled",
         "_encoders",
         "_file",
+        "_literals",
         "_sources",
         "_tokenizer",
         "info",
@@ -92,6 +93,7 @@ class ChatFormat:
         self._sources = source.templates
         self._arguments = source.arguments
         self._file = source.file
+        self._literals = source.literals if tokenizer is None else None
         self._chosen = template
         self._compiled: dict[str, Template] = {}
         self._encoders: dict[tuple[str, frozenset[str]], _core.ChatEncoder] = {}
@@ -125,9 +127,14 @@ class ChatFormat:
         Raises:
             FormatNotFoundError: There is no template of that name, or no default one.
         """
-        name = self._chosen
-        if name is None:
-            name = "tool_use" if tools is not None and "tool_use" in self._sources else "default"
+        return self._template_called(self._name_for(tools))
+
+    def _name_for(self, tools: object) -> str:
+        if self._chosen is not None:
+            return self._chosen
+        return "tool_use" if tools is not None and "tool_use" in self._sources else "default"
+
+    def _template_called(self, name: str) -> Template:
         if name not in self._compiled:
             if name not in self._sources:
                 names = ", ".join(f"`{known}`" for known in sorted(self._sources))
@@ -421,8 +428,14 @@ class ChatFormat:
                 hint=f"write {file.with_suffix(compiled.SUFFIX)}" if file.name else None,
             )
         templates = self._sources if self._chosen is None else {"default": self.template_for(None).source}
-        source = ChatSource(self.name, templates, self._arguments, self.special_tokens, self.stop_tokens)
-        return compiled.write(file, {**asdict(self.info), "name": self.name}, source, self.tokenizer.pack())
+        tokenizer = self.tokenizer
+        pack = tokenizer.pack()  # raises for a vocabulary that no pack holds
+        called = {name: self._template_called(self._chosen or name) for name in templates}
+        literals = {name: _core.ChatEncoder(called[name], tokenizer, [], []).literals() for name in templates}
+        source = ChatSource(
+            self.name, templates, self._arguments, self.special_tokens, self.stop_tokens, literals=literals
+        )
+        return compiled.write(file, {**asdict(self.info), "name": self.name}, source, pack)
 
     def _encode_lines(
         self,
@@ -461,7 +474,8 @@ class ChatFormat:
         key = (template.name or "", replaced)
         if key not in self._encoders:
             declared = [name for name in self._arguments if name not in replaced]
-            self._encoders[key] = _core.ChatEncoder(template, self.tokenizer, list(self.stop_token_ids), declared)
+            stops, literals = list(self.stop_token_ids), (self._literals or {}).get(self._name_for(tools))
+            self._encoders[key] = _core.ChatEncoder(template, self.tokenizer, stops, declared, literals)
         return self._encoders[key]
 
     def _find_tokenizer(self) -> Tokenizer:
@@ -490,7 +504,13 @@ class ChatFormat:
 
     def __reduce__(self) -> tuple[object, ...]:
         source = ChatSource(
-            self.name, self._sources, self._arguments, self.special_tokens, self.stop_tokens, self._file
+            self.name,
+            self._sources,
+            self._arguments,
+            self.special_tokens,
+            self.stop_tokens,
+            self._file,
+            self._literals,
         )
         return ChatFormat, (self.info, source, self._chosen, self._tokenizer)
 

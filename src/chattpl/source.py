@@ -25,6 +25,8 @@ class ChatSource(NamedTuple):
     """The tokens that end a turn of the assistant."""
     file: str | None = None
     """The file that holds the template's text and nothing else: lines in errors are then lines of it."""
+    literals: dict[str, str] | None = None
+    """Tokens of the literals in the source's own vocabulary, by template, as `ChatEncoder.literals` gives them."""
 
 
 def read_text(path: str | os.PathLike[str]) -> str:

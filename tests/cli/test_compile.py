@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import chattpl as library
-from chattpl import FormatNotFoundError, InputError, SourceError, Tokenizer, VocabularyError
+from chattpl import FormatNotFoundError, InputError, SourceError, Tokenizer, VocabularyError, compiled
 from chattpl.compiled import MAGIC
 from cli.command import chattpl
 
@@ -59,6 +59,25 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def same(a: library.Encoded, b: library.Encoded) -> bool:
     names = ("input_ids", "loss_mask", "message_index", "origin")
     return a.text == b.text and all(np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
+
+
+def test_file_holds_the_tokens_of_literals(file: Path) -> None:
+    source = compiled.read(file).source
+    assert source.literals is not None
+    kept = {
+        literal["text"]: [part["ids"] for part in literal["parts"]]
+        for literal in json.loads(source.literals["default"])
+    }
+    tokens = library.load("qwen3").tokenizer
+    assert kept["<|im_start|>assistant\n"] == [
+        [],
+        [tokens.token_to_id("<|im_start|>")],
+        tokens.encode("assistant\n").tolist(),
+    ]
+    assert all(tokens.decode([i for part in parts for i in part]) == text for text, parts in kept.items())
+    assert library.load(file)._encoder_for(None, {}).literals() == source.literals["default"]
+    other = library.load(file, tokenizer="gpt-oss")
+    assert other._literals is None
 
 
 @pytest.mark.parametrize("name", ["qwen3", "gpt-oss", "mistral-v3", "chatml"])

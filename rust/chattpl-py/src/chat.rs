@@ -1,11 +1,12 @@
 //! `ChatEncoder`: conversations to ids, masks and origins.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
-use chattpl_render::{read_arguments, read_conversation, Buffers, Bump, Clock, Input, Limits, Options, RenderError};
+use chattpl_render::{read_arguments, read_conversation, Bump, Clock, Input, Limits, Options, RenderError};
 use chattpl_tokens::{
-    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, KnownHeaders, Parts, TokenError, Train, Turns,
+    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, DraftRoom, KnownHeaders, Parts, TokenError,
+    Train, Turns,
 };
 use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
@@ -65,6 +66,11 @@ type Drafts = Vec<(usize, Draft)>;
 const BLOCK_ROWS: usize = 64;
 /// Bytes of text that end a block early.
 const BLOCK_BYTES: usize = 256 << 10;
+/// Conversations by which is judged how many tokens there will be.
+const SAMPLE_ROWS: usize = 128;
+
+/// Drafts that have their tokens, and whose memory serves others.
+type Spare = Mutex<Vec<Draft>>;
 
 /// The keys of a row that is a mapping.
 struct Keys<'py> {
@@ -116,11 +122,29 @@ impl Settings {
 
 #[pymethods]
 impl ChatEncoder {
-    /// `declared` names the arguments that hold tokens of the format itself.
+    /// `declared` names the arguments that hold tokens of the format itself. `literals` is what the method of that name gave
+    /// for the same template and vocabulary.
     #[new]
-    fn new(template: &Template, tokenizer: &Tokenizer, stop_tokens: Vec<u32>, declared: Vec<String>) -> Self {
+    #[pyo3(signature = (template, tokenizer, stop_tokens, declared, literals=None))]
+    fn new(
+        py: Python<'_>,
+        template: &Template,
+        tokenizer: &Tokenizer,
+        stop_tokens: Vec<u32>,
+        declared: Vec<String>,
+        literals: Option<&str>,
+    ) -> PyResult<Self> {
         let core = Core::new(Arc::clone(template.program()), tokenizer.engine().clone(), stop_tokens, declared);
-        ChatEncoder { core, limits: template.limits(), spare: Mutex::default() }
+        let core = match literals {
+            Some(literals) => core.with_literals(literals).map_err(|error| token_error(py, &error))?,
+            None => core,
+        };
+        Ok(ChatEncoder { core, limits: template.limits(), spare: Mutex::default() })
+    }
+
+    /// The tokens of the template's literals, as far as they are sure whatever stands beside them, as JSON text.
+    fn literals(&self) -> String {
+        self.core.literals()
     }
 
     /// Encodes one conversation; also gives its text.
@@ -142,7 +166,8 @@ impl ChatEncoder {
     ) -> PyResult<(Arrays, String)> {
         let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
         let call = Call { tools, documents, add_generation_prompt, arguments };
-        let draft = self.draft(py, messages, &call, &settings, &mut KnownHeaders::default())?;
+        let draft =
+            self.draft(py, messages, &call, &settings, &mut KnownHeaders::default(), &mut DraftRoom::default())?;
         let options = settings.options(self.limits);
         let (batch, done) = py.detach(|| {
             let mut batch = Batch::new();
@@ -176,6 +201,7 @@ impl ChatEncoder {
         let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
         let options = settings.options(self.limits);
         let (mut known, mut left_out) = (KnownHeaders::default(), Vec::new());
+        let (mut room, spare) = (DraftRoom::default(), Spare::default());
         let keys = Keys::new(py);
         let mut draft = |row: &Bound<'py, PyAny>| {
             let own = keys.read(row)?;
@@ -186,7 +212,12 @@ impl ChatEncoder {
                 arguments,
             };
             match &own.messages {
-                Some(messages) => self.draft(py, messages, &call, &settings, &mut known),
+                Some(messages) => {
+                    if let Some(served) = lock(&spare).pop() {
+                        room.reuse(served);
+                    }
+                    self.draft(py, messages, &call, &settings, &mut known, &mut room)
+                }
                 None => Err(crate::errors::no_messages(py)),
             }
         };
@@ -217,7 +248,7 @@ impl ChatEncoder {
         };
         let threads = workers::count(threads, rows.len().div_ceil(BLOCK_ROWS));
         let on_fault = || failed.store(!quarantine, Ordering::Relaxed);
-        let chunks = self.finish_all(py, threads, make, &options, on_fault);
+        let chunks = self.finish_all(py, threads, (make, rows.len()), &options, &spare, on_fault);
         let done = self.gather(py, chunks, threads, &settings, left_out, quarantine)?;
         last.map_or(Ok(done), Err)
     }
@@ -312,7 +343,10 @@ impl ReadRow for ArrowRow<'_> {
 
 /// The lines of a text that hold more than white space.
 fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split(|&byte| byte == b'\n').filter(|line| !line.trim_ascii().is_empty())
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]);
+    ends.map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end])
+        .filter(|line| !line.trim_ascii().is_empty())
 }
 
 impl ChatEncoder {
@@ -340,14 +374,15 @@ impl ChatEncoder {
         call: &Call<'_, 'py>,
         settings: &Settings,
         known: &mut KnownHeaders,
+        room: &mut DraftRoom,
     ) -> PyResult<Draft> {
-        with_arena(|arena, buffers| {
+        with_arena(|arena, _| {
             let keeper = Keeper::default();
             let options = settings.options(self.limits);
             let mut large = Vec::new();
             let input = crate::template::read_input(arena, &keeper, messages, call, &mut large);
             let input = input.map_err(|error| self.raise(py, error))?;
-            let draft = self.core.draft(input, &options, known, buffers);
+            let draft = self.core.draft(input, &options, known, room);
             draft.map_err(|error| render_error(py, &error, self.core.program()))
         })
     }
@@ -371,32 +406,38 @@ impl ChatEncoder {
         done
     }
 
-    /// Makes the tokens of the drafts that `make` gives, block by block, without the interpreter lock.
+    /// Makes the tokens of the drafts that `make` gives of so many rows, block by block, without the interpreter lock.
     ///
-    /// `on_fault` is called at every fault.
+    /// `on_fault` is called at every fault; drafts that have served go to `spare`.
     fn finish_all(
         &self,
         py: Python<'_>,
         threads: usize,
-        mut make: impl FnMut() -> Option<Drafts>,
+        (mut make, rows): (impl FnMut() -> Option<Drafts>, usize),
         options: &ChatOptions<'_>,
+        spare: &Spare,
         on_fault: impl Fn() + Sync,
     ) -> Vec<Chunk> {
         let finish = |drafts: Drafts, chunk: &mut Chunk| {
             self.with_scratch(|scratch| {
-                for (row, draft) in drafts {
-                    if let Err(error) = self.core.finish(scratch, &draft, options, &mut chunk.batch) {
-                        chunk.faults.push((row, RowError::Token(error)));
+                for (row, draft) in &drafts {
+                    if let Err(error) = self.core.finish(scratch, draft, options, &mut chunk.batch) {
+                        chunk.faults.push((*row, RowError::Token(error)));
                         on_fault();
                     }
                 }
             });
+            lock(spare).extend(drafts.into_iter().map(|(_, draft)| draft));
         };
         if threads == 1 {
             // All in one: a result that goes on growing costs less than many small ones.
-            let mut chunk = Chunk::new();
+            let (mut chunk, mut sampled) = (Chunk::new(), false);
             while let Some(drafts) = make() {
                 py.detach(|| finish(drafts, &mut chunk));
+                if !sampled && chunk.batch.len() >= SAMPLE_ROWS {
+                    chunk.batch.expect(rows.saturating_sub(chunk.batch.len()));
+                    sampled = true;
+                }
             }
             return vec![chunk];
         }
@@ -417,18 +458,21 @@ impl ChatEncoder {
         options: &ChatOptions<'_>,
     ) -> Chunk {
         let mut chunk = Chunk::new();
-        let (mut arena, mut buffers, mut known) = (Bump::new(), Buffers::default(), KnownHeaders::default());
+        let (mut arena, mut room, mut known) = (Bump::new(), DraftRoom::default(), KnownHeaders::default());
         for (at, row) in rows.iter().enumerate() {
             arena.reset();
+            if at == SAMPLE_ROWS {
+                chunk.batch.expect(rows.len() - at);
+            }
             let drafted = {
                 let mut input = Input::new(&arena);
                 row.read_row(&mut input, arguments)
-                    .and_then(|()| self.core.draft(input, options, &mut known, &mut buffers))
+                    .and_then(|()| self.core.draft(input, options, &mut known, &mut room))
             };
             let done = match drafted {
                 Ok(draft) => {
                     let done = self.core.finish(scratch, &draft, options, &mut chunk.batch).map_err(RowError::Token);
-                    buffers.text = draft.text;
+                    room.reuse(draft);
                     done
                 }
                 Err(error) => Err(RowError::Render(error)),
@@ -468,6 +512,10 @@ impl ChatEncoder {
         let batch = py.detach(|| Batch::join(batches, threads));
         Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
+}
+
+fn lock(spare: &Spare) -> MutexGuard<'_, Vec<Draft>> {
+    spare.lock().expect("nobody panics with the lock")
 }
 
 fn read_control(name: &str) -> PyResult<Control> {

@@ -3,6 +3,10 @@
 //! Not `serde_json`: its numbers lose integers beyond 64 bits, it refuses `NaN`, and it cannot say which value a
 //! fault lies in. Strings without escapes are borrowed from the text.
 
+use std::cell::Cell;
+
+use bumpalo::collections::Vec as BumpVec;
+use bumpalo::Bump;
 use num_bigint::BigInt;
 
 use crate::error::{code, RenderError, Result};
@@ -15,7 +19,7 @@ use crate::input::{Data, Input, Place, Step, MAX_INPUT_DEPTH};
 /// # Errors
 /// Text that is not UTF-8 or not JSON, with its line and column; an object without `messages`.
 pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> {
-    let mut reader = Reader::new(bytes)?;
+    let mut reader = Reader::new(bytes, input.arena)?;
     reader.skip_space();
     if reader.peek() == Some(b'{') {
         reader.conversation(input)?;
@@ -31,7 +35,7 @@ pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<(
 /// # Errors
 /// As [`read_conversation`].
 pub fn read_value<'r>(input: &mut Input<'r>, place: Place, bytes: &'r [u8]) -> Result<Data<'r>> {
-    let mut reader = Reader::new(bytes)?;
+    let mut reader = Reader::new(bytes, input.arena)?;
     let value = reader.value(input, place)?;
     reader.end()?;
     Ok(value)
@@ -49,9 +53,25 @@ struct Reader<'r> {
     depth: u32,
     unescaped: String,
     /// Elements of the lists that are open.
-    items: Vec<Data<'r>>,
+    items: BumpVec<'r, Data<'r>>,
     /// Name, place and value of the entries of the objects that are open.
-    entries: Vec<(&'r str, Place, Data<'r>)>,
+    entries: BumpVec<'r, (&'r str, Place, Data<'r>)>,
+}
+
+thread_local! {
+    /// Room in which the reader before put the escapes of its strings.
+    static SPARE: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// More room than this is given back, in bytes.
+const MAX_SPARE_BYTES: usize = 1 << 20;
+
+impl Drop for Reader<'_> {
+    fn drop(&mut self) {
+        if self.unescaped.capacity() <= MAX_SPARE_BYTES {
+            SPARE.set(std::mem::take(&mut self.unescaped));
+        }
+    }
 }
 
 /// Reads template arguments: an object, or `null` for none.
@@ -61,7 +81,7 @@ struct Reader<'r> {
 /// # Errors
 /// As [`read_conversation`].
 pub fn read_arguments<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> {
-    let mut reader = Reader::new(bytes)?;
+    let mut reader = Reader::new(bytes, input.arena)?;
     reader.skip_space();
     if reader.peek() == Some(b'{') {
         reader.object(input, |reader, input, name| {
@@ -89,7 +109,7 @@ pub fn read_arguments<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> 
 /// # Errors
 /// Text that is no JSON.
 pub(crate) fn read_text_of_value<'r>(input: &mut Input<'r>, place: Place, text: &'r str) -> Result<Data<'r>> {
-    let mut reader = Reader::new(text.as_bytes())?;
+    let mut reader = Reader::new(text.as_bytes(), input.arena)?;
     reader.is_value = true;
     let value = reader.value(input, place)?;
     reader.end()?;
@@ -97,11 +117,11 @@ pub(crate) fn read_text_of_value<'r>(input: &mut Input<'r>, place: Place, text: 
 }
 
 impl<'r> Reader<'r> {
-    fn new(bytes: &'r [u8]) -> Result<Self> {
-        let text = match std::str::from_utf8(bytes) {
+    fn new(bytes: &'r [u8], arena: &'r Bump) -> Result<Self> {
+        let text = match simdutf8::basic::from_utf8(bytes) {
             Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
-            Err(error) => {
-                let at = error.valid_up_to();
+            Err(_) => {
+                let at = std::str::from_utf8(bytes).err().map_or(0, |error| error.valid_up_to());
                 let message = format!("invalid UTF-8 at byte {at}");
                 return Err(RenderError::own(code::ENCODING, message, "save the file as UTF-8"));
             }
@@ -112,9 +132,9 @@ impl<'r> Reader<'r> {
             bytes: text.as_bytes(),
             at: 0,
             depth: 0,
-            unescaped: String::new(),
-            items: Vec::new(),
-            entries: Vec::new(),
+            unescaped: SPARE.take(),
+            items: BumpVec::new_in(arena),
+            entries: BumpVec::new_in(arena),
         })
     }
 
@@ -277,8 +297,10 @@ impl<'r> Reader<'r> {
             reader.entries.push((name, value_place, value));
             Ok(())
         })?;
-        let entries = self.entries.drain(base..).map(|(name, place, value)| (input.str(place, name), value));
-        Ok(input.dict_from(place, entries, repeats))
+        let entries = self.entries[base..].iter().map(|&(name, place, value)| (input.str(place, name), value));
+        let dict = input.dict_from(place, entries, repeats);
+        self.entries.truncate(base);
+        Ok(dict)
     }
 
     fn list(&mut self, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
@@ -457,17 +479,78 @@ impl<'r> Reader<'r> {
 
 /// Finds the quote, backslash or control character that ends a stretch of plain text.
 fn string_end(bytes: &[u8]) -> Option<usize> {
-    let limit = memchr::memchr2(b'"', b'\\', bytes)?;
-    // A control character before it is a fault, and found first.
-    let plain = &bytes[..limit];
-    if plain.iter().fold(false, |found, byte| found | (*byte < 0x20)) {
-        return plain.iter().position(|byte| *byte < 0x20);
+    let at = first_notable(bytes)?;
+    let is_control = bytes[at] < 0x20;
+    // A control character is a fault only in a string that ends.
+    (!is_control || memchr::memchr2(b'"', b'\\', &bytes[at..]).is_some()).then_some(at)
+}
+
+/// The first quote, backslash or control character.
+fn first_notable(bytes: &[u8]) -> Option<usize> {
+    const CHUNK: usize = 32;
+    /// Most strings, and most stretches between escapes, end sooner.
+    const SHORT: usize = 64;
+    let near = bytes.len().min(SHORT);
+    first_in_words(&bytes[..near]).or_else(|| {
+        // Without a way out, so that it is vectorized.
+        let is_clear = |chunk: &[u8; CHUNK]| !chunk.iter().fold(false, |found, &byte| found | is_notable(byte));
+        let mut at = near;
+        while bytes[at..].first_chunk().is_some_and(is_clear) {
+            at += CHUNK;
+        }
+        first_in_words(&bytes[at..]).map(|offset| at + offset)
+    })
+}
+
+fn is_notable(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
+}
+
+/// The same, eight bytes at a time.
+#[inline(always)]
+fn first_in_words(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(&word) = bytes[at..].first_chunk() {
+        match notable_bytes(u64::from_le_bytes(word)) {
+            0 => at += size_of::<u64>(),
+            found => return Some(at + found.trailing_zeros() as usize / 8),
+        }
     }
-    Some(limit)
+    bytes[at..].iter().position(|&byte| is_notable(byte)).map(|offset| at + offset)
+}
+
+/// Has the highest bit of the first byte that is notable, and no bit below it.
+fn notable_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 0xFF;
+    // A borrow reaches only bytes above one that is found.
+    let below = |word: u64, limit: u64| word.wrapping_sub(ONES * limit) & !word;
+    let same = |byte: u8| below(word ^ (ONES * u64::from(byte)), 1);
+    (below(word, 0x20) | same(b'"') | same(b'\\')) & (ONES << 7)
 }
 
 /// The error of input nested too deeply.
 pub fn too_deep(place: &str) -> RenderError {
     let message = format!("the input is nested more than {MAX_INPUT_DEPTH} levels deep");
     RenderError::own(code::DEPTH, message, "flatten the data").at_input(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notable_bytes_are_found_wherever_they_stand() {
+        let mut random = fastrand::Rng::with_seed(1);
+        for _ in 0..20_000 {
+            let odd = [b'"', b'\\', 0, 0x1F, 0x20, 0x21, b'#', 0x7F, 0x80, 0xA2, 0xDC, 0xFF];
+            let mut bytes = vec![b'a'; random.usize(..250)];
+            for _ in 0..random.usize(..4) {
+                if let Some(byte) = random.choice(bytes.iter_mut()) {
+                    *byte = odd[random.usize(..odd.len())];
+                }
+            }
+            let expected = bytes.iter().position(|byte| *byte < 0x20 || matches!(byte, b'"' | b'\\'));
+            assert_eq!(first_notable(&bytes), expected, "{bytes:?}");
+        }
+    }
 }

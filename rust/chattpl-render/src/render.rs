@@ -48,7 +48,12 @@ pub struct Rendered<'r> {
 pub struct Buffers {
     /// Holds the next render's text.
     pub text: String,
+    /// Holds what the next render's `{% generation %}` blocks printed.
+    pub generation: Vec<(u32, u32)>,
+    /// Holds the next render's segments.
+    pub segments: Option<Segments>,
     marks: Vec<Mark>,
+    paths: Vec<u32>,
 }
 
 impl Program {
@@ -96,7 +101,8 @@ fn render_guarded<'r>(
         join_large(&mut output);
         cut_at_tag(&mut output, continued.text)?;
     }
-    let segments = Segments::new(Arc::clone(program), input.nodes, &output.marks);
+    let room = buffers.segments.take().unwrap_or_else(|| Segments::empty(program));
+    let segments = room.filled(program, input.nodes, &output.marks, &mut buffers.paths);
     output.marks.clear();
     buffers.marks = output.marks;
     Ok(Rendered { text: output.text, large: output.large, segments, generation: output.generation })
@@ -131,7 +137,9 @@ fn run<'r>(
     let mut text = std::mem::take(&mut buffers.text);
     text.clear();
     let marks = std::mem::take(&mut buffers.marks);
-    let output = Output::new((text, marks), options.limits.max_output_bytes, input.nodes);
+    let mut output = Output::new((text, marks), options.limits.max_output_bytes, input.nodes);
+    output.generation = std::mem::take(&mut buffers.generation);
+    output.generation.clear();
     let mut vm = machine(program, input, messages, options, output);
     let done = vm.run_template();
     let output = vm.output;

@@ -29,6 +29,8 @@ struct PathNode {
     start: u32,
     /// Bytes of the name; `u32::MAX` for an index.
     len: u32,
+    /// What the root of the path is.
+    origin: Origin,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -67,18 +69,38 @@ pub struct Segment {
 }
 
 impl Segments {
-    pub(crate) fn new(program: Arc<Program>, nodes: &Nodes<'_>, marks: &[Mark]) -> Self {
-        let known = vec![u32::MAX; nodes.len()];
-        let names = String::with_capacity(marks.len() * 8);
-        let mut paths = PathTable { items: Vec::with_capacity(marks.len() + 8), names, known };
-        let records = marks.iter().map(|mark| {
+    /// No segments.
+    pub(crate) fn empty(program: &Arc<Program>) -> Self {
+        let program = Arc::clone(program);
+        Segments { records: Vec::new(), paths: Vec::new(), names: String::new(), program }
+    }
+
+    /// The segments of a text, in the memory of others; `known` is room for the paths of the input's values.
+    pub(crate) fn filled(
+        mut self,
+        program: &Arc<Program>,
+        nodes: &Nodes<'_>,
+        marks: &[Mark],
+        known: &mut Vec<u32>,
+    ) -> Self {
+        self.records.clear();
+        self.paths.clear();
+        self.names.clear();
+        known.clear();
+        known.resize(nodes.len(), u32::MAX);
+        let mut paths = PathTable { items: self.paths, names: self.names, known };
+        self.records.extend(marks.iter().map(|mark| {
             let source = match mark.tag.source {
                 source if is_data(source) => paths.of(nodes, source),
                 source => source,
             };
             Record { end: mark.end, source, message: mark.tag.message }
-        });
-        Segments { records: records.collect(), paths: paths.items, names: paths.names, program }
+        }));
+        (self.paths, self.names) = (paths.items, paths.names);
+        if !Arc::ptr_eq(&self.program, program) {
+            self.program = Arc::clone(program);
+        }
+        self
     }
 
     /// How many segments there are.
@@ -121,6 +143,16 @@ impl Segments {
     pub fn path_number(&self, index: usize) -> Option<u32> {
         let source = self.records[index].source;
         (source & TEMPLATE_BIT == 0).then_some(source)
+    }
+
+    /// The number of the literal that the segment at `index` is, or was made of; `None` for data and what was computed.
+    ///
+    /// # Panics
+    /// Panics if there is no such segment.
+    #[inline]
+    pub fn literal(&self, index: usize) -> Option<u32> {
+        let source = self.records[index].source;
+        (source & TEMPLATE_BIT != 0 && source != COMPUTED).then_some(source & !TEMPLATE_BIT)
     }
 
     /// One past the last byte of the segment at `index`.
@@ -184,18 +216,9 @@ impl Segments {
         (0..self.len()).map(|index| self.get(index))
     }
 
+    #[inline]
     fn origin(&self, path: u32) -> Origin {
-        let mut node = &self.paths[path as usize];
-        while node.parent != u32::MAX {
-            node = &self.paths[node.parent as usize];
-        }
-        match self.step(node) {
-            PathStep::Name("messages") => Origin::Message,
-            PathStep::Name("tools") => Origin::Tools,
-            PathStep::Name("documents") => Origin::Documents,
-            PathStep::Name("clock") => Origin::Clock,
-            _ => Origin::Argument,
-        }
+        self.paths[path as usize].origin
     }
 
     fn step(&self, node: &PathNode) -> PathStep<'_> {
@@ -220,14 +243,14 @@ impl Segments {
 }
 
 /// Collects the paths of the sources that were printed.
-struct PathTable {
+struct PathTable<'k> {
     items: Vec<PathNode>,
     names: String,
     /// Index of the path of each source; `u32::MAX` where it has none yet.
-    known: Vec<u32>,
+    known: &'k mut [u32],
 }
 
-impl PathTable {
+impl PathTable<'_> {
     /// The path of a source.
     #[inline]
     fn of(&mut self, nodes: &Nodes<'_>, source: u32) -> u32 {
@@ -239,7 +262,13 @@ impl PathTable {
 
     fn add(&mut self, nodes: &Nodes<'_>, source: u32) -> u32 {
         let node = nodes.get(source);
-        let parent = if node.parent == u32::MAX { u32::MAX } else { self.of(nodes, node.parent) };
+        let (parent, origin) = match node.parent {
+            u32::MAX => (u32::MAX, origin_of_root(source)),
+            parent => {
+                let parent = self.of(nodes, parent);
+                (parent, self.items[parent as usize].origin)
+            }
+        };
         let (start, len) = match node.key {
             Key::Index(index) => (index, u32::MAX),
             Key::Root(name) | Key::Name(name) => {
@@ -247,10 +276,20 @@ impl PathTable {
                 ((self.names.len() - name.len()) as u32, name.len() as u32)
             }
         };
-        self.items.push(PathNode { parent, start, len });
+        self.items.push(PathNode { parent, start, len, origin });
         let index = self.items.len() as u32 - 1;
         self.known[source as usize] = index;
         index
+    }
+}
+
+fn origin_of_root(source: u32) -> Origin {
+    match source {
+        MESSAGES_ROOT => Origin::Message,
+        TOOLS_ROOT => Origin::Tools,
+        DOCUMENTS_ROOT => Origin::Documents,
+        CLOCK_ROOT => Origin::Clock,
+        _ => Origin::Argument,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Arrays that several threads made, put together by as many.
 
+use crate::huge::advise;
+
 /// Bytes below which one thread copies everything.
 const ALONE_BYTES: usize = 1 << 20;
 
@@ -11,6 +13,7 @@ pub fn joined<T: Copy + Default + Send + Sync>(parts: &[&[T]], threads: usize) -
     }
     // Zeroes come straight from the system: the thread that copies is the first to touch the memory.
     let mut all = vec![T::default(); len];
+    advise(&mut all);
     std::thread::scope(|scope| {
         let mut rest = &mut all[..];
         for share in parts.chunks(parts.len().div_ceil(threads)) {

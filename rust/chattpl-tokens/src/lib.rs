@@ -8,6 +8,7 @@ mod encode;
 mod engine;
 pub mod error;
 mod foreign;
+mod huge;
 pub mod image;
 mod joined;
 pub mod pack;
@@ -18,8 +19,8 @@ mod table;
 pub mod vocabulary;
 
 pub use chat::{
-    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Conversation, Draft, Header, Headers, KnownHeaders, Part,
-    Parts, Row, Train, Turns,
+    Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Conversation, Draft, DraftRoom, Header, Headers,
+    KnownHeaders, Part, Parts, Row, Train, Turns,
 };
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use engine::{Engine, EngineScratch, EngineStream};

@@ -423,6 +423,16 @@ impl Program {
         &self.source
     }
 
+    /// The texts that stand in the template, each with the number that [`Segments::literal`] has for what it prints.
+    ///
+    /// [`Segments::literal`]: crate::Segments::literal
+    pub fn literals(&self) -> impl Iterator<Item = (u32, &str)> {
+        self.constants.iter().filter_map(|constant| match constant {
+            Constant::Str { text, place } => Some((*place, &**text)),
+            _ => None,
+        })
+    }
+
     /// The template's name, for error messages.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()

@@ -56,44 +56,33 @@ pub(crate) fn runs(segments: &Segments, spans: &[Span], runs: &mut Vec<Run>) {
 pub(crate) fn align(tokens: &Tokens, table: &TokenTable, runs: &[Run], weighted: bool, batch: &mut Batch) {
     let base = batch.input_ids.len();
     batch.input_ids.extend(tokens.ids.iter().map(|&id| id as i32));
-    let len = batch.input_ids.len();
-    batch.loss_mask.resize(len, 0);
-    batch.message_index.resize(len, -1);
-    batch.origin.resize(len, 0);
-    if weighted {
-        batch.loss_weight.resize(len, 0.0);
-    }
-    batch.offsets.push(len as i64);
-    let mut fill = |from: usize, to: usize, run: &Run| {
-        let range = base + from..base + to;
-        batch.loss_mask[range.clone()].fill(u8::from(run.weight > 0.0));
-        batch.message_index[range.clone()].fill(run.message);
-        batch.origin[range.clone()].fill(run.origin);
+    batch.offsets.push(batch.input_ids.len() as i64);
+    // Gives all tokens before `to` that have nothing yet what a run says.
+    let mut fill = |to: usize, run: &Run| {
+        let len = base + to;
+        batch.loss_mask.resize(len, u8::from(run.weight > 0.0));
+        batch.message_index.resize(len, run.message);
+        batch.origin.resize(len, run.origin);
         if weighted {
-            batch.loss_weight[range].fill(run.weight);
+            batch.loss_weight.resize(len, run.weight);
         }
     };
     let mut current = 0;
+    let mut begin = |token: usize, start_byte: usize| {
+        if runs[current].end_byte <= start_byte {
+            fill(token, &runs[current]);
+            while runs[current].end_byte <= start_byte {
+                current += 1;
+            }
+        }
+        runs[current].end_byte
+    };
     for (index, region) in tokens.regions().iter().enumerate() {
-        while runs[current].end_byte <= region.start_byte {
-            current += 1;
+        if begin(region.first_token, region.start_byte) < region.end_byte {
+            tokens.places(table, index, |token, place| begin(token, place.start) < region.end_byte);
         }
-        let range = tokens.tokens_of(index);
-        let mut from = range.start;
-        if runs[current].end_byte < region.end_byte {
-            // Several runs: tokens before `from` are done, those from there on begin in `current`.
-            tokens.places(table, index, |token, place| {
-                let start_byte = place.start;
-                if start_byte >= runs[current].end_byte {
-                    fill(from, token, &runs[current]);
-                    from = token;
-                    while runs[current].end_byte <= start_byte {
-                        current += 1;
-                    }
-                }
-                runs[current].end_byte < region.end_byte
-            });
-        }
-        fill(from, range.end, &runs[current]);
+    }
+    if let Some(run) = runs.get(current) {
+        fill(tokens.ids.len(), run);
     }
 }

@@ -1,14 +1,15 @@
 //! A template and a vocabulary at work together.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, Program, RenderError, Segments, Step};
 
 use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
 use super::header::Turns;
+use super::literals::Literals;
 use super::prompt::Headers;
-use super::sampled::after_tool;
+use super::speaker::Speaker;
 use super::train::Train;
 use super::trust::{Control, Trust};
 use crate::encode::{Scratch, Tokens};
@@ -23,6 +24,11 @@ pub struct ChatEncoder {
     stop_tokens: Vec<TokenId>,
     /// Names of the arguments that hold the format's own tokens.
     declared: Vec<String>,
+    /// Whether the template says what a model generates.
+    marks_generation: bool,
+    no_headers: Arc<Headers>,
+    /// Made when they are first needed.
+    literals: OnceLock<Literals>,
 }
 
 /// How to encode.
@@ -42,6 +48,14 @@ pub struct ChatScratch {
     tokens: Tokens,
     runs: Vec<Run>,
     spans: Vec<Span>,
+    begun: Vec<bool>,
+}
+
+/// Memory that drafts one after another can share.
+#[derive(Debug, Default)]
+pub struct DraftRoom {
+    buffers: Buffers,
+    speakers: Vec<Speaker>,
 }
 
 /// A rendered conversation that waits for its tokens.
@@ -50,15 +64,9 @@ pub struct Draft {
     pub text: String,
     /// Where it came from.
     pub segments: Segments,
+    /// What `{% generation %}` blocks printed, in the order of the text.
     generation: Vec<(u32, u32)>,
-    /// Which messages are learnt.
-    learnt: Vec<bool>,
-    /// Which messages an assistant said.
-    assistant: Vec<bool>,
-    /// Which messages follow one of a tool.
-    after_tool: Vec<bool>,
-    /// Which messages are of a role that is learnt.
-    of_role: Vec<bool>,
+    speakers: Vec<Speaker>,
     headers: Arc<Headers>,
 }
 
@@ -71,7 +79,30 @@ impl ChatEncoder {
     ///
     /// `declared` names the arguments that hold tokens of the format itself, such as `bos_token`.
     pub fn new(program: Arc<Program>, engine: Engine, stop_tokens: Vec<TokenId>, declared: Vec<String>) -> Self {
-        ChatEncoder { program, engine, stop_tokens, declared }
+        let (marks_generation, no_headers) = (program.marks_generation(), Arc::default());
+        let literals = OnceLock::new();
+        ChatEncoder { program, engine, stop_tokens, declared, marks_generation, no_headers, literals }
+    }
+
+    /// Takes what [`ChatEncoder::literals`] gave for the same template and vocabulary, so that it need not be made.
+    ///
+    /// # Errors
+    /// [`TokenError::DAMAGED_PACK`] for what cannot have come from there.
+    pub fn with_literals(self, literals: &str) -> Result<Self, TokenError> {
+        let literals = match &self.engine {
+            Engine::Own(encoder) => Literals::read(literals, &self.program, encoder.vocabulary())?,
+            Engine::Foreign(_) => Literals::default(),
+        };
+        Ok(ChatEncoder { literals: literals.into(), ..self })
+    }
+
+    /// The tokens of the template's literals, as far as they are sure whatever stands beside them, as JSON text.
+    pub fn literals(&self) -> String {
+        self.known_literals().write()
+    }
+
+    fn known_literals(&self) -> &Literals {
+        self.literals.get_or_init(|| self.engine.literals(&self.program))
     }
 
     /// The template.
@@ -81,7 +112,13 @@ impl ChatEncoder {
 
     /// Makes room for one thread.
     pub fn scratch(&self) -> ChatScratch {
-        ChatScratch { scratch: self.engine.scratch(), tokens: Tokens::default(), runs: Vec::new(), spans: Vec::new() }
+        ChatScratch {
+            scratch: self.engine.scratch(),
+            tokens: Tokens::default(),
+            runs: Vec::new(),
+            spans: Vec::new(),
+            begun: Vec::new(),
+        }
     }
 
     /// Renders one conversation.
@@ -95,20 +132,18 @@ impl ChatEncoder {
         input: Input<'r>,
         options: &'r ChatOptions<'_>,
         known: &mut KnownHeaders,
-        buffers: &mut Buffers,
+        room: &mut DraftRoom,
     ) -> Result<Draft, RenderError> {
-        let roles: Vec<Option<&str>> = input.roles().collect();
-        let learnt = options.train.learnt(&roles);
-        let of_role = options.train.of_role(&roles);
-        let assistant = roles.iter().map(|role| *role == Some("assistant")).collect();
-        let after_tool = after_tool(roles.iter().copied());
-        if known.0.is_none() && learnt.contains(&true) && !self.program.marks_generation() {
+        let DraftRoom { buffers, speakers } = room;
+        Speaker::list(input.roles(), options.train, speakers);
+        if known.0.is_none() && speakers.iter().any(|speaker| speaker.is_learnt) && !self.marks_generation {
             known.0 = Some(Arc::new(self.headers(&input, options, buffers)));
         }
         let output = render(&self.program, input, &options.render, buffers)?;
-        let (text, segments, generation) = output.into_parts();
-        let headers = known.0.clone().unwrap_or_default();
-        Ok(Draft { text, segments, generation, learnt, assistant, after_tool, of_role, headers })
+        let (text, segments, mut generation) = output.into_parts();
+        generation.sort_unstable();
+        let headers = Arc::clone(known.0.as_ref().unwrap_or(&self.no_headers));
+        Ok(Draft { text, segments, generation, speakers: std::mem::take(speakers), headers })
     }
 
     /// Appends the tokens of a rendered conversation to `batch`.
@@ -125,23 +160,22 @@ impl ChatEncoder {
         let Draft { text, segments, .. } = draft;
         let tokens = &mut scratch.tokens;
         tokens.clear();
-        let trust = Trust { control: options.control, segments, declared: &self.declared, assistant: &draft.assistant };
-        self.engine.encode_trusted(&mut scratch.scratch, text, &trust, tokens)?;
+        let trust = Trust { control: options.control, segments, declared: &self.declared, speakers: &draft.speakers };
+        self.engine.encode_trusted(&mut scratch.scratch, text, &trust, self.known_literals(), tokens)?;
         scratch.spans.clear();
-        if draft.learnt.contains(&true) {
+        if draft.speakers.iter().any(|speaker| speaker.is_learnt) {
             let turns = Turns {
                 text,
                 segments,
                 tokens,
                 headers: &draft.headers,
-                after_tool: &draft.after_tool,
-                of_role: &draft.of_role,
+                speakers: &draft.speakers,
                 stop_tokens: &self.stop_tokens,
                 parts: options.train.parts,
             };
-            match self.program.marks_generation() {
-                true => turns.marked_spans(&draft.generation, &draft.learnt, &mut scratch.spans),
-                false => turns.spans(&draft.learnt, &mut scratch.spans),
+            match self.marks_generation {
+                true => turns.marked_spans(&draft.generation, &mut scratch.spans),
+                false => turns.spans(&mut scratch.begun, &mut scratch.spans),
             }
         }
         runs(segments, &scratch.spans, &mut scratch.runs);
@@ -162,5 +196,21 @@ impl ChatEncoder {
             Some(output.into_parts())
         };
         Headers::of(|conversation, prompt| rendered(conversation, prompt).map(|(text, segments, _)| (text, segments)))
+    }
+}
+
+impl DraftRoom {
+    /// Longer texts are given back, in bytes.
+    const MAX_BYTES: usize = 1 << 20;
+
+    /// Takes the memory of a draft that has served.
+    pub fn reuse(&mut self, draft: Draft) {
+        let Draft { text, segments, generation, speakers, .. } = draft;
+        if text.capacity() <= Self::MAX_BYTES {
+            self.speakers = speakers;
+            self.buffers.text = text;
+            self.buffers.segments = Some(segments);
+            self.buffers.generation = generation;
+        }
     }
 }

@@ -7,6 +7,7 @@ use chattpl_render::{Origin, Segments};
 
 use super::align::Span;
 use super::prompt::{common_prefix, is_said, Headers};
+use super::speaker::Speaker;
 use super::train::{Part, Parts};
 use crate::encode::{Region, Tokens};
 use crate::vocabulary::TokenId;
@@ -17,10 +18,8 @@ pub(crate) struct Turns<'a> {
     pub segments: &'a Segments,
     pub tokens: &'a Tokens,
     pub headers: &'a Headers,
-    /// Which messages follow one of a tool.
-    pub after_tool: &'a [bool],
-    /// Which messages are of a role that is learnt.
-    pub of_role: &'a [bool],
+    /// Who says the messages.
+    pub speakers: &'a [Speaker],
     pub stop_tokens: &'a [TokenId],
     pub parts: Parts,
 }
@@ -42,10 +41,11 @@ struct Stretch {
 }
 
 impl Turns<'_> {
-    /// What the model samples in the messages that are learnt, from the text alone.
-    pub fn spans(&self, learnt: &[bool], spans: &mut Vec<Span>) {
+    /// What the model samples in the messages that are learnt, from the text alone; `begun` is room to work in.
+    pub fn spans(&self, begun: &mut Vec<bool>, spans: &mut Vec<Span>) {
         spans.clear();
-        let mut begun = vec![false; learnt.len()];
+        begun.clear();
+        begun.resize(self.speakers.len(), false);
         let mut before = None;
         let mut index = 0;
         while index < self.segments.len() {
@@ -57,17 +57,22 @@ impl Turns<'_> {
             index = stretch.last;
             before = Some(message);
             let at = message as usize;
-            if learnt.get(at) == Some(&true) && self.is_sampled(&stretch, begun[at]) {
+            if self.is(message, |speaker| speaker.is_learnt) && self.is_sampled(&stretch, begun[at]) {
                 self.turn(&stretch, begun[at], spans);
                 begun[at] = true;
             }
         }
     }
 
+    /// Whether there is such a message, and it is as asked.
+    fn is(&self, message: u32, asked: impl Fn(&Speaker) -> bool) -> bool {
+        self.speakers.get(message as usize).is_some_and(asked)
+    }
+
     /// The stretch of a message from the segment `first` on; text of no message inside it is part of it.
     fn stretch(&self, message: u32, first: usize, before: Option<u32>) -> Stretch {
         let (mut last, mut said, mut written) = (first, None, false);
-        let after_others = before.is_some_and(|before| self.of_role.get(before as usize) != Some(&true));
+        let after_others = before.is_some_and(|before| !self.is(before, |speaker| speaker.of_role));
         let after_later = before.is_some_and(|before| before > message);
         for index in first..self.segments.len() {
             match self.segments.message(index) {
@@ -105,7 +110,7 @@ impl Turns<'_> {
         for index in stretch.last..self.segments.len() {
             match self.segments.message(index) {
                 Some(owner) if owner == stretch.message && is_said(self.segments, index) => return after_others,
-                Some(owner) if owner != stretch.message && self.of_role.get(owner as usize) != Some(&true) => {
+                Some(owner) if owner != stretch.message && !self.is(owner, |speaker| speaker.of_role) => {
                     if owner > stretch.message {
                         return false;
                     }
@@ -117,25 +122,23 @@ impl Turns<'_> {
         false
     }
 
-    /// What `{% generation %}` blocks printed in the messages that are learnt.
-    pub fn marked_spans(&self, marked: &[(u32, u32)], learnt: &[bool], spans: &mut Vec<Span>) {
+    /// What `{% generation %}` blocks, which are given in order, printed in the messages that are learnt.
+    pub fn marked_spans(&self, marked: &[(u32, u32)], spans: &mut Vec<Span>) {
         spans.clear();
-        let mut marked: Vec<(u32, u32)> = marked.to_vec();
-        marked.sort_unstable();
         let mut done = 0;
-        for (start, end) in marked {
+        for &(start, end) in marked {
             let (start, end) = ((start as usize).max(done), end as usize);
             if start >= end {
                 continue;
             }
             done = end;
-            self.marked_span((start, end), learnt, spans);
+            self.marked_span((start, end), spans);
         }
     }
 
     /// What a `{% generation %}` block printed, less the messages in it that are not learnt.
-    fn marked_span(&self, (start, end): (usize, usize), learnt: &[bool], spans: &mut Vec<Span>) {
-        let is_learnt = |message: u32| learnt.get(message as usize) == Some(&true);
+    fn marked_span(&self, (start, end): (usize, usize), spans: &mut Vec<Span>) {
+        let is_learnt = |message: u32| self.is(message, |speaker| speaker.is_learnt);
         let (first, last) = (self.segments.index_at(start), self.segments.index_at(end - 1) + 1);
         if !(first..last).filter_map(|index| self.segments.message(index)).any(is_learnt) {
             return;
@@ -188,7 +191,7 @@ impl Turns<'_> {
         let is_nobodys = |index: &usize| self.segments.message(*index).is_none();
         let lead = (0..stretch.first).rev().take_while(is_nobodys).last()?;
         let lead_start = self.start_of(lead);
-        let after_tool = self.after_tool.get(stretch.message as usize) == Some(&true);
+        let after_tool = self.is(stretch.message, |speaker| speaker.after_tool);
         let headers = || self.headers.of_turn(after_tool);
         let tail = headers().take(1).map(|header| header.tail.as_str());
         let text = &self.text.as_bytes()[..start];
@@ -202,7 +205,7 @@ impl Turns<'_> {
 
     /// Where the turn in `start..end` goes on from what the generation prompt supplies.
     fn sampled_from(&self, stretch: &Stretch, start: usize, end: usize, data_start: usize) -> usize {
-        let after_tool = self.after_tool.get(stretch.message as usize) == Some(&true);
+        let after_tool = self.is(stretch.message, |speaker| speaker.after_tool);
         let headers = || self.headers.of_turn(after_tool);
         let prompts = || headers().map(|header| header.prompt.as_str()).filter(|prompt| !prompt.is_empty());
         let tail_end = headers().take(1).find_map(|header| self.end_across(&header.tail, start, data_start));
@@ -225,7 +228,7 @@ impl Turns<'_> {
         }
         let text = &self.text.as_bytes()[..data_start];
         // Some templates end the turn before at the start of this one.
-        let inside = || (start..data_start).find(|&at| text[at..].starts_with(prompt.as_bytes()));
+        let inside = || first_of(prompt.as_bytes(), text, start);
         self.end_across(prompt, start, data_start).or_else(|| inside().map(|at| at + prompt.len()))
     }
 
@@ -235,7 +238,9 @@ impl Turns<'_> {
         let first = (start + 1).saturating_sub(header.len());
         // At the start itself only if it follows data, as in the conversation it is from.
         let follows_data = start > 0 && self.segments.origin_at(self.segments.index_at(start - 1)) == Origin::Message;
-        let at = (first..start + usize::from(follows_data)).find(|&at| text[at..].starts_with(header.as_bytes()))?;
+        let places = first..start + usize::from(follows_data);
+        let at =
+            first_of(header.as_bytes(), &text[..text.len().min((places.end + header.len()).saturating_sub(1))], first)?;
         Some(at + header.len()).filter(|&header_end| header_end > start)
     }
 
@@ -338,4 +343,11 @@ impl Turns<'_> {
             .then(|| self.segments.name_at(index, 1).map(Part::of_field))
             .flatten()
     }
+}
+
+/// The first place from `start` on where a header stands whole, which is not empty.
+fn first_of(header: &[u8], text: &[u8], start: usize) -> Option<usize> {
+    let (&first, rest) = header.split_first()?;
+    let places = memchr::memchr_iter(first, text.get(start..)?).map(|offset| start + offset);
+    places.into_iter().find(|&at| text[at + 1..].starts_with(rest))
 }

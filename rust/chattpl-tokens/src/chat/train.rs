@@ -89,36 +89,3 @@ impl Part {
         }
     }
 }
-
-impl Train {
-    /// Which messages are of a role that is learnt, by index.
-    pub(crate) fn of_role(&self, roles: &[Option<&str>]) -> Vec<bool> {
-        let is_learnt = |role: &Option<&str>| role.is_some_and(|role| self.roles.iter().any(|learnt| learnt == role));
-        roles.iter().map(is_learnt).collect()
-    }
-
-    /// Which messages are learnt, by index.
-    pub(crate) fn learnt(&self, roles: &[Option<&str>]) -> Vec<bool> {
-        let mut learnt = self.of_role(roles);
-        match &self.turns {
-            Turns::All => {}
-            Turns::Last => {
-                let last = learnt.iter().rposition(|&is| is);
-                learnt.iter_mut().enumerate().for_each(|(at, is)| *is = Some(at) == last);
-            }
-            Turns::LastChain => {
-                let asks = |(at, role): (usize, &Option<&str>)| !learnt[at] && *role != Some("tool");
-                let first = roles.iter().enumerate().rposition(asks).map_or(0, |at| at + 1);
-                learnt[..first].fill(false);
-            }
-            Turns::Indices(indices) => {
-                let count = roles.len() as i64;
-                let chosen = |at: usize| {
-                    indices.iter().any(|&index| (if index < 0 { index + count } else { index }) == at as i64)
-                };
-                learnt.iter_mut().enumerate().for_each(|(at, is)| *is = *is && chosen(at));
-            }
-        }
-        learnt
-    }
-}

@@ -2,6 +2,7 @@
 
 use chattpl_render::{Origin, Segments};
 
+use super::speaker::Speaker;
 use crate::error::TokenError;
 use crate::vocabulary::AddedToken;
 
@@ -24,8 +25,8 @@ pub(crate) struct Trust<'a> {
     pub segments: &'a Segments,
     /// Names of the arguments that hold the format's own tokens.
     pub declared: &'a [String],
-    /// Which messages an assistant said.
-    pub assistant: &'a [bool],
+    /// Who says the messages.
+    pub speakers: &'a [Speaker],
 }
 
 impl Trust<'_> {
@@ -66,7 +67,11 @@ impl Trust<'_> {
 
     fn is_assistants(&self, index: usize) -> bool {
         self.segments.origin_at(index) == Origin::Message
-            && self.segments.message(index).is_some_and(|message| self.assistant.get(message as usize) == Some(&true))
+            && self
+                .segments
+                .message(index)
+                .and_then(|message| self.speakers.get(message as usize))
+                .is_some_and(|speaker| speaker.is_assistant)
     }
 
     /// The error for a control token in data.

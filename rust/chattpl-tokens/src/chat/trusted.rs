@@ -1,5 +1,8 @@
 //! The tokens of a rendered conversation, with control tokens where they are trusted.
 
+use chattpl_render::Program;
+
+use super::literals::Literals;
 use super::trust::{Control, Trust};
 use crate::encode::{Scratch, Tokens};
 use crate::engine::Engine;
@@ -12,7 +15,12 @@ impl Engine {
         self.own().map(|encoder| encoder.scratch())
     }
 
-    /// Appends the tokens of a rendered conversation.
+    /// The literals of a template, as far as their tokens are known before anything is rendered.
+    pub(super) fn literals(&self, program: &Program) -> Literals {
+        self.own().map(|encoder| Literals::new(program, encoder)).unwrap_or_default()
+    }
+
+    /// Appends the tokens of a rendered conversation, in whose template `literals` stand.
     ///
     /// # Errors
     /// A control token in data where `trust` refuses it, a text that is too long, and what a library raises.
@@ -21,6 +29,7 @@ impl Engine {
         scratch: &mut Option<Scratch>,
         text: &str,
         trust: &Trust<'_>,
+        literals: &Literals,
         tokens: &mut Tokens,
     ) -> Result<(), TokenError> {
         let fault = |start: usize, end: usize, token: &AddedToken| {
@@ -33,7 +42,7 @@ impl Engine {
                     encoder.refuse(text, fault)?;
                 }
                 let scratch = scratch.get_or_insert_with(|| encoder.scratch());
-                encoder.encode_admitting(scratch, text, admits, tokens)
+                encoder.encode_with_literals(scratch, text, literals.of(text, trust.segments), admits, tokens)
             }
             Engine::Foreign(foreign) => {
                 if trust.control == Control::Error {

@@ -255,24 +255,42 @@ impl Encoder {
         refused: Refused,
         tokens: &mut Tokens,
     ) -> Result<(), TokenError> {
+        self.check_len(text)?;
+        self.encode_between(scratch, text, (0, text.len()), admit, refused, tokens);
+        Ok(())
+    }
+
+    pub(super) fn check_len(&self, text: &str) -> Result<(), TokenError> {
         if text.len() >= u32::MAX as usize {
             let message = format!("a text of {} bytes; at most 4 GiB are encoded at once", text.len());
             return Err(TokenError::new(TokenError::OUT_OF_RANGE, message));
         }
+        Ok(())
+    }
+
+    /// Encodes a part of a text that no added token reaches out of.
+    pub(super) fn encode_between(
+        &self,
+        scratch: &mut Scratch,
+        text: &str,
+        (from, to): (usize, usize),
+        admit: &impl Fn(usize, usize, &AddedToken) -> bool,
+        refused: Refused,
+        tokens: &mut Tokens,
+    ) {
         let added = &self.vocabulary.added;
         let mut found = std::mem::take(&mut scratch.found);
         found.clear();
         let counts = |start: usize, end: usize, token: usize| admit(start, end, &added[token]);
-        self.raw.find(added, text, (0, text.len()), counts, refused, &mut found);
-        let mut at = 0;
+        self.raw.find(added, text, (from, to), counts, refused, &mut found);
+        let mut at = from;
         for hit in &found {
             self.stretch(scratch, text, (at, hit.start), admit, refused, tokens);
             tokens.push_added(added[hit.token].id, hit.start, hit.end);
             at = hit.end;
         }
-        self.stretch(scratch, text, (at, text.len()), admit, refused, tokens);
+        self.stretch(scratch, text, (at, to), admit, refused, tokens);
         scratch.found = found;
-        Ok(())
     }
 
     /// Encodes text between added tokens.

@@ -1,5 +1,7 @@
 //! Ids with what is needed to say which stretch of the text each of them stands for.
 
+use serde::{Deserialize, Serialize};
+
 use crate::vocabulary::{TokenId, TokenTable};
 
 /// Tokens of a text, and the regions of the text that they were made from.
@@ -15,7 +17,7 @@ pub struct Tokens {
 }
 
 /// A stretch of text that was encoded by itself: an added token, or what stands between two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
     /// First byte.
     pub start_byte: usize,
@@ -28,7 +30,7 @@ pub struct Region {
 }
 
 /// How the bytes of a region's tokens lie in the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Coordinates {
     /// The region is one added token.
     Added,
@@ -63,6 +65,11 @@ impl Tokens {
 
     pub(crate) fn begin(&mut self, region: Region) {
         self.regions.push(Region { first_token: self.ids.len(), ..region });
+    }
+
+    /// Adds a region whose first token is known.
+    pub(crate) fn begin_at(&mut self, region: Region) {
+        self.regions.push(region);
     }
 
     pub(crate) fn push_added(&mut self, id: TokenId, start_byte: usize, end_byte: usize) {

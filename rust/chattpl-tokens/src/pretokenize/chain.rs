@@ -49,7 +49,7 @@ impl Chain {
         let (last, outer) = splits.split_last().expect("a split");
         let outer = outer.iter().map(|split| Step::new(split, true)).collect::<Result<_, _>>()?;
         let last = match scheme::known(std::slice::from_ref(last)) {
-            Some((_, fill)) => Last::Scheme(fill),
+            Some(known) => Last::Scheme(known.fill),
             None => Last::Step(Box::new(Step::new(last, false)?)),
         };
         Ok(Chain { outer, last })

@@ -21,6 +21,8 @@ mod tests;
 
 use std::sync::Arc;
 
+use self::scheme::AfterNewline;
+
 use crate::error::TokenError;
 use crate::vocabulary::Split;
 
@@ -41,7 +43,7 @@ pub struct Pretokenizer {
 #[derive(Clone)]
 enum Engine {
     Whole,
-    Scheme { name: &'static str, fill: fill::Fill },
+    Scheme(scheme::Known),
     Chain(Arc<chain::Chain>),
 }
 
@@ -55,8 +57,8 @@ impl Pretokenizer {
         if splits.is_empty() {
             return Ok(Pretokenizer { engine: Engine::Whole });
         }
-        if let Some((name, fill)) = scheme::known(splits) {
-            return Ok(Pretokenizer { engine: Engine::Scheme { name, fill } });
+        if let Some(known) = scheme::known(splits) {
+            return Ok(Pretokenizer { engine: Engine::Scheme(known) });
         }
         Ok(Pretokenizer { engine: Engine::Chain(Arc::new(chain::Chain::new(splits)?)) })
     }
@@ -71,7 +73,7 @@ impl Pretokenizer {
     #[inline]
     pub fn pieces(&self, text: &str, start: usize, ends: &mut [u32]) -> usize {
         match &self.engine {
-            Engine::Scheme { fill, .. } => fill(text.as_bytes(), start, ends),
+            Engine::Scheme(known) => (known.fill)(text.as_bytes(), start, ends),
             Engine::Chain(chain) => chain.fill(text, start, ends),
             Engine::Whole if start == text.len() || ends.is_empty() => 0,
             Engine::Whole => {
@@ -81,11 +83,26 @@ impl Pretokenizer {
         }
     }
 
+    /// Whether a piece is sure to end at a byte of a text, whatever stands before its last newline and behind the character
+    /// that follows, and neither side's pieces depend on the other side.
+    pub(crate) fn parts_at(&self, text: &[u8], at: usize) -> bool {
+        let Engine::Scheme(known) = &self.engine else { return false };
+        let newline_before = at > 0 && matches!(text[at - 1], b'\n' | b'\r');
+        if !newline_before || known.after_newline == AfterNewline::Nothing {
+            return false;
+        }
+        match text.get(at) {
+            None => false,
+            Some(b'/') => known.after_newline == AfterNewline::Visible,
+            Some(_) => !class::Char::at(text, at).is(class::WHITE),
+        }
+    }
+
     /// What the way of splitting is called: `cl100k`, `qwen2`, ..., `regex`, or `whole`.
     pub fn scheme_name(&self) -> &'static str {
         match &self.engine {
             Engine::Whole => "whole",
-            Engine::Scheme { name, .. } => name,
+            Engine::Scheme(known) => known.name,
             Engine::Chain(_) => "regex",
         }
     }

@@ -66,6 +66,14 @@ pub(super) enum Tail {
     NewlinesAndSlashes,
 }
 
+/// What is used of a scheme.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    pub(super) name: &'static str,
+    pub(super) fill: Fill,
+    pub(super) after_newline: AfterNewline,
+}
+
 /// A scheme that is written out by hand.
 pub(super) trait Scheme {
     const NAME: &'static str;
@@ -79,6 +87,30 @@ pub(super) trait Scheme {
     {
         super::scan::piece::<Self>(text, start)
     }
+}
+
+impl Rules {
+    /// What is told of a newline that such a character follows: a piece ends there, and what stands on either side doesn't
+    /// change the pieces on the other.
+    pub(super) fn after_newline(&self) -> AfterNewline {
+        match self.tail {
+            // White space leaves its last character to what follows, newlines too.
+            Tail::Nothing => AfterNewline::Nothing,
+            Tail::Newlines => AfterNewline::Visible,
+            Tail::NewlinesAndSlashes => AfterNewline::VisibleButSlash,
+        }
+    }
+}
+
+/// What must follow a newline for a piece to end between the two, whatever else the text holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterNewline {
+    /// There is no such promise.
+    Nothing,
+    /// Anything but white space.
+    Visible,
+    /// Anything but white space and slashes.
+    VisibleButSlash,
 }
 
 macro_rules! schemes {
@@ -111,7 +143,7 @@ schemes! {
 }
 
 /// The scheme of these splits, if it is known.
-pub(super) fn known(splits: &[Split]) -> Option<(&'static str, Fill)> {
+pub(super) fn known(splits: &[Split]) -> Option<Known> {
     match splits {
         [split] => scheme_of_expression(covering_expression(split)?),
         // In single characters, `Contiguous` would keep numbers together.
@@ -120,13 +152,13 @@ pub(super) fn known(splits: &[Split]) -> Option<(&'static str, Fill)> {
         }
         [digits, han, rest] => {
             let expressions = [isolated_expression(digits)?, isolated_expression(han)?, isolated_expression(rest)?];
-            (expressions == DEEPSEEK_V3).then(|| found::<DeepSeekV3>())
+            (expressions == DEEPSEEK_V3).then(found::<DeepSeekV3>)
         }
         _ => None,
     }
 }
 
-fn scheme_of_expression(expression: &str) -> Option<(&'static str, Fill)> {
+fn scheme_of_expression(expression: &str) -> Option<Known> {
     Some(match expression {
         GPT2 | GPT2_TIKTOKEN => found::<Gpt2>(),
         CL100K | CL100K_SHORT | CL100K_POSSESSIVE | CL100K_SHORT_PLAIN => found::<Cl100k>(),
@@ -139,8 +171,8 @@ fn scheme_of_expression(expression: &str) -> Option<(&'static str, Fill)> {
     })
 }
 
-fn found<S: Scheme>() -> (&'static str, Fill) {
-    (S::NAME, fill_with::<S>())
+fn found<S: Scheme>() -> Known {
+    Known { name: S::NAME, fill: fill_with::<S>(), after_newline: S::RULES.after_newline() }
 }
 
 /// The expression whose matches are the pieces; every known one matches every character, so nothing can be removed.

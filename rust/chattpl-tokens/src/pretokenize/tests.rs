@@ -167,6 +167,38 @@ fn schemes_agree_with_their_expressions() {
     agree::<DeepSeekV3>(&DEEPSEEK_V3);
 }
 
+fn part_after_newlines<S: Scheme>(expressions: &[&str]) {
+    let splits: Vec<Split> = expressions.iter().map(|expression| isolated(expression)).collect();
+    let pretokenizer = Pretokenizer::new(&splits).unwrap();
+    let mut random = fastrand::Rng::with_seed(9);
+    let mut parted = 0;
+    for _ in 0..8000 {
+        let text = text(&mut random);
+        let pieces = |text: &str| ends(|_, start, ends| pretokenizer.pieces(text, start, ends), text, 256);
+        let expected = pieces(&text);
+        for at in (1..text.len()).filter(|&at| pretokenizer.parts_at(text.as_bytes(), at)) {
+            let mut apart = pieces(&text[..at]);
+            apart.extend(pieces(&text[at..]).iter().map(|end| end + at as u32));
+            assert_eq!(apart, expected, "{} at {at}: {text:?}", S::NAME);
+            parted += 1;
+        }
+    }
+    assert_eq!(parted > 500, !matches!(S::RULES.tail, Tail::Nothing), "{}: {parted}", S::NAME);
+}
+
+#[test]
+fn nothing_reaches_past_a_newline_that_parts() {
+    part_after_newlines::<Gpt2>(&[GPT2]);
+    part_after_newlines::<Gpt2Digits>(&[NUMBER, GPT2]);
+    part_after_newlines::<Cl100k>(&[CL100K]);
+    part_after_newlines::<Cl100kTiktoken>(&[CL100K_TIKTOKEN]);
+    part_after_newlines::<Qwen2>(&[QWEN2]);
+    part_after_newlines::<Qwen35>(&[QWEN35]);
+    part_after_newlines::<O200k>(&[O200K]);
+    part_after_newlines::<Tekken>(&[TEKKEN]);
+    part_after_newlines::<DeepSeekV3>(&DEEPSEEK_V3);
+}
+
 #[test]
 fn classes_are_those_of_the_expressions() {
     let classes = [
