@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
 use chattpl_tokens::{
-    joined, pack, sentencepiece_pieces, Encoder, Engine, EngineScratch, EngineStream, SpecialTokens, TokenError,
-    TokenId, Vocabulary,
+    joined, pack, reserve_large, sentencepiece_pieces, Encoder, Engine, EngineScratch, EngineStream, SpecialTokens,
+    TokenError, TokenId, Vocabulary, BYTES_A_TOKEN,
 };
 use memmap2::Mmap;
 use pyo3::exceptions::PyValueError;
@@ -160,9 +160,9 @@ impl Tokenizer {
         let done = py.detach(|| {
             workers::in_chunks(&texts, threads, |chunk, first| {
                 self.with_room(|room| {
-                    // Four bytes a token and more are common; room that is not used is never touched.
                     let bytes: usize = chunk.iter().map(|text| text.len()).sum();
-                    let (mut ids, mut ends) = (Vec::with_capacity(bytes / 3), Vec::with_capacity(chunk.len()));
+                    let (mut ids, mut ends) = (Vec::new(), Vec::with_capacity(chunk.len()));
+                    reserve_large(&mut ids, bytes / BYTES_A_TOKEN);
                     for (at, text) in chunk.iter().enumerate() {
                         let done = self.engine.encode(room, text, special, add_special_tokens, &mut ids);
                         done.map_err(|error| error.in_row(first + at))?;

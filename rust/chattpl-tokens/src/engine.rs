@@ -7,6 +7,7 @@ use crate::decode::{decode, Stream};
 use crate::encode::{Encoder, Scratch, SpecialTokens, Tokens};
 use crate::error::TokenError;
 use crate::foreign::{Foreign, ForeignStream};
+use crate::huge::reserve_large;
 use crate::vocabulary::{AddedToken, TokenId, TokenTable};
 
 /// What makes tokens.
@@ -20,6 +21,9 @@ pub enum Engine {
 
 /// The ids of a text above this size leave in the room that they were made in, in bytes.
 const OWN_BYTES: usize = 1 << 16;
+
+/// As many bytes or more stand for a token in most texts. Room that is not used is never touched.
+pub const BYTES_A_TOKEN: usize = 3;
 
 /// What one thread works with; a tokenizer of another kind keeps its own.
 #[derive(Default)]
@@ -204,6 +208,9 @@ impl EngineScratch {
         special: SpecialTokens,
     ) -> Result<&mut Vec<TokenId>, TokenError> {
         self.tokens.clear();
+        if text.len() > OWN_BYTES {
+            reserve_large(&mut self.tokens.ids, text.len() / BYTES_A_TOKEN);
+        }
         let scratch = self.own.get_or_insert_with(|| encoder.scratch());
         encoder.encode(scratch, text, special, &mut self.tokens)?;
         Ok(&mut self.tokens.ids)

@@ -7,7 +7,7 @@ const LEAST_BYTES: usize = 4 << 20;
 const MOST_BYTES: usize = 1 << 30;
 
 /// Makes room for `more` items that are expected, if there is any; where that is a lot, asks the system for large pages.
-pub(crate) fn reserve<T>(items: &mut Vec<T>, more: usize) {
+pub fn reserve_large<T>(items: &mut Vec<T>, more: usize) {
     if items.try_reserve(more.min(MOST_BYTES / size_of::<T>())).is_ok() {
         advise(items);
     }

@@ -23,9 +23,10 @@ pub use chat::{
     KnownHeaders, Part, Parts, Row, Train, Turns,
 };
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
-pub use engine::{Engine, EngineScratch, EngineStream};
+pub use engine::{Engine, EngineScratch, EngineStream, BYTES_A_TOKEN};
 pub use error::TokenError;
 pub use foreign::{Admitted, Foreign, ForeignStream, Library, Placed};
+pub use huge::reserve_large;
 pub use joined::joined;
 pub use pretokenize::Pretokenizer;
 pub use sentencepiece::sentencepiece_pieces;

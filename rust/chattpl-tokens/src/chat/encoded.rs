@@ -1,6 +1,6 @@
 //! Encoded conversations, one after the other.
 
-use crate::huge::reserve;
+use crate::huge::reserve_large;
 use crate::joined::joined;
 
 /// Encoded conversations: ragged arrays that share their offsets.
@@ -65,12 +65,12 @@ impl Batch {
     /// Makes room for `rows` more conversations like those that are there, and for a few more tokens than that takes.
     pub fn expect(&mut self, rows: usize) {
         let tokens = (self.input_ids.len() as f64 / self.len().max(1) as f64 * rows as f64 * 1.1) as usize;
-        reserve(&mut self.input_ids, tokens);
-        reserve(&mut self.loss_mask, tokens);
-        reserve(&mut self.message_index, tokens);
-        reserve(&mut self.origin, tokens);
+        reserve_large(&mut self.input_ids, tokens);
+        reserve_large(&mut self.loss_mask, tokens);
+        reserve_large(&mut self.message_index, tokens);
+        reserve_large(&mut self.origin, tokens);
         if !self.loss_weight.is_empty() {
-            reserve(&mut self.loss_weight, tokens);
+            reserve_large(&mut self.loss_weight, tokens);
         }
         self.offsets.reserve(rows);
     }
