@@ -140,7 +140,7 @@ def scaling(library: str, path: Path, documents: list[str], size: float) -> Resu
     encoder.batch(documents)
     batch = list(_until(documents, size))
     one = "".join(batch)
-    passes = 3 if size <= 100 else 1
+    passes = 3 if size <= 100 else 2
     in_batch = min(cpu(lambda: encoder.batch(batch))[0] for _ in range(passes))
     as_one = min(cpu(lambda: encoder.one(one))[0] for _ in range(passes))
     total = megabytes(batch)
