@@ -1,10 +1,10 @@
-//! Large tables that begin as zeroes: memory from the system, which is there only once it is touched.
+//! Large tables that begin as zeroes: memory straight from the system.
 
 use std::alloc::{handle_alloc_error, Layout};
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-use memmap2::MmapMut;
+use memmap2::{MmapMut, MmapOptions};
 
 use crate::table::Plain;
 
@@ -26,9 +26,17 @@ impl<T: Plain> Zeroed<T> {
             return Zeroed { memory: None, items: PhantomData };
         }
         let layout = Layout::array::<T>(count).expect("a table is a small part of the memory");
-        let Ok(memory) = MmapMut::map_anon(layout.size()) else { handle_alloc_error(layout) };
+        // A table grows when it is half full, so each of its pages is soon touched: a small one has them all at once, and not
+        // one by one at the worst of times.
+        let is_large = layout.size() >= LARGE;
+        let mut options = MmapOptions::new();
+        options.len(layout.size());
+        if !is_large {
+            options.populate();
+        }
+        let Ok(memory) = options.map_anon() else { handle_alloc_error(layout) };
         #[cfg(target_os = "linux")]
-        if layout.size() >= LARGE {
+        if is_large {
             // Where the system has no large pages, small ones do as well.
             let _ = memory.advise(memmap2::Advice::HugePage);
         }
