@@ -161,6 +161,18 @@ def test_a_long_text_equals_sentencepiece(settings: str) -> None:
     assert both.ours.encode(text, special_tokens="text").tolist() == [piece.id for piece in expected.pieces]
 
 
+@pytest.mark.parametrize("settings", ["default", "word", "char", "char, symbols, all spaces"])
+def test_pieces_that_are_not_used_are_made_of_no_text(settings: str) -> None:
+    proto = pytest.importorskip("sentencepiece.sentencepiece_model_pb2").ModelProto
+    model = proto.FromString(_trained(**SETTINGS[settings]))
+    normal = [piece for piece in model.pieces if piece.type == proto.SentencePiece.NORMAL]
+    for piece in random.Random(4).sample(normal, 20):
+        piece.type = proto.SentencePiece.UNUSED
+    both = Both(model.SerializeToString())
+    for text in [*written_texts(200, SPELLED), *tiny.CORPUS]:
+        both.check(text)
+
+
 def test_control_tokens_cut_a_text() -> None:
     """The space in front is put before all of the text, and white space is taken from its ends alone."""
     both = Both(_trained(**SETTINGS["controls"]))

@@ -83,8 +83,9 @@ impl Pieces {
     }
 
     fn whole<'t>(&self, parts: impl Iterator<Item = (usize, &'t [u8])>) -> Vec<Cut> {
+        let is_used = |id: &TokenId| self.kinds[*id as usize] != Kind::Unused;
         let cut = |(start, part): (usize, &[u8])| Cut {
-            id: self.trie.find(part).unwrap_or(self.unknown),
+            id: self.trie.find(part).filter(is_used).unwrap_or(self.unknown),
             start,
             end: start + part.len(),
         };
