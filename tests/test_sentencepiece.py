@@ -149,6 +149,30 @@ def test_written_and_real_texts_equal_sentencepiece(both: Both) -> None:
         both.check(text)
 
 
+@pytest.mark.parametrize("settings", ["default", "symbols, all spaces", "pieces across spaces"])
+def test_a_long_text_equals_sentencepiece(settings: str) -> None:
+    """Its scores add up to more than SentencePiece lets them before it counts from zero again."""
+    both = Both(_trained(**SETTINGS[settings]))
+    texts = [*written_texts(400, SPELLED), *tiny.CORPUS, *tiny.FRAGMENTS]
+    source = random.Random(2)
+    text = " ".join(source.choice(texts) for _ in range(6000))
+    expected = both.theirs.encode(text, return_type="proto")
+    assert sum(both.theirs.get_score(piece.id) for piece in expected.pieces) < -200_000
+    assert both.ours.encode(text, special_tokens="text").tolist() == [piece.id for piece in expected.pieces]
+
+
+@pytest.mark.parametrize("settings", ["default", "word", "char", "char, symbols, all spaces"])
+def test_pieces_that_are_not_used_are_made_of_no_text(settings: str) -> None:
+    proto = pytest.importorskip("sentencepiece.sentencepiece_model_pb2").ModelProto
+    model = proto.FromString(_trained(**SETTINGS[settings]))
+    normal = [piece for piece in model.pieces if piece.type == proto.SentencePiece.NORMAL]
+    for piece in random.Random(4).sample(normal, 20):
+        piece.type = proto.SentencePiece.UNUSED
+    both = Both(model.SerializeToString())
+    for text in [*written_texts(200, SPELLED), *tiny.CORPUS]:
+        both.check(text)
+
+
 def test_control_tokens_cut_a_text() -> None:
     """The space in front is put before all of the text, and white space is taken from its ends alone."""
     both = Both(_trained(**SETTINGS["controls"]))

@@ -112,6 +112,9 @@ class Tokenizer(_core.Tokenizer):
             data: The file.
             kind: `pack`, `tokenizer.json`, `tekken.json` or `sentencepiece`.
             name: What to call it in messages.
+
+        Raises:
+            VocabularyError: The file is damaged, or of a kind that is not read.
         """
         return cls._make(data, kind, name, ("from_bytes", data, kind, name))
 
@@ -130,7 +133,8 @@ class Tokenizer(_core.Tokenizer):
             int32[T].
 
         Raises:
-            VocabularyError: A control token, with `"error"`.
+            EncodeError: A control token, with `"error"`, or too much text.
+            VocabularyError: The crate `tokenizers`, where it is the one that encodes, gives up on the text.
             UnicodeEncodeError: The text holds a lone surrogate.
         """
         return array(super().encode(text, special_tokens, add_special_tokens), "int32")

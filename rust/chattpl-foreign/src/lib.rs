@@ -7,18 +7,21 @@ mod library;
 use std::panic::{catch_unwind, AssertUnwindSafe};
 
 use chattpl_tokens::vocabulary::AddedToken;
-use chattpl_tokens::{Foreign, TokenError, TokenId};
+use chattpl_tokens::{Foreign, Library, TokenError, TokenId};
 use serde::Deserialize;
 use tokenizers::{Model, Tokenizer};
 
 use library::HuggingFace;
+
+/// Ids leave as `i32`.
+const LARGEST_VOCAB: usize = 1 << 31;
 
 /// Reads a `tokenizer.json` of any kind; `reason` says why another engine does not read it.
 ///
 /// A limit or padding that the file asks for is left out: all of a text is encoded, and nothing else.
 ///
 /// # Errors
-/// [`TokenError::UNREADABLE`] for a file that the crate `tokenizers` refuses.
+/// [`TokenError::UNREADABLE`] for a file that the crate `tokenizers` refuses, or with an id of 2^31 or more.
 pub fn tokenizer_json(name: &str, file: &[u8], reason: &str) -> Result<Foreign, TokenError> {
     let refused = |why: &str| TokenError::new(TokenError::UNREADABLE, format!("`tokenizers` refuses the file: {why}"));
     let read = caught(|| Tokenizer::from_bytes(file)).map_err(|panic| refused(&panic))?;
@@ -28,7 +31,11 @@ pub fn tokenizer_json(name: &str, file: &[u8], reason: &str) -> Result<Foreign, 
     let about: File = serde_json::from_slice(file).map_err(|error| refused(&error.to_string()))?;
     let unknown = about.model.unknown(&tokenizer);
     let added = added_tokens(&tokenizer);
-    Ok(Foreign::new(name, reason, Box::new(HuggingFace::new(tokenizer, added, unknown))))
+    let tokenizer = HuggingFace::new(tokenizer, added, unknown);
+    if tokenizer.vocab_size() > LARGEST_VOCAB {
+        return Err(TokenError::new(TokenError::UNREADABLE, "an id of 2^31 or more").at("model.vocab"));
+    }
+    Ok(Foreign::new(name, reason, Box::new(tokenizer)))
 }
 
 /// What of a file the crate keeps to itself.
@@ -75,4 +82,18 @@ fn caught<T>(work: impl FnOnce() -> T) -> Result<T, String> {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
         text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "it panics".to_owned())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_are_no_i32_are_refused() {
+        let file =
+            |id: u32| format!(r#"{{"model": {{"type": "WordLevel", "vocab": {{"a": {id}}}, "unk_token": "a"}}}}"#);
+        let read = |id| tokenizer_json("", file(id).as_bytes(), "").map(|read| read.library().vocab_size());
+        assert_eq!(read(i32::MAX as u32), Ok(1 << 31));
+        assert_eq!(read(1 << 31).map_err(|error| error.code), Err(TokenError::UNREADABLE));
+    }
 }

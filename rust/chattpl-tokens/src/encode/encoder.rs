@@ -84,7 +84,7 @@ fn refuse_uncovered(vocabulary: &Vocabulary) -> Result<(), TokenError> {
         let is_plain = |step: &Normalizer| *step == Normalizer::Nfc && token.content.is_ascii();
         if !vocabulary.normalizers.iter().all(is_plain) {
             let message = format!("the added token `{}`, looked for in normalized text,", token.content);
-            let hint = "the `tokenizers` engine can encode with it";
+            let hint = "give the `tokenizer.json` of the model: all kinds of it are read";
             let message = format!("{message} is not covered by this encoder");
             return Err(TokenError::new(TokenError::UNSUPPORTED, message).hint(hint));
         }

@@ -15,7 +15,7 @@ impl UnitTable {
     /// `mark` is what a space is the same as, if it is a unit.
     pub fn new(vocabulary: &Vocabulary, mark: Option<char>) -> Result<Self, TokenError> {
         let incomplete = |what: &str| {
-            let hint = "such a vocabulary leaves text without tokens; the `tokenizers` engine can encode with it";
+            let hint = "give the `tokenizer.json` of the model: all kinds of it are read";
             Err(TokenError::new(TokenError::UNSUPPORTED, format!("no token for {what}")).hint(hint))
         };
         match &vocabulary.units {

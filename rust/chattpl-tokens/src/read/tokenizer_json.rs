@@ -16,7 +16,7 @@ use steps::{decoder, normalizers, pre_tokenizers, TokenDecoder};
 ///
 /// # Errors
 /// [`TokenError::UNREADABLE`] with the key path, or line and column, for a file that is damaged or contradicts itself;
-/// [`TokenError::UNSUPPORTED`] naming the part, for what only the `tokenizers` engine covers.
+/// [`TokenError::UNSUPPORTED`] naming the part, for what only the crate `tokenizers` covers.
 pub fn tokenizer_json(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError> {
     let file: File = serde_json::from_slice(file)
         .map_err(|error| unreadable(error.to_string(), format!("{}:{}", error.line(), error.column())))?;

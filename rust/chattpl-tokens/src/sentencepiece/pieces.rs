@@ -9,6 +9,8 @@ use crate::vocabulary::TokenId;
 const SYMBOL_BONUS: f32 = 0.1;
 /// What an unknown character costs beyond the worst piece.
 const UNKNOWN_PENALTY: f32 = 10.0;
+/// Beyond it, scores are counted from the place that is reached, as in SentencePiece: long texts keep their precision.
+const FARTHEST_SCORE: f32 = 100_000.0;
 
 /// The pieces that text can become.
 pub struct Pieces {
@@ -81,8 +83,9 @@ impl Pieces {
     }
 
     fn whole<'t>(&self, parts: impl Iterator<Item = (usize, &'t [u8])>) -> Vec<Cut> {
+        let is_used = |id: &TokenId| self.kinds[*id as usize] != Kind::Unused;
         let cut = |(start, part): (usize, &[u8])| Cut {
-            id: self.trie.find(part).unwrap_or(self.unknown),
+            id: self.trie.find(part).filter(is_used).unwrap_or(self.unknown),
             start,
             end: start + part.len(),
         };
@@ -110,8 +113,13 @@ impl Pieces {
     /// The pieces of the best total score, as SentencePiece 0.2.3 adds it up: rounded after every piece.
     fn likeliest(&self, text: &[u8], symbols: Option<&[(usize, usize)]>) -> Vec<Cut> {
         let mut best = vec![Best { id: 0, start: NOWHERE, score: 0.0 }; text.len() + 1];
-        let mut start = 0;
+        let (mut start, mut farthest) = (0, 0);
         while start < text.len() {
+            if best[start].score.abs() > FARTHEST_SCORE {
+                let score = best[start].score;
+                best[start..=farthest].iter_mut().for_each(|way| way.score -= score);
+                best[start].score = 0.0;
+            }
             let so_far = best[start].score;
             let len = character_len(&text[start..]);
             let mut has_character = false;
@@ -128,10 +136,12 @@ impl Pieces {
                     _ => self.scores[id as usize],
                 };
                 best[end].improve(id, start, score + so_far);
+                farthest = farthest.max(end);
                 has_character |= piece_len == len;
             }
             if !has_character {
                 best[start + len].improve(self.unknown, start, self.unknown_score + so_far);
+                farthest = farthest.max(start + len);
             }
             start += len;
         }
