@@ -6,7 +6,7 @@ use pyo3::buffer::PyBuffer;
 use pyo3::exceptions::PyBufferError;
 use pyo3::ffi;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyMemoryView};
 
 /// What an array holds.
 pub trait Item: Copy + Send + Sync + 'static {
@@ -83,13 +83,13 @@ pub enum ReadOnly<'py> {
 }
 
 impl<'py> ReadOnly<'py> {
-    /// The bytes of `bytes`, a mapped file or the like; what can be written to is copied.
+    /// The bytes of `bytes` or of a file that is mapped to be read; what else there is may be written to, and is copied.
     pub fn of(object: &Bound<'py, PyAny>) -> PyResult<Self> {
         if let Ok(bytes) = object.cast::<PyBytes>() {
             return Ok(ReadOnly::Bytes(bytes.clone()));
         }
         let view = PyBuffer::<u8>::get(object)?;
-        match view.readonly() && view.is_c_contiguous() {
+        match view.readonly() && view.is_c_contiguous() && is_lasting(object)? {
             true => Ok(ReadOnly::View(view)),
             false => Ok(ReadOnly::Copy(view.to_vec(object.py())?)),
         }
@@ -98,11 +98,22 @@ impl<'py> ReadOnly<'py> {
     pub fn as_slice(&self) -> &[u8] {
         match self {
             ReadOnly::Bytes(bytes) => bytes.as_bytes(),
-            // SAFETY: the view is contiguous and read-only, and holds the memory until it is dropped.
+            // SAFETY: the view is contiguous and holds the memory until it is dropped; nobody writes to it, see `is_lasting`.
             ReadOnly::View(view) => unsafe { std::slice::from_raw_parts(view.buf_ptr().cast(), view.len_bytes()) },
             ReadOnly::Copy(bytes) => bytes,
         }
     }
+}
+
+/// Whether nobody can write to the memory of an object that gives out views to read only: it is that of `bytes` or of a
+/// mapped file, by itself or under a `memoryview`. A view to read of other things may lie on what is written to.
+fn is_lasting(object: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let py = object.py();
+    let owner = match object.cast::<PyMemoryView>() {
+        Ok(view) => view.getattr("obj")?,
+        Err(_) => object.clone(),
+    };
+    Ok(owner.is_instance_of::<PyBytes>() || owner.is_instance(&py.import("mmap")?.getattr("mmap")?)?)
 }
 
 #[pymethods]

@@ -20,6 +20,9 @@ pub struct ForeignStream {
     prefix: String,
 }
 
+/// More white space than a decoder takes from the beginning of a text, in ids.
+const KEPT_IDS: usize = 32;
+
 impl ForeignStream {
     /// The text that is complete with this id.
     ///
@@ -44,14 +47,29 @@ impl ForeignStream {
         self.given_bytes += new.len();
         let prefix = library.decode(&self.window[self.given_ids..], false)?;
         // Decoders take white space from the beginning of a text, so a window does not begin with what may be nothing else.
-        if prefix.trim().is_empty() {
-            self.prefix = text;
-        } else {
+        if !prefix.trim().is_empty() {
             self.prefix = prefix;
             self.window.drain(..self.given_ids);
+        } else if !self.shortened(library)? {
+            self.prefix = text;
         }
         self.given_ids = self.window.len();
         Ok(new)
+    }
+
+    /// Leaves but the end of a window that has grown long with white space, if some of that is text; false for others.
+    fn shortened(&mut self, library: &dyn Library) -> Result<bool, TokenError> {
+        if self.window.len() < 2 * KEPT_IDS {
+            return Ok(false);
+        }
+        let from = self.window.len() - KEPT_IDS;
+        let kept = library.decode(&self.window[from..], false)?;
+        let is_text = !kept.is_empty();
+        if is_text {
+            self.prefix = kept;
+            self.window.drain(..from);
+        }
+        Ok(is_text)
     }
 
     /// What is left, complete or not; the stream begins anew.
