@@ -21,6 +21,7 @@ FORMATS = [info.name for info in chattpl.models()]
 VOCABULARIES = ["bytes", *sorted(path.parent.name for path in ORACLES.glob("*/tokenizer.json"))]
 MODES = ["template", "strict", "parity", "error"]
 EDGES = [
+    *("\u212a", "\u212b", "\n\u212b", "q\u0301\u0323", "\u037e"),
     *("", " ", "\n", "\n\n", " \n", "\n ", "\r", "\r\n", "\t", "\u00a0", "\u2028", "/", "/\n", "\n/", "'s", "1", "\n1"),
     *("\u0301", "\n\u0301", "e\u0301", "\u1161", "\u2581", "\u2581a", "\u3000", "中", "\n中", "\u200d", "\0", "a", "A"),
     *("<", "<|", "<|im_", "<|im_start|", "start|>", "|>", ">", "im_end|>", "nk>", "<thi", "<think>", "</think>"),
