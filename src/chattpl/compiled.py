@@ -97,7 +97,7 @@ def read(path: Path) -> Compiled:
     try:
         said = json.loads(description.decode("utf-8", "surrogatepass"))
         source = ChatSource(**said["source"])._replace(stop_tokens=tuple(said["source"]["stop_tokens"]))
-        return Compiled(dict(said["info"]), source._replace(literals=said.get("literals")))
+        return Compiled(dict(said["info"]), source._replace(literals=_literals(said.get("literals"))))
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(f"its description is not one of ours ({error})", str(path)) from error
 
@@ -110,6 +110,14 @@ def vocabulary_of(data: Any, path: str) -> memoryview:
     """
     start, end = _places(bytes(data[:_HEADER_BYTES]), len(data), path)
     return memoryview(data)[start:end]
+
+
+def _literals(said: object) -> dict[str, str] | None:
+    if said is None:
+        return None
+    if not isinstance(said, dict) or not all(isinstance(tokens, str) for tokens in said.values()):
+        raise TypeError("tokens of literals are text, by template")
+    return said
 
 
 def _places(header: bytes, size: int, path: str) -> tuple[int, int]:

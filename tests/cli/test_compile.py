@@ -256,3 +256,12 @@ def test_forged_description_is_refused(said: str, small: bytes, tmp_path: Path) 
     numbers = struct.pack("<IQQ", 1, len(said), 0)
     checksum = hashlib.sha256(numbers + said.encode()).digest()
     assert broken(MAGIC + numbers + checksum + said.encode(), tmp_path / "t.chattpl") == "CE041"
+
+
+@pytest.mark.parametrize("literals", [[1], "x", {"default": 5}])
+def test_tokens_of_literals_that_are_no_text_are_refused(literals: Any, small: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "t.chattpl"
+    path.write_bytes(small)
+    said, pack = compiled.read(path), bytes(compiled.vocabulary_of(small, str(path)))
+    compiled.write(path, said.info, said.source._replace(literals=literals), pack)
+    assert broken(path.read_bytes(), path) == "CE041"

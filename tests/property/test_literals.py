@@ -21,6 +21,7 @@ FORMATS = [info.name for info in chattpl.models()]
 VOCABULARIES = ["bytes", *sorted(path.parent.name for path in ORACLES.glob("*/tokenizer.json"))]
 MODES = ["template", "strict", "parity", "error"]
 EDGES = [
+    *("\u212a", "\u212b", "\n\u212b", "q\u0301\u0323", "\u037e"),
     *("", " ", "\n", "\n\n", " \n", "\n ", "\r", "\r\n", "\t", "\u00a0", "\u2028", "/", "/\n", "\n/", "'s", "1", "\n1"),
     *("\u0301", "\n\u0301", "e\u0301", "\u1161", "\u2581", "\u2581a", "\u3000", "中", "\n中", "\u200d", "\0", "a", "A"),
     *("<", "<|", "<|im_", "<|im_start|", "start|>", "|>", ">", "im_end|>", "nk>", "<thi", "<think>", "</think>"),
@@ -103,20 +104,43 @@ def test_literals_of_the_format_are_known() -> None:
     assert kept["\n"] is None
 
 
-@pytest.mark.parametrize(
-    "wrong", ["", "{}", "[0]", '[{"text": "a", "joints": null, "parts": []}]', "cut", "text", "ids", "joints"]
-)
+def _change(literals: list[Any], wrong: str) -> None:
+    """Makes literals ones that cannot have been made of their texts."""
+    turn = next(literal for literal in literals if literal["text"] == "<|im_start|>assistant\n")
+    _, core, tail = turn["parts"]
+    match wrong:
+        case "text":
+            turn["text"] += "x"
+        case "joints":
+            turn["joints"] = [1 << 40, 1 << 40]
+        case "id":
+            tail["ids"][0] = 1 << 30
+        case "other id":
+            tail["ids"][0] += 1
+        case "other control token":
+            core["ids"][0] += 1
+        case "more ids":
+            tail["ids"].append(tail["ids"][-1])
+        case "table":
+            tail["regions"][0]["coordinates"] = {"Table": 1}
+        case "region":
+            tail["regions"][0]["first_token"] = 1
+        case "part":
+            head = turn["parts"][0]
+            head["start_byte"], head["end_byte"] = 4, 8
+
+
+CHANGES = ["text", "joints", "id", "other id", "other control token", "more ids", "table", "region", "part"]
+
+
+@pytest.mark.parametrize("wrong", ["", "{}", "[0]", '[{"text": "a", "joints": null, "parts": []}]', "cut", *CHANGES])
 def test_damaged_literals_are_refused(wrong: str) -> None:
     chat = chattpl.load("qwen3")
     good = _core.ChatEncoder(chat.template, chat.tokenizer, [], []).literals()
-    damaged = json.loads(good)
-    if wrong == "text":
-        damaged[0]["text"] += "x"
-    elif wrong == "joints":
-        damaged[0]["joints"] = [1 << 40, 1 << 40]
-    elif wrong == "ids":
-        next(part for part in damaged[0]["parts"] if part["ids"])["ids"][0] = 1 << 30
-    is_changed = wrong in ("text", "joints", "ids")
-    text = good[: len(good) // 2] if wrong == "cut" else json.dumps(damaged) if is_changed else wrong
+    changed = json.loads(good)
+    if wrong in CHANGES:
+        _change(changed, wrong)
+        assert changed != json.loads(good)
+    text = good[: len(good) // 2] if wrong == "cut" else json.dumps(changed) if wrong in CHANGES else wrong
     with pytest.raises(chattpl.ChatTemplateError):
         _core.ChatEncoder(chat.template, chat.tokenizer, [], [], text)

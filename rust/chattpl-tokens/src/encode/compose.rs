@@ -42,8 +42,11 @@ pub(super) fn compose(text: &str) -> Option<Normalized> {
         buffer.extend(text[start..end].nfc().map(|(character, _)| character));
         if buffer != text[start..end] {
             let normalized = changed.get_or_insert_with(Normalized::default);
-            normalized.copy(&text[copied..start], copied);
-            normalized.push(&buffer, start);
+            // The character before keeps its place unless it takes part.
+            let kept = &text[start..odd];
+            let from = if buffer.starts_with(kept) { odd } else { start };
+            normalized.copy(&text[copied..from], copied);
+            normalized.push(&buffer[from - start..], from);
             copied = end;
         }
         at = end;
@@ -371,6 +374,14 @@ mod tests {
                 assert!(!all_plain(&chunk) || is_plain(&encoded, 0), "{character:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_takes_no_part_in_a_composition_keeps_its_place() {
+        let origin = |text: &str| compose(text).map(|done| (done.text, done.origin));
+        assert_eq!(origin("\n\u{212b}x"), Some(("\n\u{c5}x".to_owned(), vec![0, 1, 1, 4, 5])));
+        assert_eq!(origin("ae\u{301}x"), Some(("a\u{e9}x".to_owned(), vec![0, 1, 1, 4, 5])));
+        assert_eq!(origin("q\u{301}\u{323}"), Some(("q\u{323}\u{301}".to_owned(), vec![0, 1, 1, 1, 1, 5])));
     }
 
     #[test]

@@ -46,30 +46,29 @@ impl Literal {
         &self.text
     }
 
-    /// Whether what is kept of it can be that of its text, as far as is seen without encoding it again.
+    /// Whether all that is kept of it spells its text. Where it may be parted is taken on trust.
     pub fn is_sound(&self, vocabulary: &Vocabulary) -> bool {
         let len = self.text.len();
         let (first, last) = self.joints.unwrap_or((len, len));
         let bounds = [(0, first), (first, last), (last, len)];
-        let is_known =
-            |id: TokenId| !vocabulary.tokens.get(id).is_empty() || vocabulary.added.iter().any(|token| token.id == id);
-        self.parts.iter().flat_map(|part| &part.ids).all(|&id| is_known(id))
-            && self.parts.iter().zip(bounds).all(|(part, (start, end))| part.is_sound(start, end, &self.text))
+        self.parts.iter().zip(bounds).all(|(part, bounds)| part.is_sound(bounds, &self.text, vocabulary))
     }
 }
 
 impl Part {
-    fn is_sound(&self, start: usize, end: usize, text: &str) -> bool {
-        let mut at = (start, 0);
-        let in_order = self.regions.iter().all(|region| {
-            let next = (region.start_byte, region.first_token);
-            let is_sound = next.0 >= at.0 && next.1 >= at.1 && region.end_byte > next.0;
-            at = (region.end_byte, next.1);
-            is_sound && text.is_char_boundary(region.end_byte) && text.is_char_boundary(next.0)
-        });
-        let is_empty = start == end && self.ids.is_empty() && self.regions.is_empty();
-        let is_full = (self.start_byte, self.end_byte) == (start, end) && at.0 == end && at.1 < self.ids.len();
-        in_order && start <= end && (is_full || is_empty)
+    fn is_sound(&self, (start, end): (usize, usize), text: &str, vocabulary: &Vocabulary) -> bool {
+        let nexts = self.regions.iter().skip(1).map(|region| (region.start_byte, region.first_token));
+        let ends = nexts.chain([(self.end_byte, self.ids.len())]);
+        let is_sound = |(region, (end_byte, end_token)): (&Region, (usize, usize))| {
+            let (text, ids) = (text.get(region.start_byte..end_byte), self.ids.get(region.first_token..end_token));
+            region.end_byte == end_byte
+                && text.zip(ids).is_some_and(|(text, ids)| spell(vocabulary, ids, region.coordinates, text))
+        };
+        let begins =
+            self.regions.first().map_or((end, self.ids.len()), |region| (region.start_byte, region.first_token));
+        (self.start_byte, self.end_byte) == (start, end)
+            && begins == (start, 0)
+            && self.regions.iter().zip(ends).all(is_sound)
     }
 
     /// Appends the tokens of the part in a literal that begins at `start`.
@@ -80,6 +79,26 @@ impl Part {
             tokens.begin_at(Region { start_byte, end_byte, first_token: first_token + region.first_token, ..*region });
         }
         tokens.ids.extend_from_slice(&self.ids);
+    }
+}
+
+/// Whether tokens that lie in a text in this way spell it.
+fn spell(vocabulary: &Vocabulary, ids: &[TokenId], coordinates: Coordinates, text: &str) -> bool {
+    let bytes = || ids.iter().map(|&id| vocabulary.tokens.get(id));
+    let spelt = |text: &str| {
+        !text.is_empty() && bytes().all(|token| !token.is_empty()) && bytes().flatten().eq(text.as_bytes())
+    };
+    match (coordinates, ids) {
+        (Coordinates::Added, &[id]) => vocabulary.added.iter().any(|token| token.id == id && token.content == text),
+        (Coordinates::Same, _) => spelt(text),
+        (Coordinates::Spaces { mark, prefixed }, _) => {
+            let mark = mark.to_string();
+            let marked = format!("{}{text}", if prefixed { " " } else { "" }).replace(' ', &mark);
+            // A mark in parts would not count as the space that it stands for.
+            let whole = bytes().map(|token| memchr::memmem::find_iter(token, &mark).count()).sum::<usize>();
+            !text.is_empty() && !text.contains(&mark) && spelt(&marked) && whole == marked.matches(&mark).count()
+        }
+        _ => false,
     }
 }
 
@@ -104,7 +123,8 @@ impl Encoder {
         let bounds = [(0, first), (first, last), (last, text.len())];
         let parts = bounds.map(|bounds| self.part(scratch, text, bounds));
         let [Some(head), Some(core), Some(tail)] = parts else { return None };
-        Some(Literal { text: text.into(), joints, parts: [head, core, tail] })
+        let literal = Literal { text: text.into(), joints, parts: [head, core, tail] };
+        literal.is_sound(self.vocabulary()).then_some(literal)
     }
 
     /// Whether an added token may begin in what stands before a text, or end in what stands behind.
