@@ -109,6 +109,14 @@ def test_written_texts_equal_the_reference(pair: Pair) -> None:
         pair.check(text, stream=False)
 
 
+@pytest.mark.parametrize("gap", [" ", "\n", " \n", "\u3000"])
+def test_a_stream_passes_over_any_white_space(pair: Pair, gap: str) -> None:
+    for times in [*range(30, 40), *range(60, 70), 3000]:
+        ids = pair.ours.encode(f"a{gap * times}b").tolist()
+        stream = pair.ours.decode_stream()
+        assert "".join([*map(stream.push, ids), stream.finish()]) == pair.ours.decode(ids)
+
+
 def test_real_texts_equal_the_reference(pair: Pair) -> None:
     real = conversation_texts(100)
     if not real:
@@ -206,6 +214,13 @@ def test_a_panic_of_the_crate_is_an_error_of_ours(tmp_path: Path) -> None:
     with pytest.raises(VocabularyError, match="bad split"):
         pair.ours.encode_batch(["a", "<a>  "], threads=2)
     assert pair.ours.encode("the dog").tolist() == pair.theirs.encode("the dog", add_special_tokens=False).ids
+
+
+def test_what_may_be_written_to_is_read_as_what_may_not() -> None:
+    data = MADE["T5"]().to_str().encode()
+    views: list[Any] = [data, bytearray(data), memoryview(data), memoryview(bytearray(data)).toreadonly()]
+    read = [Tokenizer.from_bytes(view, "tokenizer.json") for view in views]
+    assert len({tuple(tokenizer.encode("some text").tolist()) for tokenizer in read}) == 1
 
 
 @pytest.mark.parametrize("unknown", ["3", "-1", '"a"'])
