@@ -19,7 +19,7 @@ use crate::convert::ConvertError;
 use crate::errors::{render_error, token_error};
 use crate::template::{continue_field, with_arena, Call, Template};
 use crate::tokenizer::Tokenizer;
-use crate::workers::{self, in_chunks};
+use crate::workers::{self, in_chunks, in_order, Share};
 
 /// A template and a vocabulary at work together.
 #[pyclass(frozen, module = "chattpl._core")]
@@ -48,14 +48,26 @@ enum RowError {
 type LeftOut = (usize, String, String, Option<String>);
 
 /// Rows that a thread encoded, and those that it could not.
-struct Chunk {
+struct Made {
     batch: Batch,
     faults: Vec<(usize, RowError)>,
+    /// How many rows it is likely to get.
+    expected_rows: usize,
+    is_reserved: bool,
 }
 
-impl Chunk {
-    fn new() -> Self {
-        Chunk { batch: Batch::new(), faults: Vec::new() }
+impl Made {
+    /// Of one of `threads` threads that share `rows`.
+    fn new(rows: usize, threads: usize) -> Self {
+        Made { batch: Batch::new(), faults: Vec::new(), expected_rows: rows.div_ceil(threads), is_reserved: false }
+    }
+
+    /// Makes room for all rows, once there are some to judge them by.
+    fn reserve(&mut self) {
+        if !self.is_reserved && self.batch.len() >= SAMPLE_ROWS {
+            self.batch.expect(self.expected_rows.saturating_sub(self.batch.len()));
+            self.is_reserved = true;
+        }
     }
 }
 
@@ -248,8 +260,8 @@ impl ChatEncoder {
         };
         let threads = workers::count(threads, rows.len().div_ceil(BLOCK_ROWS));
         let on_fault = || failed.store(!quarantine, Ordering::Relaxed);
-        let chunks = self.finish_all(py, threads, (make, rows.len()), &options, &spare, on_fault);
-        let done = self.gather(py, chunks, threads, &settings, left_out, quarantine)?;
+        let shares = self.finish_all(py, threads, (make, rows.len()), &options, &spare, on_fault);
+        let done = self.gather(py, shares, threads, &settings, left_out, quarantine)?;
         last.map_or(Ok(done), Err)
     }
 
@@ -276,13 +288,11 @@ impl ChatEncoder {
         let options = settings.options(self.limits);
         let held = crate::buffer::ReadOnly::of(lines)?;
         let bytes = held.as_slice();
-        let chunks = py.detach(|| {
+        let shares = py.detach(|| {
             let rows: Vec<&[u8]> = lines_of(bytes).collect();
-            in_chunks(&rows, threads, |rows, first| {
-                self.with_scratch(|scratch| self.encode_chunk(scratch, rows, first_row + first, arguments, &options))
-            })
+            self.encode_all(&rows, first_row, threads, arguments, &options)
         });
-        self.gather(py, chunks, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
+        self.gather(py, shares, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
     }
 
     /// Encodes what has `__arrow_c_stream__` or `__arrow_c_array__`; otherwise as `encode_lines`.
@@ -304,15 +314,13 @@ impl ChatEncoder {
         let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
         let options = settings.options(self.limits);
         let handed = Handed::by(source)?;
-        let chunks = py.detach(|| {
+        let shares = py.detach(|| {
             let rows = Rows::new(&handed.arrays().map_err(|error| unreadable(&error))?)?;
             let rows: Vec<ArrowRow<'_>> = rows.iter().collect();
-            Ok(in_chunks(&rows, threads, |rows, first| {
-                self.with_scratch(|scratch| self.encode_chunk(scratch, rows, first, arguments, &options))
-            }))
+            Ok(self.encode_all(&rows, 0, threads, arguments, &options))
         });
-        let chunks = chunks.map_err(|error: RenderError| render_error(py, &error, self.core.program()))?;
-        self.gather(py, chunks, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
+        let shares = shares.map_err(|error: RenderError| render_error(py, &error, self.core.program()))?;
+        self.gather(py, shares, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
     }
 }
 
@@ -417,53 +425,55 @@ impl ChatEncoder {
         options: &ChatOptions<'_>,
         spare: &Spare,
         on_fault: impl Fn() + Sync,
-    ) -> Vec<Chunk> {
-        let finish = |drafts: Drafts, chunk: &mut Chunk| {
+    ) -> Vec<Share<Made>> {
+        let work = |made: &mut Made, drafts: Drafts| {
             self.with_scratch(|scratch| {
                 for (row, draft) in &drafts {
-                    if let Err(error) = self.core.finish(scratch, draft, options, &mut chunk.batch) {
-                        chunk.faults.push((*row, RowError::Token(error)));
+                    if let Err(error) = self.core.finish(scratch, draft, options, &mut made.batch) {
+                        made.faults.push((*row, RowError::Token(error)));
                         on_fault();
                     }
                 }
             });
+            made.reserve();
             lock(spare).extend(drafts.into_iter().map(|(_, draft)| draft));
+            made.batch.len()
         };
-        if threads == 1 {
-            // All in one: a result that goes on growing costs less than many small ones.
-            let (mut chunk, mut sampled) = (Chunk::new(), false);
-            while let Some(drafts) = make() {
-                py.detach(|| finish(drafts, &mut chunk));
-                if !sampled && chunk.batch.len() >= SAMPLE_ROWS {
-                    chunk.batch.expect(rows.saturating_sub(chunk.batch.len()));
-                    sampled = true;
-                }
-            }
-            return vec![chunk];
-        }
-        let work = |drafts: Drafts| {
-            let mut chunk = Chunk::new();
-            finish(drafts, &mut chunk);
-            chunk
-        };
-        workers::piped(threads, make, work, |drafts| py.detach(|| work(drafts)))
+        let work_here = |made: &mut Made, drafts: Drafts| py.detach(|| work(made, drafts));
+        workers::piped(threads, &mut make, || Made::new(rows, threads), work, work_here)
+    }
+
+    /// Makes the tokens of rows that are read without Python.
+    fn encode_all(
+        &self,
+        rows: &[impl ReadRow],
+        first_row: usize,
+        threads: Option<usize>,
+        arguments: &str,
+        options: &ChatOptions<'_>,
+    ) -> Vec<Share<Made>> {
+        let count = workers::count(threads, rows.len());
+        let start = || Made::new(rows.len(), count);
+        in_chunks(rows, threads, start, |made, rows, first| {
+            self.with_scratch(|scratch| {
+                self.encode_chunk(scratch, (rows, first_row + first), arguments, options, made);
+            });
+            made.batch.len()
+        })
     }
 
     fn encode_chunk(
         &self,
         scratch: &mut ChatScratch,
-        rows: &[impl ReadRow],
-        first: usize,
+        (rows, first): (&[impl ReadRow], usize),
         arguments: &str,
         options: &ChatOptions<'_>,
-    ) -> Chunk {
-        let mut chunk = Chunk::new();
+        made: &mut Made,
+    ) {
         let (mut arena, mut room, mut known) = (Bump::new(), DraftRoom::default(), KnownHeaders::default());
         for (at, row) in rows.iter().enumerate() {
             arena.reset();
-            if at == SAMPLE_ROWS {
-                chunk.batch.expect(rows.len() - at);
-            }
+            made.reserve();
             let drafted = {
                 let mut input = Input::new(&arena);
                 row.read_row(&mut input, arguments)
@@ -471,45 +481,45 @@ impl ChatEncoder {
             };
             let done = match drafted {
                 Ok(draft) => {
-                    let done = self.core.finish(scratch, &draft, options, &mut chunk.batch).map_err(RowError::Token);
+                    let done = self.core.finish(scratch, &draft, options, &mut made.batch).map_err(RowError::Token);
                     room.reuse(draft);
                     done
                 }
                 Err(error) => Err(RowError::Render(error)),
             };
             if let Err(error) = done {
-                chunk.faults.push((first + at, error));
+                made.faults.push((first + at, error));
             }
         }
-        chunk
     }
 
-    /// Puts the chunks together in order; the first fault is raised unless faults are to be left out, as `left_out` was.
+    /// Puts the rows together in order; the first fault is raised unless faults are to be left out, as `left_out` was.
     fn gather(
         &self,
         py: Python<'_>,
-        chunks: Vec<Chunk>,
+        shares: Vec<Share<Made>>,
         threads: usize,
         settings: &Settings,
         mut left_out: Vec<LeftOut>,
         quarantine: bool,
     ) -> PyResult<(Arrays, Vec<LeftOut>)> {
-        let mut batches = Vec::with_capacity(chunks.len());
-        for chunk in chunks {
-            for (row, fault) in chunk.faults {
-                let error = match fault {
-                    RowError::Render(error) => render_error(py, &error, self.core.program()),
-                    RowError::Token(error) => token_error(py, &error),
-                };
-                if !quarantine {
-                    return Err(crate::errors::in_row(py, error, row));
-                }
-                left_out.push(crate::errors::left_out(py, row, &error)?);
+        let parts = in_order(&shares);
+        let (batches, faults): (Vec<_>, Vec<_>) =
+            shares.into_iter().map(|share| (share.made.batch, share.made.faults)).unzip();
+        let mut faults: Vec<_> = faults.into_iter().flatten().collect();
+        faults.sort_by_key(|(row, _)| *row);
+        for (row, fault) in faults {
+            let error = match fault {
+                RowError::Render(error) => render_error(py, &error, self.core.program()),
+                RowError::Token(error) => token_error(py, &error),
+            };
+            if !quarantine {
+                return Err(crate::errors::in_row(py, error, row));
             }
-            batches.push(chunk.batch);
+            left_out.push(crate::errors::left_out(py, row, &error)?);
         }
         left_out.sort_by_key(|row| row.0);
-        let batch = py.detach(|| Batch::join(batches, threads));
+        let batch = py.detach(|| Batch::join(batches, &parts, threads));
         Ok((arrays(batch, !settings.train.parts.all()), left_out))
     }
 }

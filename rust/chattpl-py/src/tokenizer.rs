@@ -17,7 +17,7 @@ use pyo3::types::{PyBytes, PyList, PyString};
 
 use crate::buffer::{Buffer, ReadOnly};
 use crate::errors::token_error;
-use crate::workers;
+use crate::workers::{self, Share};
 
 /// Turns text into the ids of one vocabulary.
 #[pyclass(subclass, frozen, module = "chattpl._core")]
@@ -54,6 +54,62 @@ impl Tokenizer {
             let message = format!("this tokenizer cannot be written in a form of ours: {reason}");
             token_error(py, &TokenError::new(TokenError::UNSUPPORTED, message).hint("load it from its own file"))
         })
+    }
+}
+
+/// Ids of texts, one text after the other.
+struct Texts {
+    ids: Vec<TokenId>,
+    /// Where each text begins, and where the last ends.
+    offsets: Vec<i64>,
+    /// The number of a text that could not be encoded, and why. None after it is.
+    fault: Option<(usize, TokenError)>,
+}
+
+impl Texts {
+    fn new(expected_ids: usize) -> Self {
+        let mut ids = Vec::new();
+        reserve_large(&mut ids, expected_ids);
+        Texts { ids, offsets: vec![0], fault: None }
+    }
+
+    /// Adds the ids of texts, the first of which has the number `first`; returns how many texts there are.
+    fn add(
+        &mut self,
+        texts: &[&str],
+        first: usize,
+        mut encode: impl FnMut(&str, &mut Vec<TokenId>) -> Result<(), TokenError>,
+    ) -> usize {
+        for (at, text) in texts.iter().enumerate() {
+            if self.fault.is_none() {
+                if let Err(error) = encode(text, &mut self.ids) {
+                    self.fault = Some((first + at, error.in_row(first + at)));
+                }
+            }
+            self.offsets.push(self.ids.len() as i64);
+        }
+        self.offsets.len() - 1
+    }
+
+    /// Puts the texts of several threads in order.
+    fn join(shares: Vec<Share<Self>>, threads: usize) -> Result<(Vec<TokenId>, Vec<i64>), TokenError> {
+        let parts = workers::in_order(&shares);
+        let mut made: Vec<Texts> = shares.into_iter().map(|share| share.made).collect();
+        let faults = made.iter_mut().filter_map(|texts| texts.fault.take());
+        if let Some((_, error)) = faults.min_by_key(|(row, _)| *row) {
+            return Err(error);
+        }
+        if let [_] = made[..] {
+            return Ok(made.pop().map(|texts| (texts.ids, texts.offsets)).unwrap_or_default());
+        }
+        let (mut offsets, mut ids) = (vec![0], Vec::with_capacity(parts.len()));
+        for (share, texts) in parts {
+            let of_part = &made[share].offsets[texts.start..=texts.end];
+            let base = offsets.last().copied().unwrap_or_default() - of_part[0];
+            offsets.extend(of_part[1..].iter().map(|offset| base + offset));
+            ids.push(&made[share].ids[of_part[0] as usize..of_part[texts.len()] as usize]);
+        }
+        Ok((joined(&ids, threads), offsets))
     }
 }
 
@@ -157,36 +213,16 @@ impl Tokenizer {
         let strings: Vec<Bound<'_, PyString>> =
             texts.iter().map(|text| Ok(text.cast_into::<PyString>()?)).collect::<PyResult<_>>()?;
         let texts: Vec<&str> = strings.iter().map(|text| text.to_str()).collect::<PyResult<_>>()?;
-        let done = py.detach(|| {
-            workers::in_chunks(&texts, threads, |chunk, first| {
+        let (count, bytes) = (workers::count(threads, texts.len()), texts.iter().map(|text| text.len()).sum::<usize>());
+        let start = || Texts::new(bytes / count / BYTES_A_TOKEN);
+        let shares = py.detach(|| {
+            workers::in_chunks(&texts, threads, start, |made, texts, first| {
                 self.with_room(|room| {
-                    let bytes: usize = chunk.iter().map(|text| text.len()).sum();
-                    let (mut ids, mut ends) = (Vec::new(), Vec::with_capacity(chunk.len()));
-                    reserve_large(&mut ids, bytes / BYTES_A_TOKEN);
-                    for (at, text) in chunk.iter().enumerate() {
-                        let done = self.engine.encode(room, text, special, add_special_tokens, &mut ids);
-                        done.map_err(|error| error.in_row(first + at))?;
-                        ends.push(ids.len() as i64);
-                    }
-                    Ok::<_, TokenError>((ids, ends))
+                    made.add(texts, first, |text, ids| self.engine.encode(room, text, special, add_special_tokens, ids))
                 })
             })
         });
-        let chunks: Vec<_> = done.into_iter().collect::<Result<_, _>>().map_err(|error| token_error(py, &error))?;
-        let mut offsets = Vec::with_capacity(texts.len() + 1);
-        offsets.push(0);
-        for (_, ends) in &chunks {
-            let base = offsets.last().copied().unwrap_or_default();
-            offsets.extend(ends.iter().map(|end| base + end));
-        }
-        let mut ids: Vec<Vec<TokenId>> = chunks.into_iter().map(|(ids, _)| ids).collect();
-        let ids = match ids.len() {
-            1 => ids.remove(0),
-            _ => py.detach(|| {
-                let parts: Vec<&[TokenId]> = ids.iter().map(Vec::as_slice).collect();
-                joined(&parts, workers::count(threads, texts.len()))
-            }),
-        };
+        let (ids, offsets) = py.detach(|| Texts::join(shares, count)).map_err(|error| token_error(py, &error))?;
         Ok((ids.into(), offsets.into()))
     }
 

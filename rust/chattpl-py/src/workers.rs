@@ -3,6 +3,7 @@
 //! Threads live as long as one call: nothing survives into a forked process, and starting one takes some microseconds.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 
@@ -15,34 +16,59 @@ pub fn count(threads: Option<usize>, rows: usize) -> usize {
     threads.unwrap_or_else(available).clamp(1, rows.max(1))
 }
 
-/// Calls `work(rows, index of the first)` for all chunks, on `threads` threads (as many as the machine has by default).
-pub fn in_chunks<T: Sync, R: Send>(
+/// What one thread made of the blocks that it worked on.
+pub struct Share<S> {
+    /// What it made, block by block.
+    pub made: S,
+    /// The number of each block, and how many rows had been made after it.
+    blocks: Vec<(usize, usize)>,
+}
+
+impl<S> Share<S> {
+    fn new(made: S) -> Self {
+        Share { made, blocks: Vec::new() }
+    }
+}
+
+/// Which rows of which share come one after the other, in the order of the blocks.
+pub fn in_order<S>(shares: &[Share<S>]) -> Vec<(usize, Range<usize>)> {
+    let blocks_of = |(share, Share { blocks, .. }): (usize, &Share<S>)| {
+        let firsts = [0].into_iter().chain(blocks.iter().map(|&(_, rows)| rows)).collect::<Vec<_>>();
+        blocks.iter().zip(firsts).map(|(&(at, rows), first)| (at, (share, first..rows))).collect::<Vec<_>>()
+    };
+    let mut blocks: Vec<_> = shares.iter().enumerate().flat_map(blocks_of).collect();
+    blocks.sort_by_key(|(at, _)| *at);
+    blocks.into_iter().map(|(_, rows)| rows).collect()
+}
+
+/// Calls `work(made, rows, index of the first)` for all chunks, on `threads` threads (as many as the machine has by
+/// default), each of which begins with what `start` gives. `work` returns how many rows have been made.
+pub fn in_chunks<T: Sync, S: Send>(
     rows: &[T],
     threads: Option<usize>,
-    work: impl Fn(&[T], usize) -> R + Sync,
-) -> Vec<R> {
+    start: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &[T], usize) -> usize + Sync,
+) -> Vec<Share<S>> {
     let threads = count(threads, rows.len());
-    if threads == 1 {
-        // All at once: one result that goes on growing costs less than many small ones.
-        return vec![work(rows, 0)];
-    }
-    let size = rows.len().div_ceil(threads * 8).clamp(1, CHUNK);
+    let size = if threads == 1 { rows.len().max(1) } else { rows.len().div_ceil(threads * 8).clamp(1, CHUNK) };
     let chunks: Vec<&[T]> = rows.chunks(size).collect();
     let next = AtomicUsize::new(0);
-    let done: Mutex<Vec<(usize, R)>> = Mutex::new(Vec::with_capacity(chunks.len()));
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| loop {
-                let at = next.fetch_add(1, Ordering::Relaxed);
-                let Some(chunk) = chunks.get(at) else { return };
-                let result = work(chunk, at * size);
-                done.lock().expect("a panic ends the scope").push((at, result));
-            });
+    let share = || {
+        let mut share = Share::new(start());
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(chunk) = chunks.get(at) else { return share };
+            let rows = work(&mut share.made, chunk, at * size);
+            share.blocks.push((at, rows));
         }
-    });
-    let mut done = done.into_inner().expect("a panic ended the scope");
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
+    };
+    if threads == 1 {
+        return vec![share()];
+    }
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..threads).map(|_| scope.spawn(share)).collect();
+        others.into_iter().map(|other| other.join().expect("a panic ends the call")).collect()
+    })
 }
 
 /// Blocks that wait for a thread.
@@ -64,36 +90,42 @@ impl<B> Drop for Closing<'_, B> {
     }
 }
 
-/// Makes blocks on this thread while others work on them; the results in order.
+/// Makes blocks on this thread while others work on them.
 ///
-/// `make` gives the next block, or `None` after the last; it alone may use what belongs to this thread. `work_here` is
-/// `work` as this thread does it, which it does when blocks pile up and when none is left to make.
-pub fn piped<B: Send, R: Send>(
+/// `make` gives the next block, or `None` after the last; it alone may use what belongs to this thread. Each thread begins
+/// with what `start` gives. `work(made, block)` returns how many rows have been made; `work_here` is the same as this thread
+/// does it, which it does when blocks pile up and when none is left to make.
+pub fn piped<B: Send, S: Send>(
     threads: usize,
     mut make: impl FnMut() -> Option<B>,
-    work: impl Fn(B) -> R + Sync,
-    work_here: impl Fn(B) -> R,
-) -> Vec<R> {
+    start: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, B) -> usize + Sync,
+    work_here: impl Fn(&mut S, B) -> usize,
+) -> Vec<Share<S>> {
     let queue = Mutex::new(Queue { blocks: VecDeque::new(), closed: false });
-    let (more, done) = (Condvar::new(), Mutex::new(Vec::new()));
+    let more = Condvar::new();
     let lock = || queue.lock().expect("nobody panics with the lock");
-    let keep = |(at, result): (usize, R)| done.lock().expect("nobody panics with the lock").push((at, result));
     std::thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(|| loop {
+        let share = || {
+            let mut share = Share::new(start());
+            loop {
                 let mut queue = lock();
                 while queue.blocks.is_empty() && !queue.closed {
                     queue = more.wait(queue).expect("nobody panics with the lock");
                 }
-                let Some((at, block)) = queue.blocks.pop_front() else { return };
+                let Some((at, block)) = queue.blocks.pop_front() else { return share };
                 drop(queue);
-                keep((at, work(block)));
-            });
-        }
-        let help = |waiting: usize| {
+                let rows = work(&mut share.made, block);
+                share.blocks.push((at, rows));
+            }
+        };
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(share)).collect();
+        let mut own = Share::new(start());
+        let mut help = |waiting: usize| {
             let next = || Some(lock()).filter(|queue| queue.blocks.len() > waiting)?.blocks.pop_front();
             while let Some((at, block)) = next() {
-                keep((at, work_here(block)));
+                let rows = work_here(&mut own.made, block);
+                own.blocks.push((at, rows));
             }
         };
         let closing = Closing { queue: &queue, more: &more };
@@ -102,12 +134,11 @@ pub fn piped<B: Send, R: Send>(
             lock().blocks.push_back((at, block));
             more.notify_one();
             at += 1;
-            help(threads);
+            help(if threads == 1 { 0 } else { threads });
         }
         drop(closing);
         help(0);
-    });
-    let mut done = done.into_inner().expect("nobody panicked with the lock");
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
+        let others = others.into_iter().map(|other| other.join().expect("a panic ends the call"));
+        others.chain([own]).collect()
+    })
 }

@@ -8,6 +8,7 @@ const MOST_BYTES: usize = 1 << 30;
 
 /// Makes room for `more` items that are expected, if there is any; where that is a lot, asks the system for large pages.
 pub fn reserve_large<T>(items: &mut Vec<T>, more: usize) {
+    const { assert!(size_of::<T>() != 0) };
     if items.try_reserve(more.min(MOST_BYTES / size_of::<T>())).is_ok() {
         advise(items);
     }

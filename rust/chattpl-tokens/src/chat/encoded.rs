@@ -1,5 +1,7 @@
 //! Encoded conversations, one after the other.
 
+use std::ops::Range;
+
 use crate::huge::reserve_large;
 use crate::joined::joined;
 
@@ -89,26 +91,39 @@ impl Batch {
         }
     }
 
-    /// The conversations of several batches, one batch after the other; up to `threads` threads copy.
-    pub fn join(mut batches: Vec<Batch>, threads: usize) -> Batch {
+    /// The conversations that `parts` name, each a range of one of the batches, one part after the other; up to `threads`
+    /// threads copy.
+    ///
+    /// # Panics
+    /// Panics if a part names what is not there.
+    pub fn join(mut batches: Vec<Batch>, parts: &[(usize, Range<usize>)], threads: usize) -> Batch {
         if batches.len() < 2 {
             return batches.pop().unwrap_or_default();
         }
-        fn column<T>(batches: &[Batch], of: impl Fn(&Batch) -> &[T]) -> Vec<&[T]> {
-            batches.iter().map(of).collect()
-        }
         let mut offsets = vec![0];
-        let mut base = 0;
-        for batch in &batches {
-            offsets.extend(batch.offsets[1..].iter().map(|offset| base + offset));
-            base += batch.input_ids.len() as i64;
+        let mut tokens = Vec::with_capacity(parts.len());
+        for (batch, rows) in parts {
+            let of_part = &batches[*batch].offsets[rows.start..=rows.end];
+            let base = offsets.last().copied().unwrap_or_default() - of_part[0];
+            offsets.extend(of_part[1..].iter().map(|offset| base + offset));
+            tokens.push((*batch, of_part[0] as usize..of_part[rows.len()] as usize));
+        }
+        fn column<'b, T>(
+            batches: &'b [Batch],
+            tokens: &[(usize, Range<usize>)],
+            of: impl Fn(&'b Batch) -> &'b [T],
+        ) -> Vec<&'b [T]> {
+            // Weights are there for all batches or for none.
+            let part =
+                |(batch, range): &(usize, Range<usize>)| of(&batches[*batch]).get(range.clone()).unwrap_or_default();
+            tokens.iter().map(part).collect()
         }
         Batch {
-            input_ids: joined(&column(&batches, |batch| &batch.input_ids), threads),
-            loss_mask: joined(&column(&batches, |batch| &batch.loss_mask), threads),
-            message_index: joined(&column(&batches, |batch| &batch.message_index), threads),
-            origin: joined(&column(&batches, |batch| &batch.origin), threads),
-            loss_weight: joined(&column(&batches, |batch| &batch.loss_weight), threads),
+            input_ids: joined(&column(&batches, &tokens, |batch| &batch.input_ids), threads),
+            loss_mask: joined(&column(&batches, &tokens, |batch| &batch.loss_mask), threads),
+            message_index: joined(&column(&batches, &tokens, |batch| &batch.message_index), threads),
+            origin: joined(&column(&batches, &tokens, |batch| &batch.origin), threads),
+            loss_weight: joined(&column(&batches, &tokens, |batch| &batch.loss_weight), threads),
             offsets,
         }
     }
