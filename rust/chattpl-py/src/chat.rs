@@ -49,6 +49,8 @@ type LeftOut = (usize, String, String, Option<String>);
 
 /// Rows that a thread encoded, and those that it could not.
 struct Made {
+    /// Stays with the thread, whose processor has what is known of it at hand.
+    scratch: ChatScratch,
     batch: Batch,
     faults: Vec<(usize, RowError)>,
     /// How many rows it is likely to get.
@@ -58,8 +60,9 @@ struct Made {
 
 impl Made {
     /// Of one of `threads` threads that share `rows`.
-    fn new(rows: usize, threads: usize) -> Self {
-        Made { batch: Batch::new(), faults: Vec::new(), expected_rows: rows.div_ceil(threads), is_reserved: false }
+    fn new(scratch: ChatScratch, rows: usize, threads: usize) -> Self {
+        let expected_rows = rows.div_ceil(threads);
+        Made { scratch, batch: Batch::new(), faults: Vec::new(), expected_rows, is_reserved: false }
     }
 
     /// Makes room for all rows, once there are some to judge them by.
@@ -75,7 +78,7 @@ impl Made {
 type Drafts = Vec<(usize, Draft)>;
 
 /// Rows that are rendered before their tokens are made: few enough to be still at hand in the processor's cache.
-const BLOCK_ROWS: usize = 64;
+const BLOCK_ROWS: usize = 32;
 /// Bytes of text that end a block early.
 const BLOCK_BYTES: usize = 256 << 10;
 /// Conversations by which is judged how many tokens there will be.
@@ -404,14 +407,22 @@ impl ChatEncoder {
 
     /// Runs `work` with room that no other thread has.
     fn with_scratch<T>(&self, work: impl FnOnce(&mut ChatScratch) -> T) -> T {
+        let mut scratch = self.take_scratch();
+        let done = work(&mut scratch);
+        self.give_back(scratch);
+        done
+    }
+
+    fn take_scratch(&self) -> ChatScratch {
         // A lock that a forked process inherited as taken is never given back, so nobody waits for it.
         let spare = self.spare.try_lock().ok().and_then(|mut spare| spare.pop());
-        let mut scratch = spare.unwrap_or_else(|| self.core.scratch());
-        let done = work(&mut scratch);
+        spare.unwrap_or_else(|| self.core.scratch())
+    }
+
+    fn give_back(&self, scratch: ChatScratch) {
         if let Ok(mut spare) = self.spare.try_lock() {
             spare.push(scratch);
         }
-        done
     }
 
     /// Makes the tokens of the drafts that `make` gives of so many rows, block by block, without the interpreter lock.
@@ -427,20 +438,18 @@ impl ChatEncoder {
         on_fault: impl Fn() + Sync,
     ) -> Vec<Share<Made>> {
         let work = |made: &mut Made, drafts: Drafts| {
-            self.with_scratch(|scratch| {
-                for (row, draft) in &drafts {
-                    if let Err(error) = self.core.finish(scratch, draft, options, &mut made.batch) {
-                        made.faults.push((*row, RowError::Token(error)));
-                        on_fault();
-                    }
+            for (row, draft) in &drafts {
+                if let Err(error) = self.core.finish(&mut made.scratch, draft, options, &mut made.batch) {
+                    made.faults.push((*row, RowError::Token(error)));
+                    on_fault();
                 }
-            });
+            }
             made.reserve();
             lock(spare).extend(drafts.into_iter().map(|(_, draft)| draft));
             made.batch.len()
         };
         let work_here = |made: &mut Made, drafts: Drafts| py.detach(|| work(made, drafts));
-        workers::piped(threads, &mut make, || Made::new(rows, threads), work, work_here)
+        workers::piped(threads, &mut make, || Made::new(self.take_scratch(), rows, threads), work, work_here)
     }
 
     /// Makes the tokens of rows that are read without Python.
@@ -453,18 +462,15 @@ impl ChatEncoder {
         options: &ChatOptions<'_>,
     ) -> Vec<Share<Made>> {
         let count = workers::count(threads, rows.len());
-        let start = || Made::new(rows.len(), count);
+        let start = || Made::new(self.take_scratch(), rows.len(), count);
         in_chunks(rows, threads, start, |made, rows, first| {
-            self.with_scratch(|scratch| {
-                self.encode_chunk(scratch, (rows, first_row + first), arguments, options, made);
-            });
+            self.encode_chunk((rows, first_row + first), arguments, options, made);
             made.batch.len()
         })
     }
 
     fn encode_chunk(
         &self,
-        scratch: &mut ChatScratch,
         (rows, first): (&[impl ReadRow], usize),
         arguments: &str,
         options: &ChatOptions<'_>,
@@ -481,7 +487,8 @@ impl ChatEncoder {
             };
             let done = match drafted {
                 Ok(draft) => {
-                    let done = self.core.finish(scratch, &draft, options, &mut made.batch).map_err(RowError::Token);
+                    let done = self.core.finish(&mut made.scratch, &draft, options, &mut made.batch);
+                    let done = done.map_err(RowError::Token);
                     room.reuse(draft);
                     done
                 }
@@ -504,9 +511,12 @@ impl ChatEncoder {
         quarantine: bool,
     ) -> PyResult<(Arrays, Vec<LeftOut>)> {
         let parts = in_order(&shares);
-        let (batches, faults): (Vec<_>, Vec<_>) =
-            shares.into_iter().map(|share| (share.made.batch, share.made.faults)).unzip();
-        let mut faults: Vec<_> = faults.into_iter().flatten().collect();
+        let (mut batches, mut faults) = (Vec::with_capacity(shares.len()), Vec::new());
+        for Share { made, .. } in shares {
+            self.give_back(made.scratch);
+            batches.push(made.batch);
+            faults.extend(made.faults);
+        }
         faults.sort_by_key(|(row, _)| *row);
         for (row, fault) in faults {
             let error = match fault {

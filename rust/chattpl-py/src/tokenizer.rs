@@ -37,14 +37,21 @@ impl Tokenizer {
 
     /// Runs `work` with room that no other thread has.
     fn with_room<T>(&self, work: impl FnOnce(&mut EngineScratch) -> T) -> T {
-        // A lock that a forked process inherited as taken is never given back, so nobody waits for it.
-        let spare = self.spare.try_lock().ok().and_then(|mut spare| spare.pop());
-        let mut room = spare.unwrap_or_default();
+        let mut room = self.take_room();
         let done = work(&mut room);
+        self.give_back(room);
+        done
+    }
+
+    fn take_room(&self) -> EngineScratch {
+        // A lock that a forked process inherited as taken is never given back, so nobody waits for it.
+        self.spare.try_lock().ok().and_then(|mut spare| spare.pop()).unwrap_or_default()
+    }
+
+    fn give_back(&self, room: EngineScratch) {
         if let Ok(mut spare) = self.spare.try_lock() {
             spare.push(room);
         }
-        done
     }
 
     /// The encoder of ours; what only it can do is refused for others.
@@ -214,14 +221,19 @@ impl Tokenizer {
             texts.iter().map(|text| Ok(text.cast_into::<PyString>()?)).collect::<PyResult<_>>()?;
         let texts: Vec<&str> = strings.iter().map(|text| text.to_str()).collect::<PyResult<_>>()?;
         let (count, bytes) = (workers::count(threads, texts.len()), texts.iter().map(|text| text.len()).sum::<usize>());
-        let start = || Texts::new(bytes / count / BYTES_A_TOKEN);
+        let start = || (self.take_room(), Texts::new(bytes / count / BYTES_A_TOKEN));
         let shares = py.detach(|| {
-            workers::in_chunks(&texts, threads, start, |made, texts, first| {
-                self.with_room(|room| {
-                    made.add(texts, first, |text, ids| self.engine.encode(room, text, special, add_special_tokens, ids))
-                })
+            workers::in_chunks(&texts, threads, start, |(room, made), texts, first| {
+                made.add(texts, first, |text, ids| self.engine.encode(room, text, special, add_special_tokens, ids))
             })
         });
+        let shares = shares.into_iter().map(|share| {
+            share.map(|(room, made)| {
+                self.give_back(room);
+                made
+            })
+        });
+        let shares = shares.collect();
         let (ids, offsets) = py.detach(|| Texts::join(shares, count)).map_err(|error| token_error(py, &error))?;
         Ok((ids.into(), offsets.into()))
     }

@@ -28,6 +28,11 @@ impl<S> Share<S> {
     fn new(made: S) -> Self {
         Share { made, blocks: Vec::new() }
     }
+
+    /// The share with what `change` makes of it.
+    pub fn map<T>(self, change: impl FnOnce(S) -> T) -> Share<T> {
+        Share { made: change(self.made), blocks: self.blocks }
+    }
 }
 
 /// Which rows of which share come one after the other, in the order of the blocks.
