@@ -1,6 +1,6 @@
 //! Feeds random texts to encoders, or damaged files to what reads them, and checks the laws of each.
 //!
-//! `cargo run --release -p chattpl-tokens --example fuzz -- encoder|files SECONDS SEED FILE... [--only EXECUTION]`
+//! `cargo run --release -p chattpl-tokens --example fuzz_tokens -- encoder|files SECONDS SEED FILE... [--only EXECUTION]`
 //!
 //! FILE is a `tokenizer.json` or what `chattpl_tokens::pack` wrote.
 
@@ -66,6 +66,6 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: fuzz encoder|files SECONDS SEED FILE... [--only EXECUTION]");
+    eprintln!("usage: fuzz_tokens encoder|files SECONDS SEED FILE... [--only EXECUTION]");
     ExitCode::from(2)
 }
