@@ -78,7 +78,7 @@ impl Made {
 type Drafts = Vec<(usize, Draft)>;
 
 /// Rows that are rendered before their tokens are made: few enough to be still at hand in the processor's cache.
-const BLOCK_ROWS: usize = 32;
+const BLOCK_ROWS: usize = 64;
 /// Bytes of text that end a block early.
 const BLOCK_BYTES: usize = 256 << 10;
 /// Conversations by which is judged how many tokens there will be.
