@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chattpl_render::{read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, Options, Program};
+use chattpl_render::{
+    read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, NullFields, Options, Program,
+};
 use chattpl_syntax::ast::{Expr, ExprKind};
 use chattpl_syntax::Span;
 
@@ -85,7 +87,7 @@ fn rendered(source: &str) -> Option<String> {
     let mut input = Input::new(&arena);
     read_conversation(&mut input, br#"{"messages": []}"#).ok()?;
     let now = DateTime { year: 2026, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 };
-    let options = Options { limits: LIMITS, clock: Clock { now }, continue_field: None };
+    let options = Options { limits: LIMITS, clock: Clock { now }, continue_field: None, null_fields: NullFields::Drop };
     let done = render(&program, input, &options, &mut Buffers::default()).ok()?;
     Some(done.into_parts().0)
 }

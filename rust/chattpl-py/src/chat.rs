@@ -130,7 +130,12 @@ struct Settings {
 
 impl Settings {
     fn options(&self, limits: Limits) -> ChatOptions<'_> {
-        let render = Options { limits, clock: self.clock, continue_field: self.continue_field.as_deref() };
+        let render = Options {
+            limits,
+            clock: self.clock,
+            continue_field: self.continue_field.as_deref(),
+            null_fields: Default::default(),
+        };
         ChatOptions { render, control: self.control, train: &self.train }
     }
 }

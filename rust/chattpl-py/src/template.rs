@@ -97,7 +97,12 @@ impl Template {
             let keeper = Keeper::default();
             let mut large = Vec::new();
             let input = self.raise(py, read_input(arena, &keeper, messages, &call, &mut large))?;
-            let options = Options { limits: self.limits, clock, continue_field: continue_field.as_deref() };
+            let options = Options {
+                limits: self.limits,
+                clock,
+                continue_field: continue_field.as_deref(),
+                null_fields: Default::default(),
+            };
             let output =
                 self.raise(py, render(&self.program, input, &options, buffers).map_err(ConvertError::Input))?;
             finish(py, output, &large, buffers)
@@ -135,7 +140,12 @@ impl Template {
             let mut input = Input::new(arena);
             let read = read_call(&mut Converter::new(&keeper), &mut input, &call);
             self.raise(py, read)?;
-            let options = Options { limits: self.limits, clock, continue_field: continue_field.as_deref() };
+            let options = Options {
+                limits: self.limits,
+                clock,
+                continue_field: continue_field.as_deref(),
+                null_fields: Default::default(),
+            };
             let work = SameThread::new((input, &mut *buffers, &options));
             let program = &self.program;
             let output = py.detach(move || {

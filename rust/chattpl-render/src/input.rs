@@ -5,9 +5,10 @@ use bumpalo::Bump;
 use num_bigint::BigInt;
 
 use crate::error::{code, type_error, value_error, ErrorClass, RenderError, Result};
+use crate::options::NullFields;
 use crate::origin::{Key, Nodes, Tag, ARGUMENTS_ROOT, DOCUMENTS_ROOT, MESSAGES_ROOT, TOOLS_ROOT, UNUSED};
 use crate::value::dict::DictBuilder;
-use crate::value::{Seq, Str, Value};
+use crate::value::{Dict, Seq, Str, Value};
 
 /// Levels of nesting that input may have; `transformers` gives up a little earlier.
 pub const MAX_INPUT_DEPTH: u32 = 500;
@@ -194,7 +195,7 @@ impl<'r> Input<'r> {
     /// A mapping whose keys are known to differ.
     pub fn dict(&self, place: Place, entries: &[(Data<'r>, Data<'r>)]) -> Data<'r> {
         let entries = self.arena.alloc_slice_fill_iter(entries.iter().map(|(key, value)| (key.0, value.0)));
-        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(entries, place.source))))
+        Data(Value::Dict(self.arena.alloc(Dict::new(entries, place.source))))
     }
 
     /// Room for the elements of a list or tuple.
@@ -219,7 +220,7 @@ impl<'r> Input<'r> {
 
     /// The mapping whose entries were read to `room`; its keys are known to differ.
     pub fn dict_in(&self, place: Place, room: DictRoom<'r>) -> Data<'r> {
-        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(room.0, place.source))))
+        Data(Value::Dict(self.arena.alloc(Dict::new(room.0, place.source))))
     }
 
     /// A mapping from an iterator; with `repeats`, a later entry replaces an earlier one with the same key.
@@ -235,7 +236,7 @@ impl<'r> Input<'r> {
             return Data(Value::Dict(dict.finish(place.source)));
         }
         let entries = self.arena.alloc_slice_fill_iter(entries.map(|(key, value)| (key.0, value.0)));
-        Data(Value::Dict(self.arena.alloc(crate::value::Dict::new(entries, place.source))))
+        Data(Value::Dict(self.arena.alloc(Dict::new(entries, place.source))))
     }
 
     /// A mapping in which a later entry replaces an earlier one with the same key.
@@ -326,25 +327,30 @@ impl<'r> Input<'r> {
         Ok(())
     }
 
-    /// Checks that messages are mappings, and copies reasoning to the names that templates read.
-    pub(crate) fn prepare_messages(&mut self) -> Result<&'r [Value<'r>]> {
+    /// Checks that messages are mappings, drops null fields, and copies reasoning to the names that templates read.
+    pub(crate) fn prepare_messages(&mut self, null_fields: NullFields) -> Result<&'r [Value<'r>]> {
         let messages = elements(self.arena, self.messages, "messages")?;
-        let mut aliased = None;
+        let mut changed = None;
         for (at, message) in messages.iter().enumerate() {
             let Value::Dict(dict) = message else {
                 return Err(self.not_a_message(at, *message));
             };
+            let has_null = dict.entries.iter().any(|(_, value)| value.is_none());
+            let dict = if has_null && null_fields == NullFields::Drop { self.without_nulls(dict) } else { *dict };
             let find = |name| dict.get_str(self.arena, name).filter(|value| !value.is_none());
-            if let Some(reasoning) = REASONING_FIELDS.into_iter().find_map(find) {
-                let copy = aliased.get_or_insert_with(|| messages.to_vec());
-                copy[at] = self.with_reasoning(dict, reasoning);
+            let reasoning = REASONING_FIELDS.into_iter().find_map(find);
+            if has_null || reasoning.is_some() {
+                let copy = changed.get_or_insert_with(|| messages.to_vec());
+                copy[at] = reasoning.map_or(Value::Dict(dict), |reasoning| self.with_reasoning(dict, reasoning));
             }
         }
-        let messages = match aliased {
-            Some(aliased) => self.arena.alloc_slice_copy(&aliased),
-            None => messages,
-        };
-        Ok(messages)
+        Ok(changed.map_or(messages, |changed| self.arena.alloc_slice_copy(&changed)))
+    }
+
+    fn without_nulls(&self, dict: &Dict<'r>) -> &'r Dict<'r> {
+        let mut kept = BumpVec::with_capacity_in(dict.entries.len(), self.arena);
+        kept.extend(dict.entries.iter().filter(|(_, value)| !value.is_none()));
+        self.arena.alloc(Dict::new(kept.into_bump_slice(), dict.source))
     }
 
     fn not_a_message(&self, at: usize, message: Value<'r>) -> RenderError {
@@ -353,7 +359,7 @@ impl<'r> Input<'r> {
         RenderError::new(ErrorClass::TypeError, text).with_code(code::SHAPE).at_input(format!("messages[{at}]"))
     }
 
-    fn with_reasoning(&self, dict: &'r crate::value::Dict<'r>, reasoning: Value<'r>) -> Value<'r> {
+    fn with_reasoning(&self, dict: &'r Dict<'r>, reasoning: Value<'r>) -> Value<'r> {
         let source = reasoning.source(self.arena);
         let key = |name: &'static str| Value::Str(Str::tagged(name, self.nodes.tag(source)));
         let mut copy = DictBuilder::new(self.arena, dict.entries.len() + 2);

@@ -24,7 +24,7 @@ pub use compile::program::Program;
 pub use error::{ErrorClass, RenderError};
 pub use input::{Data, DictRoom, Input, ListRoom, Place, Slot, Step, MAX_INPUT_DEPTH};
 pub use json::{read_arguments, read_conversation, read_value, too_deep};
-pub use options::{Clock, DateTime, Limits};
+pub use options::{Clock, DateTime, Limits, NullFields};
 pub use origin::Origin;
 pub use render::{render, Buffers, Options, Rendered};
 pub use segment::{PathStep, Segment, Segments};

@@ -1,4 +1,4 @@
-//! Limits and the clock of a render.
+//! Options of a render: limits, the clock, null fields.
 
 pub use crate::pytext::DateTime;
 
@@ -31,4 +31,14 @@ impl Default for Limits {
 pub struct Clock {
     /// Local time, without a time zone.
     pub now: DateTime,
+}
+
+/// What becomes of a message's fields whose value is null.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum NullFields {
+    /// They are dropped before the template runs, as `tokenizer.apply_chat_template` of transformers 5.23 and later does.
+    #[default]
+    Drop,
+    /// The template sees them, as in llama.cpp and in older versions of transformers.
+    Keep,
 }

@@ -7,7 +7,7 @@ use crate::compile::program::{Instr, Program};
 use crate::error::{value_error, Result};
 use crate::input::{Input, REASONING_FIELDS};
 use crate::meter;
-use crate::options::{Clock, Limits};
+use crate::options::{Clock, Limits, NullFields};
 use crate::origin::{Tag, MESSAGES_ROOT};
 use crate::pytext;
 use crate::segment::Segments;
@@ -28,6 +28,8 @@ pub struct Options<'a> {
     pub clock: Clock,
     /// The field of the last message to end in, so that a model continues it.
     pub continue_field: Option<&'a str>,
+    /// What becomes of null fields of messages.
+    pub null_fields: NullFields,
 }
 
 /// Text and segments of a conversation.
@@ -89,7 +91,7 @@ fn render_guarded<'r>(
     buffers: &mut Buffers,
 ) -> Result<Rendered<'r>> {
     input.check_tools_and_documents()?;
-    let messages = input.prepare_messages()?;
+    let messages = input.prepare_messages(options.null_fields)?;
     let continued = match options.continue_field {
         Some(field) => Some(mark_final_message(program, &input, messages, field, options)?),
         None => None,

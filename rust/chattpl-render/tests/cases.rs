@@ -7,13 +7,18 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chattpl_render::{
-    read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, Options, Program, Rendered,
+    read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, NullFields, Options, Program, Rendered,
 };
 
 const NOON: DateTime = DateTime { year: 2026, month: 11, day: 23, hour: 12, minute: 0, second: 0, microsecond: 0 };
 
 fn options() -> Options<'static> {
-    Options { limits: Limits::default(), clock: Clock { now: NOON }, continue_field: None }
+    Options {
+        limits: Limits::default(),
+        clock: Clock { now: NOON },
+        continue_field: None,
+        null_fields: NullFields::Drop,
+    }
 }
 
 fn outcome(template: &str, conversation: &str) -> String {

@@ -19,8 +19,8 @@ use std::sync::Arc;
 
 use chattpl_render::error::code;
 use chattpl_render::{
-    read_arguments, read_conversation, render, Buffers, Bump, Clock, DateTime, ErrorClass, Input, Limits, Options,
-    Origin, PathStep, Place, Program, RenderError, Segments, Step,
+    read_arguments, read_conversation, render, Buffers, Bump, Clock, DateTime, ErrorClass, Input, Limits, NullFields,
+    Options, Origin, PathStep, Place, Program, RenderError, Segments, Step,
 };
 use chattpl_syntax::Span;
 use serde_json::{json, Value};
@@ -385,8 +385,9 @@ impl<'s> Probes<'s> {
             read_arguments(&mut input, arguments.as_bytes())?;
         }
         read_conversation(&mut input, conversation.as_bytes())?;
-        let options =
-            Options { limits: LIMITS, clock: Clock { now: moment(ask.later) }, continue_field: ask.continued };
+        let clock = Clock { now: moment(ask.later) };
+        let null_fields = NullFields::Drop;
+        let options = Options { limits: LIMITS, clock, continue_field: ask.continued, null_fields };
         let (text, segments, generation) = render(self.program, input, &options, buffers)?.into_parts();
         Ok(Printed::new(text, segments, generation))
     }

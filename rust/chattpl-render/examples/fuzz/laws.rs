@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use chattpl_render::{
-    dump_bytecode, read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, Options, Program,
-    Rendered, Segments,
+    dump_bytecode, read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, NullFields, Options,
+    Program, Rendered, Segments,
 };
 use chattpl_syntax::Source;
 
@@ -121,6 +121,7 @@ fn outcome(
         limits: LIMITS,
         clock: Clock { now },
         continue_field: (conversation.len() % 5 == 0).then_some("content"),
+        null_fields: if conversation.len() % 3 == 0 { NullFields::Keep } else { NullFields::Drop },
     };
     let arena = Bump::new();
     let mut input = Input::new(&arena);

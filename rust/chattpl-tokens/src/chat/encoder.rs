@@ -185,8 +185,9 @@ impl ChatEncoder {
 
     /// The generation prompts for the arguments of `input`: after a user's message, and after a tool's.
     fn headers<'r>(&'r self, input: &Input<'r>, options: &ChatOptions<'_>, buffers: &mut Buffers) -> Headers {
-        let Options { limits, clock, .. } = options.render;
-        let options: &'r Options<'r> = input.arena().alloc(Options { limits, clock, continue_field: None });
+        let Options { limits, clock, null_fields, .. } = options.render;
+        let options: &'r Options<'r> =
+            input.arena().alloc(Options { limits, clock, continue_field: None, null_fields });
         let mut rendered = |conversation: &'static str, prompt: bool| {
             let mut probe = input.with_messages(input.list(Place::MESSAGES, &[]));
             read_conversation(&mut probe, conversation.as_bytes()).ok()?;
