@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -217,8 +218,6 @@ def test_empty_sources_give_no_rows(mirror: chattpl.ChatFormat) -> None:
     ("source", "words"),
     [
         (pa.table({"messages": [1, 2]}), ["the column `messages`", "`int64`"]),
-        (pa.table({"messages": ["a"]}), ["the column `messages`", "`string`"]),
-        (pa.table({"messages": [["a"]]}), ["the column `messages`", "`list<string>`"]),
         (pa.table({"messages": [{"role": "a"}]}), ["the column `messages`", "`struct<role>`"]),
         (pa.table({"role": ["a"], "content": ["b"]}), ["no column `messages`", "`role`, `content`"]),
         (pa.array([1.5]), ["the array", "`double`"]),
@@ -235,13 +234,24 @@ def test_wrong_types_are_named_with_their_column(mirror: chattpl.ChatFormat, sou
     assert caught.value.hint
 
 
-def test_value_that_no_template_reads_is_named_with_its_place(mirror: chattpl.ChatFormat) -> None:
+@pytest.mark.parametrize(("messages", "code"), [("a", "CE033"), (["a"], "CE030"), ([], "CE030")])
+def test_text_that_is_no_conversation_is_refused_row_by_row(
+    mirror: chattpl.ChatFormat, messages: Any, code: str
+) -> None:
+    good = json.dumps([{"role": "user", "content": "x"}])
+    rows = [good, json.dumps(messages) if isinstance(messages, list) else messages]
+    batch = mirror.encode_batch(pa.table({"messages": rows}), errors="quarantine")
+    assert [(row.row, row.code) for row in batch.quarantine] == [(2, code)]
+
+
+def test_value_that_is_no_json_is_what_a_list_makes_of_it(mirror: chattpl.ChatFormat) -> None:
     when = pa.array([None, 0], pa.timestamp("s"))
     messages = pa.StructArray.from_arrays([pa.array(["user", "user"]), when], ["role", "when"])
     table = pa.table({"messages": pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), messages)})
-    with pytest.raises(InputError, match="timestamp") as caught:
-        mirror.encode_batch(table)
-    assert caught.value.location == "row 1: messages[0].when"
+    rows = [{"role": "user"}, {"role": "user", "when": datetime(1970, 1, 1)}]
+    expected = [mirror.encode([row]).text for row in rows]
+    batch = mirror.encode_batch(table)
+    assert [mirror.tokenizer.decode(row.input_ids) for row in batch] == expected
 
 
 def test_rows_that_fail_are_numbered_through_all_chunks() -> None:
@@ -250,11 +260,11 @@ def test_rows_that_fail_are_numbered_through_all_chunks() -> None:
     table = pa.concat_tables([part, part.slice(1), part])
     chat = chattpl.load("mistral-v3")
     batch = chat.encode_batch(table, errors="quarantine")
-    assert [row.row for row in batch.quarantine] == [1, 2, 3, 4, 5, 6, 8, 9, 10]
+    assert [row.row for row in batch.quarantine] == [2, 3, 4, 5, 6, 7, 9, 10, 11]
     assert len(batch) == 2
     with pytest.raises((InputError, RenderError)) as caught:
         chat.encode_batch(table)
-    assert str(caught.value.location).startswith("row 1")
+    assert str(caught.value.location).startswith("row 2")
 
 
 def test_text_that_is_not_utf8_is_refused(mirror: chattpl.ChatFormat) -> None:
@@ -263,7 +273,7 @@ def test_text_that_is_not_utf8_is_refused(mirror: chattpl.ChatFormat) -> None:
     table = pa.table({"messages": pa.ListArray.from_arrays(pa.array([0, 1], pa.int32()), messages)})
     with pytest.raises(InputError) as caught:
         mirror.encode_batch(table)
-    assert (caught.value.code, caught.value.location) == ("CE032", "row 0: messages[0].content")
+    assert (caught.value.code, caught.value.location) == ("CE032", "row 1: messages[0].content")
 
 
 def test_offsets_that_lead_nowhere_are_refused(mirror: chattpl.ChatFormat) -> None:
@@ -272,7 +282,7 @@ def test_offsets_that_lead_nowhere_are_refused(mirror: chattpl.ChatFormat) -> No
     messages = pa.StructArray.from_arrays([text], ["role"])
     table = pa.table({"messages": pa.ListArray.from_arrays(pa.array([0, 1, 2, 3], pa.int32()), messages)})
     batch = mirror.encode_batch(table, errors="quarantine")
-    assert [(row.row, row.code) for row in batch.quarantine] == [(0, "CE030"), (1, "CE030"), (2, "CE030")]
+    assert [(row.row, row.code) for row in batch.quarantine] == [(1, "CE030"), (2, "CE030"), (3, "CE030")]
 
 
 def test_stream_that_fails_says_why(mirror: chattpl.ChatFormat) -> None:

@@ -156,14 +156,18 @@ def test_broken_rows_are_named_or_set_aside() -> None:
     chat = chattpl.load("qwen3")
     good = json.dumps(CHAT)
     lines = f'{good}\n{{"broken\n{good}\n{{"x": 1}}\n'.encode()
-    with pytest.raises(InputError, match="row 1"):
+    with pytest.raises(InputError, match="row 2") as caught:
         chat.encode_batch(lines)
+    assert isinstance(caught.value.location, chattpl.Location)
+    assert (caught.value.location.row, caught.value.location.line) == (2, 2)
     batch = chat.encode_batch(lines, errors="quarantine")
-    assert [row.row for row in batch.quarantine] == [1, 3]
+    assert [row.row for row in batch.quarantine] == [2, 4]
+    assert batch.rows.tolist() == [1, 3]
     assert len(batch) == 2
     rows = [CHAT, {"x": 1}, 5, [{"role": "user", "content": "\ud800"}], CHAT]
     batch = chat.encode_batch(rows, errors="quarantine")
-    assert [row.row for row in batch.quarantine] == [1, 2, 3]
+    assert [row.row for row in batch.quarantine] == [2, 3, 4]
+    assert [row.data for row in batch.quarantine] == rows[1:4]
     assert batch[0].input_ids.tolist() == batch[1].input_ids.tolist() == chat.encode(CHAT).input_ids.tolist()
 
 
@@ -175,7 +179,7 @@ def test_the_first_broken_row_is_the_one_told_of(threads: int, later: Any) -> No
     rows = [*[CHAT] * 70, forged, *[CHAT] * 3, later, *[CHAT] * 200]
     with pytest.raises(EncodeError) as caught:
         chattpl.load("qwen3").encode_batch(rows, special_tokens="error", threads=threads)
-    assert caught.value.location == "row 70: messages[0].content"
+    assert caught.value.location == "row 71: messages[0].content"
 
 
 def test_an_empty_source_is_an_empty_batch(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from chattpl.messages import conversation_from_row
+from chattpl.rows import read_row
 from encoders import CONVERSATIONS
 from strategies import TOOL
 
@@ -184,7 +184,7 @@ def real() -> Iterator[Conversation]:
     for path in sorted(CONVERSATIONS.glob("*.jsonl")):
         for number, line in enumerate(path.read_text("utf-8").rstrip("\n").split("\n")):
             row = json.loads(line)
-            found = conversation_from_row(row)
+            found = read_row(row)
             if messages := [fitted(message) for message in found.messages]:
                 yield Conversation(
                     f"{path.stem}:{number}", messages, [_fitted_tool(tool) for tool in found.tools or ()]

@@ -11,13 +11,14 @@ if TYPE_CHECKING:
     from chattpl._core import __version__ as __version__
     from chattpl.encoded import Encoded as Encoded
     from chattpl.encoded import EncodedBatch as EncodedBatch
-    from chattpl.encoded import LeftOutRow as LeftOutRow
+    from chattpl.encoded import QuarantinedRow as QuarantinedRow
     from chattpl.encoded import TokenBatch as TokenBatch
     from chattpl.errors import ChatTemplateError as ChatTemplateError
     from chattpl.errors import DocstringParsingException as DocstringParsingException
     from chattpl.errors import EncodeError as EncodeError
     from chattpl.errors import FormatNotFoundError as FormatNotFoundError
     from chattpl.errors import InputError as InputError
+    from chattpl.errors import KeywordError as KeywordError
     from chattpl.errors import LimitError as LimitError
     from chattpl.errors import RenderError as RenderError
     from chattpl.errors import SourceError as SourceError
@@ -29,20 +30,31 @@ if TYPE_CHECKING:
     from chattpl.linter import Diagnostic as Diagnostic
     from chattpl.linter import LintReport as LintReport
     from chattpl.linter import lint as lint
+    from chattpl.location import Location as Location
     from chattpl.messages import Message as Message
     from chattpl.messages import Tool as Tool
     from chattpl.messages import ToolCall as ToolCall
+    from chattpl.notices import ArgumentWarning as ArgumentWarning
+    from chattpl.notices import ChatTemplateWarning as ChatTemplateWarning
+    from chattpl.notices import RowWarning as RowWarning
+    from chattpl.notices import UnprintedWarning as UnprintedWarning
     from chattpl.origin import Origin as Origin
     from chattpl.registry import ModelInfo as ModelInfo
     from chattpl.registry import models as models
+    from chattpl.report import RowsReport as RowsReport
+    from chattpl.rows import Row as Row
+    from chattpl.rows import read_row as read_row
+    from chattpl.rows import read_rows as read_rows
     from chattpl.schema import tool_schema as tool_schema
     from chattpl.template import Template as Template
     from chattpl.tokenizer import Tokenizer as Tokenizer
     from chattpl.train import Train as Train
 
 __all__ = [
+    "ArgumentWarning",
     "ChatFormat",
     "ChatTemplateError",
+    "ChatTemplateWarning",
     "Diagnostic",
     "DocstringParsingException",
     "EncodeError",
@@ -50,14 +62,19 @@ __all__ = [
     "EncodedBatch",
     "FormatNotFoundError",
     "InputError",
-    "LeftOutRow",
+    "KeywordError",
     "LimitError",
     "LintReport",
+    "Location",
     "Message",
     "ModelInfo",
     "Origin",
+    "QuarantinedRow",
     "RenderError",
     "Rendered",
+    "Row",
+    "RowWarning",
+    "RowsReport",
     "Segment",
     "SourceError",
     "Template",
@@ -68,23 +85,27 @@ __all__ = [
     "ToolCall",
     "Train",
     "TypeHintParsingException",
+    "UnprintedWarning",
     "VocabularyError",
     "__version__",
     "lint",
     "load",
     "models",
+    "read_row",
+    "read_rows",
     "tool_schema",
 ]
 
 _HOME = {
     "_core": ("Rendered", "Segment", "__version__"),
-    "encoded": ("Encoded", "EncodedBatch", "LeftOutRow", "TokenBatch"),
+    "encoded": ("Encoded", "EncodedBatch", "QuarantinedRow", "TokenBatch"),
     "errors": (
         "ChatTemplateError",
         "DocstringParsingException",
         "EncodeError",
         "FormatNotFoundError",
         "InputError",
+        "KeywordError",
         "LimitError",
         "RenderError",
         "SourceError",
@@ -95,7 +116,11 @@ _HOME = {
     "format": ("ChatFormat", "load"),
     "linter": ("Diagnostic", "LintReport", "lint"),
     "messages": ("Message", "Tool", "ToolCall"),
+    "location": ("Location",),
+    "notices": ("ArgumentWarning", "ChatTemplateWarning", "RowWarning", "UnprintedWarning"),
     "origin": ("Origin",),
+    "report": ("RowsReport",),
+    "rows": ("Row", "read_row", "read_rows"),
     "registry": ("ModelInfo", "models"),
     "schema": ("tool_schema",),
     "template": ("Template",),

@@ -87,6 +87,10 @@ class Rendered:
     def segments(self) -> list[Segment]: ...
     @property
     def generation_spans(self) -> list[tuple[int, int]]: ...
+    @property
+    def unprinted(self) -> list[tuple[str | int, ...]]: ...
+    @property
+    def lost(self) -> list[tuple[str | int, ...]] | None: ...
 
 @final
 class Segment:
@@ -150,12 +154,90 @@ class DecodeStream:
     def push(self, token_id: int) -> str: ...
     def finish(self) -> str: ...
 
-_Arrays = tuple[Buffer, Buffer, Buffer, Buffer, Buffer | None, Buffer]
-_LeftOut = list[tuple[int, str, str, str | None]]
+@final
+class RenderOptions:
+    """How to render: everything but the conversation."""
+
+    def __new__(
+        cls,
+        *,
+        tools: Any = None,
+        documents: Any = None,
+        add_generation_prompt: Any = None,
+        continue_final_message: Any = None,
+        now: datetime | None = None,
+        null_fields: str = "drop",
+        normalize: str = "off",
+        tokens: dict[str, Any] | None = None,
+        arguments: dict[str, Any] | None = None,
+    ) -> Self: ...
+    @property
+    def tools(self) -> Any: ...
+    @property
+    def documents(self) -> Any: ...
+    @property
+    def add_generation_prompt(self) -> Any: ...
+    @property
+    def continue_final_message(self) -> Any: ...
+    @property
+    def now(self) -> Any: ...
+    @property
+    def null_fields(self) -> str: ...
+    @property
+    def normalize(self) -> str: ...
+    @property
+    def tokens(self) -> dict[str, Any] | None: ...
+    @property
+    def arguments(self) -> dict[str, Any] | None: ...
+
+@final
+class EncodeOptions:
+    """How to encode: how to render, what is trained, and who may make a control token."""
+
+    def __new__(cls, render: RenderOptions, train: tuple[Any, ...], special_tokens: str) -> Self: ...
+    @property
+    def render(self) -> RenderOptions: ...
+    @property
+    def train(self) -> tuple[Any, ...]: ...
+    @property
+    def special_tokens(self) -> str: ...
+
+@final
+class EncodedRows:
+    """Arrays of one or more conversations, and what is to be said of them."""
+
+    @property
+    def input_ids(self) -> Buffer: ...
+    @property
+    def loss_mask(self) -> Buffer: ...
+    @property
+    def message_index(self) -> Buffer: ...
+    @property
+    def origin(self) -> Buffer: ...
+    @property
+    def loss_weight(self) -> Buffer | None: ...
+    @property
+    def offsets(self) -> Buffer: ...
+    @property
+    def rows(self) -> Buffer: ...
+    @property
+    def lines(self) -> Buffer | None: ...
+    @property
+    def kept(self) -> dict[str, list[str | None]]: ...
+    @property
+    def left_out(self) -> list[tuple[int, int | None, str, str, str | None, str | None]]: ...
+    @property
+    def notes(self) -> dict[str, list[tuple[str, int, int, int]]]: ...
+    @property
+    def text(self) -> str | None: ...
+    @property
+    def unprinted(self) -> list[tuple[str | int, ...]] | None: ...
+    @property
+    def lost(self) -> list[tuple[str | int, ...]] | None: ...
 
 @final
 class ChatEncoder:
-    """A template and a vocabulary at work together."""
+    """Encodes conversations with one vocabulary: a template, and the one for rows with tools if there is another."""
 
     def __new__(
         cls,
@@ -164,62 +246,28 @@ class ChatEncoder:
         stop_tokens: list[int],
         declared: list[str],
         literals: str | None = None,
+        tool_template: Template | None = None,
+        tool_literals: str | None = None,
     ) -> Self: ...
     def literals(self) -> str: ...
-    def encode(
-        self,
-        messages: Any,
-        train: tuple[Any, ...],
-        special_tokens: str,
-        *,
-        tools: Any = None,
-        documents: Any = None,
-        add_generation_prompt: Any = None,
-        continue_final_message: Any = None,
-        now: datetime | None = None,
-        arguments: dict[str, Any] | None = None,
-    ) -> tuple[_Arrays, str]: ...
+    def encode(self, conversation: Any, options: EncodeOptions) -> EncodedRows: ...
     def encode_rows(
         self,
-        rows: list[Any],
-        train: tuple[Any, ...],
-        special_tokens: str,
-        *,
-        tools: Any = None,
-        documents: Any = None,
-        add_generation_prompt: Any = None,
-        continue_final_message: Any = None,
-        now: datetime | None = None,
-        arguments: dict[str, Any] | None = None,
-        threads: int | None = None,
-        quarantine: bool = False,
-    ) -> tuple[_Arrays, _LeftOut]: ...
-    def encode_lines(
-        self,
-        lines: Any,
-        train: tuple[Any, ...],
-        special_tokens: str,
-        *,
-        continue_final_message: Any = None,
-        now: datetime | None = None,
-        arguments: str = "null",
-        threads: int | None = None,
-        quarantine: bool = False,
-        first_row: int = 0,
-    ) -> tuple[_Arrays, _LeftOut]: ...
-    def encode_arrow(
-        self,
         source: Any,
-        train: tuple[Any, ...],
-        special_tokens: str,
+        options: EncodeOptions,
         *,
-        continue_final_message: Any = None,
-        now: datetime | None = None,
-        arguments: str = "null",
+        call: str = "null",
+        tokens: str = "null",
         threads: int | None = None,
         quarantine: bool = False,
-    ) -> tuple[_Arrays, _LeftOut]: ...
+        spans: Any = None,
+        first_row: int = 0,
+        first_line: int = 0,
+        name: str | None = None,
+        keep: list[str] = ...,
+    ) -> EncodedRows: ...
 
+def read_row(row: Any) -> dict[str, Any]: ...
 def emit_tree(source: str, name: str | None = None) -> str: ...
 def emit_bytecode(source: str, name: str | None = None) -> str: ...
 def format_names() -> list[tuple[str, list[str]]]: ...

@@ -5,6 +5,7 @@
     ├── RenderError                       CE010-CE019  the template refuses, or fails on, its input
     ├── LimitError                        CE020-CE029  instructions, output or nesting past a limit
     ├── InputError                        CE030-CE039  messages, tools or JSON of a shape that cannot be read
+    │   ├── KeywordError                               an option of ours, misspelt
     │   ├── DocstringParsingException                  a tool function without a usable docstring
     │   └── TypeHintParsingException                   a tool function without usable type hints
     ├── FormatNotFoundError               CE040        no format of that name
@@ -19,6 +20,8 @@ Where `transformers` or Jinja2 would raise, the error is also an instance of the
 
 import sys
 
+from chattpl.location import Location
+
 
 class ChatTemplateError(Exception):
     """Base of every error that chattpl raises.
@@ -26,7 +29,8 @@ class ChatTemplateError(Exception):
     Args:
         message: What happened.
         code: The stable code, such as `CE010`. Defaults to the first code of the class.
-        location: Where: `name:line:column` of a template, `messages[3].content`, or a file.
+        location: Where: `name:line:column` of a template, `messages[3].content`, or a file; a `Location` where its parts
+            are known.
         hint: What to do about it.
         excerpt: The source line with a caret below the fault.
     """
@@ -93,6 +97,10 @@ class InputError(ChatTemplateError):
     """Input of a shape that cannot be read."""
 
     default_code = "CE030"
+
+
+class KeywordError(InputError, TypeError):
+    """A keyword argument that is a misspelt option."""
 
 
 class DocstringParsingException(InputError):
@@ -164,6 +172,19 @@ def build_error(
     number = int(code.removeprefix("CE"))
     family = next((cls for codes, cls in _FAMILIES if number in codes), ChatTemplateError)
     return _rebuild(family, class_name, message, code, location, hint, excerpt)
+
+
+def place_in_row(error: ChatTemplateError, row: int, line: int | None, source: str | None) -> None:
+    """Says in which row an error happened: its location gets the row, keeping what it says of the value or the template.
+
+    Args:
+        error: The error; those of other packages are left alone.
+        row: The number of the row, from 1.
+        line: Its line, from 1, where the source has lines.
+        source: The name of the source.
+    """
+    if isinstance(error, ChatTemplateError):
+        error.location = Location(source=source, line=line, row=row, path=error.location)
 
 
 def build_schema_error(family: type[ChatTemplateError], message: str) -> ChatTemplateError:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
-from chattpl import _core, compiled
+from chattpl import _core, compiled, notices
 from chattpl._core import Rendered
 from chattpl.errors import FormatNotFoundError, InputError, VocabularyError
 from chattpl.registry import ModelInfo, find
@@ -20,12 +20,14 @@ from chattpl.template import Template
 from chattpl.train import Train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from chattpl.encoded import Encoded, EncodedBatch
+    from chattpl.encoded import Encoded, EncodedBatch, Part
     from chattpl.tokenizer import Tokenizer
 
 SpecialTokens = Literal["template", "strict", "parity", "error"]
+NullFields = Literal["drop", "keep"]
+Normalize = Literal["off", "auto"]
 
 _EVERYTHING = Train()
 
@@ -96,7 +98,7 @@ class ChatFormat:
         self._literals = source.literals if tokenizer is None else None
         self._chosen = template
         self._compiled: dict[str, Template] = {}
-        self._encoders: dict[tuple[str, frozenset[str]], _core.ChatEncoder] = {}
+        self._encoders: dict[frozenset[str], _core.ChatEncoder] = {}
         self._tokenizer = tokenizer
         if template is not None or "default" in self._sources:
             self.template_for(None)  # so that an unknown name or a syntax error shows now
@@ -156,19 +158,28 @@ class ChatFormat:
         add_generation_prompt: bool = False,
         continue_final_message: bool | str = False,
         now: datetime | None = None,
+        null_fields: NullFields = "drop",
+        normalize: Normalize = "off",
         **arguments: Any,
     ) -> Rendered:
         """Renders a conversation, with the format's own special tokens as arguments.
 
         Args:
-            messages: The conversation.
+            messages: The conversation: a list of messages, or a row of any dialect (`docs/rows.md`), such as
+                `{"messages": ..., "tools": ...}` or `{"conversations": [{"from": "human", ...}]}`.
             tools: Tools the model may call: JSON schemas, or functions with type hints and a docstring.
             documents: Documents for formats that take them.
             add_generation_prompt: Whether to end with the header of the assistant's next turn.
             continue_final_message: True, or a field name, to leave the last message open for the model to go on with.
             now: The time that `strftime_now` prints; the local clock by default.
+            null_fields: What becomes of fields of a message whose value is None: `"drop"` drops them, as
+                `apply_chat_template` of transformers 5.23 and later does; `"keep"` shows them to the template, as
+                llama.cpp and older versions do.
+            normalize: `"auto"` brings messages into the form that the template takes, which probes find out: content
+                parts or text, tool arguments as objects or as text, roles, content that is missing. `"off"` renders
+                what was given, exactly as `transformers`.
             **arguments: Anything else that the template reads, such as `enable_thinking=False`. These come before the
-                format's own tokens.
+                format's own tokens. The entries of `chat_template_kwargs` count as arguments themselves.
 
         Returns:
             The text and its segments.
@@ -178,16 +189,19 @@ class ChatFormat:
                 that `transformers` raises.
             LimitError: The render ran past a limit.
             InputError: The input cannot be read.
+
+        Warns:
+            UnprintedWarning: The template prints nothing of some strings; `Rendered.unprinted` has their paths.
+            ArgumentWarning: The template does not read an argument.
         """
-        return self.template_for(tools).render(
-            messages,
-            tools=tools,
-            documents=documents,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=continue_final_message,
-            now=now,
-            **{**self._arguments, **arguments},
+        options = self._options(
+            tools, documents, add_generation_prompt, continue_final_message, now, null_fields, normalize, arguments
         )
+        template = self._template_of_row(messages, tools)
+        rendered = template.render_with(messages, options, as_row=True)
+        if lost := rendered.lost:
+            notices.warn_unprinted(lost)
+        return rendered
 
     @property
     def tokenizer(self) -> Tokenizer:
@@ -215,6 +229,8 @@ class ChatFormat:
         add_generation_prompt: bool = False,
         continue_final_message: bool | str = False,
         now: datetime | None = None,
+        null_fields: NullFields = "drop",
+        normalize: Normalize = "off",
         train: Train = _EVERYTHING,
         special_tokens: SpecialTokens = "template",
         **arguments: Any,
@@ -228,7 +244,9 @@ class ChatFormat:
             add_generation_prompt: See `render`.
             continue_final_message: See `render`.
             now: See `render`.
-            train: What is learnt: the mask is 1 there.
+            null_fields: See `render`.
+            normalize: See `render`.
+            train: What is trained on: the mask is 1 there.
             special_tokens: Who may make a control token. `"template"`: only the template, and the format's own tokens;
                 the same text in a message, tool or argument is encoded as plain text. `"strict"`: so for added tokens
                 that are not flagged special, too (`<think>`), which then count only from the template and from
@@ -236,28 +254,29 @@ class ChatFormat:
             **arguments: See `render`. An argument that replaces a token of the format (`bos_token=...`) is data.
 
         Returns:
-            The tokens, and for each whether it is learnt, whose message it is and where it came from.
+            The tokens, and for each whether it is trained on, whose message it is and where it came from.
 
         Raises:
             RenderError: See `render`.
             VocabularyError: The format's vocabulary is not here.
             EncodeError: A control token in data, with `special_tokens="error"`.
         """
-        from chattpl.encoded import Encoded, arrays
+        from chattpl.encoded import encoded_of
+        from chattpl.report import RowsReport
 
-        buffers, text = self._encoder_for(tools, arguments).encode(
-            messages,
-            train.as_tuple(),
-            special_tokens,
-            tools=tools,
-            documents=documents,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=continue_final_message,
-            now=now,
-            arguments={**self._arguments, **arguments},
+        options = self._options(
+            tools, documents, add_generation_prompt, continue_final_message, now, null_fields, normalize, arguments
         )
-        ids, mask, index, origin, weight, _ = arrays(buffers)
-        return Encoded(input_ids=ids, loss_mask=mask, message_index=index, origin=origin, loss_weight=weight, text=text)
+        made = self._encoder_for(arguments).encode(
+            messages, _core.EncodeOptions(options, train.as_tuple(), special_tokens)
+        )
+        if made.notes:
+            report = RowsReport.of([made.notes], self._knows_role)
+            if made.lost:
+                notices.warn_unprinted(made.lost)
+            elif report.unknown_roles or report.flag_like or report.unused:
+                notices.warn_rows(replace(report, untrained=None, empty=None))
+        return encoded_of(made)
 
     def encode_batch(
         self,
@@ -268,90 +287,67 @@ class ChatFormat:
         add_generation_prompt: bool = False,
         continue_final_message: bool | str = False,
         now: datetime | None = None,
+        null_fields: NullFields = "drop",
+        normalize: Normalize = "off",
         train: Train = _EVERYTHING,
         special_tokens: SpecialTokens = "template",
         threads: int | None = None,
         errors: Literal["raise", "quarantine"] = "raise",
+        keep: Sequence[str] = (),
         **arguments: Any,
     ) -> EncodedBatch:
         """Renders and encodes many conversations.
 
+        Each row is read as `encode` reads it: in any dialect (`docs/rows.md`), with its own `tools`, `documents`,
+        `chat_template_kwargs` and `weight`. With tools it gets the template for tools, where there is one.
+
         Args:
             source: One of these:
 
-                - a list of conversations, or of rows `{"messages": ..., "tools": ...}`;
-                - lines of JSON, each one of the two: a path (`.gz`, `.bz2`, `.xz` and `.zst` are unpacked) or bytes;
+                - a list of conversations or rows;
+                - a file by its path or content (bytes): JSON Lines, a JSON array, Parquet or Arrow, plain or compressed
+                  with gzip, bzip2, xz or zstd, whatever the name;
                 - Arrow data, read without Python objects: a table, record batch or stream of `pyarrow`, `polars` or
-                  anything else with `__arrow_c_stream__` or `__arrow_c_array__`, or a `datasets.Dataset`. It has a
-                  column `messages` of the type `list<struct<role, content, ...>>` and may have columns `tools` and
-                  `documents`, lists of structs or JSON text; or it is an array of conversations, without columns.
-                  All structs of a column have the same fields, and `datasets` fills those that a row lacks with null:
-                  a field that is null is taken for a key that is not there, in messages, tool arguments and schemas
-                  alike. Null elsewhere (in a list, in a map) is None.
+                  anything else with `__arrow_c_stream__` or `__arrow_c_array__`, or a `datasets.Dataset`; or an array of
+                  conversations, without columns. All structs of a column have the same fields, and `datasets` fills those
+                  that a row lacks with null: a field that is null is taken for a key that is not there, in messages, tool
+                  arguments and schemas alike. Null elsewhere (in a list, in a map) is None. Text of the type `arrow.json`
+                  is the value that it holds.
             tools: Tools for all rows, in place of their own.
             documents: Documents for all rows, in place of their own.
             add_generation_prompt: See `render`.
             continue_final_message: See `render`.
             now: See `render`; one time for all rows.
+            null_fields: See `render`.
+            normalize: See `render`.
             train: See `encode`.
             special_tokens: See `encode`.
             threads: How many threads to use; as many as the machine has by default. The result does not depend on it.
             errors: What a row that cannot be encoded does: end the call (`"raise"`), or go to `.quarantine`.
+            keep: Fields of rows that travel into `.columns`, beside `id`.
             **arguments: See `render`.
 
         Returns:
-            The conversations in the order of the source.
+            The conversations in the order of the source; `.rows` has the number of each, from 1, and `.report` what rows
+            held that is worth a word.
 
         Raises:
-            ChatTemplateError: A row cannot be encoded; `location` begins with its number, from 0.
+            ChatTemplateError: A row cannot be encoded; `location` is a `Location` with the number of its row, from 1.
+            SourceError: The source cannot be read, or is of a kind that holds no rows.
+
+        Warns:
+            RowWarning: What `.report` says, in one warning a call.
         """
-        from chattpl import jsonl
         from chattpl.encoded import batch_of
 
-        _check(errors, threads)
-        encoder = self._encoder_for(tools, arguments)
-        options = {"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt}
-        if isinstance(source, str | os.PathLike | bytes):
-            lines = jsonl.whole(source)
-            parts = self._encode_lines(
-                jsonl.blocks(source) if lines is None else [lines],  # type: ignore[arg-type]
-                train=train,
-                special_tokens=special_tokens,
-                continue_final_message=continue_final_message,
-                now=now,
-                threads=threads,
-                quarantine=errors == "quarantine",
-                options=options,
-                arguments=arguments,
-            )
-            return batch_of(list(parts))
-        table = _table_of(source)
-        if isinstance(table, ArrowStream | ArrowArray):
-            part = encoder.encode_arrow(
-                table,
-                train.as_tuple(),
-                special_tokens,
-                continue_final_message=continue_final_message,
-                now=now,
-                arguments=_as_json({**self._arguments, **arguments, **options}),
-                threads=threads,
-                quarantine=errors == "quarantine",
-            )
-            return batch_of([part])
-        part = encoder.encode_rows(
-            table if isinstance(table, list) else list(table),
-            train.as_tuple(),
-            special_tokens,
-            tools=tools,
-            documents=documents,
-            add_generation_prompt=add_generation_prompt,
-            continue_final_message=continue_final_message,
-            now=now,
-            arguments={**self._arguments, **arguments},
-            threads=threads,
-            quarantine=errors == "quarantine",
+        options = self._options(
+            tools, documents, add_generation_prompt, continue_final_message, now, null_fields, normalize, arguments
         )
-        return batch_of([part])
+        run = self._run(options, arguments, train, special_tokens, threads, errors, keep)
+        source, name, parts = self._parts(source, run, None)
+        batch = batch_of(list(parts), source=name, keep=run.keep, knows=self._knows_role)
+        notices.warn_rows(batch.report)
+        return batch
 
     def encode_blocks(
         self,
@@ -362,49 +358,57 @@ class ChatFormat:
         add_generation_prompt: bool = False,
         continue_final_message: bool | str = False,
         now: datetime | None = None,
+        null_fields: NullFields = "drop",
+        normalize: Normalize = "off",
         train: Train = _EVERYTHING,
         special_tokens: SpecialTokens = "template",
         threads: int | None = None,
         errors: Literal["raise", "quarantine"] = "raise",
+        keep: Sequence[str] = (),
         block_bytes: int | None = None,
         **arguments: Any,
     ) -> Iterator[EncodedBatch]:
-        """Encodes lines of JSON block by block, in bounded memory.
+        """Encodes a file block by block, in bounded memory.
 
         Args:
-            source: A path, or a file that is open for reading bytes.
+            source: A path, or a file that is open for reading bytes; see `encode_batch` for the kinds of files.
             tools: See `encode_batch`, as all that is not listed here.
             documents: See `encode_batch`.
             add_generation_prompt: See `encode_batch`.
             continue_final_message: See `encode_batch`.
             now: See `encode_batch`.
+            null_fields: See `encode_batch`.
+            normalize: See `encode_batch`.
             train: See `encode_batch`.
             special_tokens: See `encode_batch`.
             threads: See `encode_batch`.
             errors: See `encode_batch`.
+            keep: See `encode_batch`.
             block_bytes: How much is read at a time; 4 MiB by default.
             **arguments: See `encode_batch`.
 
         Yields:
             A batch for each block, at least one; numbers of rows count on through the whole source.
         """
-        from chattpl import jsonl
         from chattpl.encoded import batch_of
 
-        _check(errors, threads)
-        parts = self._encode_lines(
-            jsonl.blocks(source, block_bytes or jsonl.BLOCK_BYTES),
-            train=train,
-            special_tokens=special_tokens,
-            continue_final_message=continue_final_message,
-            now=now,
-            threads=threads,
-            quarantine=errors == "quarantine",
-            options={"tools": tools, "documents": documents, "add_generation_prompt": add_generation_prompt},
-            arguments=arguments,
+        options = self._options(
+            tools, documents, add_generation_prompt, continue_final_message, now, null_fields, normalize, arguments
         )
+        run = self._run(options, arguments, train, special_tokens, threads, errors, keep)
+        _, name, parts = self._parts(source, run, block_bytes)
         for part in parts:
-            yield batch_of([part])
+            yield batch_of([part], source=name, keep=run.keep, knows=self._knows_role)
+
+    def fingerprint(self) -> dict[str, str]:
+        """What identifies the format's output: SHA-256 of its template texts, and of its vocabulary where one is here.
+
+        Returns:
+            `template`, and `tokenizer`: of the tokens with their ids and of what is added, as hexadecimal digits.
+        """
+        from chattpl.fingerprint import of_templates, of_tokenizer
+
+        return {"template": of_templates(self._sources), "tokenizer": of_tokenizer(self.tokenizer)}
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Writes the format to one file: its templates, its tokens and its vocabulary. `load` reads it.
@@ -437,46 +441,91 @@ class ChatFormat:
         )
         return compiled.write(file, {**asdict(self.info), "name": self.name}, source, pack)
 
-    def _encode_lines(
+    def _options(
         self,
-        blocks: Any,
-        *,
-        train: Train,
-        special_tokens: SpecialTokens,
+        tools: Sequence[Any] | None,
+        documents: Sequence[Mapping[str, Any]] | None,
+        add_generation_prompt: bool,
         continue_final_message: bool | str,
         now: datetime | None,
-        threads: int | None,
-        quarantine: bool,
-        options: dict[str, Any],
+        null_fields: NullFields,
+        normalize: Normalize,
         arguments: dict[str, Any],
-    ) -> Iterator[Any]:
-        encoder = self._encoder_for(options["tools"], arguments)
-        given = _as_json({**self._arguments, **arguments, **options})
-        row = 0
-        for block in _at_least_one(blocks):
-            part = encoder.encode_lines(
-                block,
-                train.as_tuple(),
-                special_tokens,
-                continue_final_message=continue_final_message,
-                now=now,
-                arguments=given,
-                threads=threads,
-                quarantine=quarantine,
-                first_row=row,
-            )
-            row += len(part[0][5]) - 1 + len(part[1])
-            yield part
+    ) -> _core.RenderOptions:
+        return _core.RenderOptions(
+            tools=tools,
+            documents=documents,
+            add_generation_prompt=add_generation_prompt,
+            continue_final_message=continue_final_message,
+            now=now,
+            null_fields=null_fields,
+            normalize=normalize,
+            tokens=self._arguments,
+            arguments=arguments,
+        )
 
-    def _encoder_for(self, tools: object, arguments: Mapping[str, Any]) -> _core.ChatEncoder:
-        template = self.template_for(tools)
+    def _run(
+        self,
+        options: _core.RenderOptions,
+        arguments: dict[str, Any],
+        train: Train,
+        special_tokens: SpecialTokens,
+        threads: int | None,
+        errors: str,
+        keep: Sequence[str],
+    ) -> _Run:
+        _check(errors, threads)
+        if isinstance(keep, str):
+            raise ValueError(f"keep={keep!r}: give a list of fields, such as [{keep!r}]")
+        encode = _core.EncodeOptions(options, train.as_tuple(), special_tokens)
+        kept = list(dict.fromkeys(["id", *keep]))
+        return _Run(self._encoder_for(arguments), encode, kept, threads, errors == "quarantine")
+
+    def _parts(
+        self, source: Any, run: _Run, block_bytes: int | None
+    ) -> tuple[Any, str | None, Iterator[Part]]:
+        """The source as it is read, its name, and what is made of it, part by part."""
+        from chattpl.sources import BLOCK_BYTES, open_source
+
+        table = _table_of(source)
+        if isinstance(table, ArrowStream | ArrowArray):
+            return table, None, iter([_arrow_part(run, table, table, 0, None)])
+        if isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read"):
+            opened = open_source(source, block_bytes=block_bytes or BLOCK_BYTES)
+            name = None if isinstance(source, bytes | bytearray | memoryview) else opened.name
+            return opened, name, _source_parts(run, opened, name)
+        rows = table if isinstance(table, list) else list(table)
+        return rows, None, iter([_list_part(run, rows)])
+
+    def _knows_role(self, role: str) -> bool:
+        """Whether the format knows a role: by its record, else by the text of its templates."""
+        if self.info.roles:
+            return role in self.info.roles
+        return any(f"{quote}{role}{quote}" in text for text in self._sources.values() for quote in "'\"")
+
+    def _template_of_row(self, messages: Any, tools: object) -> Template:
+        """The template for a conversation, which may be a row with tools of its own."""
+        if tools is None and isinstance(messages, Mapping) and "tool_use" in self._sources and self._chosen is None:
+            tools = _core.read_row(messages)["tools"]
+        return self.template_for(tools)
+
+    def _encoder_for(self, arguments: Mapping[str, Any]) -> _core.ChatEncoder:
         replaced = frozenset(self._arguments.keys() & arguments.keys())
-        key = (template.name or "", replaced)
-        if key not in self._encoders:
+        if replaced not in self._encoders:
             declared = [name for name in self._arguments if name not in replaced]
-            stops, literals = list(self.stop_token_ids), (self._literals or {}).get(self._name_for(tools))
-            self._encoders[key] = _core.ChatEncoder(template, self.tokenizer, stops, declared, literals)
-        return self._encoders[key]
+            stops, literals = list(self.stop_token_ids), self._literals or {}
+            has_tool_template = self._chosen is None and "tool_use" in self._sources
+            plain = self._chosen or ("default" if "default" in self._sources or not has_tool_template else "tool_use")
+            self._encoders[replaced] = _core.ChatEncoder(
+                self._template_called(plain),
+                self.tokenizer,
+                stops,
+                declared,
+                literals.get(plain),
+                self._template_called("tool_use") if has_tool_template else None,
+                literals.get("tool_use") if has_tool_template else None,
+            )
+        return self._encoders[replaced]
 
     def _find_tokenizer(self) -> Tokenizer:
         from chattpl.tokenizer import Tokenizer
@@ -522,14 +571,79 @@ def _check(errors: str, threads: int | None) -> None:
         raise ValueError(f"threads={threads}: at least 1")
 
 
-def _at_least_one(blocks: Iterable[Any]) -> Iterator[Any]:
-    """The blocks; an empty one where there is none, so that the result has its arrays."""
-    found = False
-    for block in blocks:
-        found = True
-        yield block
-    if not found:
-        yield b""
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """How a source is encoded."""
+
+    encoder: _core.ChatEncoder
+    options: _core.EncodeOptions
+    keep: list[str]
+    threads: int | None
+    quarantine: bool
+
+    def encode(self, source: Any, **where: Any) -> _core.EncodedRows:
+        return self.encoder.encode_rows(
+            source, self.options, threads=self.threads, quarantine=self.quarantine, keep=self.keep, **where
+        )
+
+    def texts(self) -> dict[str, str]:
+        """The arguments of the call and the format's own, as JSON text."""
+        render = self.options.render
+        call = {"tools": render.tools, "documents": render.documents, **(render.arguments or {})}
+        given = {key: value for key, value in call.items() if value is not None}
+        given["add_generation_prompt"] = render.add_generation_prompt
+        return {"call": _as_json(given), "tokens": _as_json(dict(render.tokens or {}))}
+
+
+def _list_part(run: _Run, rows: list[Any]) -> Part:
+    from chattpl.encoded import Part
+
+    def column(name: str, indices: Any) -> list[Any]:
+        return [row.get(name) if isinstance(row := rows[index], Mapping) else None for index in indices]
+
+    return Part(run.encode(rows), rows.__getitem__, column)
+
+
+def _arrow_part(run: _Run, table: Any, columns: Any, first_row: int, name: str | None) -> Part:
+    from chattpl.encoded import Part
+
+    made = run.encode(table, first_row=first_row, name=name, **run.texts())
+    names = getattr(getattr(columns, "schema", None), "names", None)
+    if names is None or not hasattr(columns, "take"):
+        return Part(made, lambda index: None, lambda name, indices: [None] * len(indices), first_row)
+
+    def column(name: str, indices: Any) -> list[Any]:
+        if name not in names:
+            return [None] * len(indices)
+        return columns.column(name).take(indices).to_pylist()  # type: ignore[no-any-return]
+
+    def data_of(index: int) -> Any:
+        row = columns.slice(index, 1)
+        try:
+            row.validate(full=True)  # a row may have been refused because its array is damaged
+            return row.to_pylist()[0]
+        except (ValueError, AttributeError):
+            return None
+
+    return Part(made, data_of, column, first_row)
+
+
+def _source_parts(run: _Run, opened: Any, name: str | None) -> Iterator[Part]:
+    from chattpl.encoded import Part
+
+    texts, any_part, first_row = run.texts(), False, 0
+    if opened.kind == "arrow":
+        for batch in opened.table_batches():
+            yield _arrow_part(run, batch, batch, first_row, name)
+            first_row += batch.num_rows
+            any_part = True
+    else:
+        for block in opened:
+            where = {"first_row": block.first_row, "first_line": block.first_line - 1, "spans": block.spans}
+            yield Part(run.encode(block.data, name=name, **where, **texts), first_row=block.first_row)
+            any_part = True
+    if not any_part:
+        yield Part(run.encode(b"", name=name, **texts))  # so that the result has its arrays
 
 
 def _table_of(source: Any) -> Any:
@@ -537,8 +651,7 @@ def _table_of(source: Any) -> Any:
     if type(source).__module__.partition(".")[0] != "datasets" or not hasattr(source, "with_format"):
         return source
     if hasattr(source, "column_names") and hasattr(source, "__getitem__"):
-        kept = [name for name in ("messages", "tools", "documents") if name in source.column_names]
-        return source.select_columns(kept or source.column_names).with_format("arrow")[:]
+        return source.with_format("arrow")[:]
     return source
 
 
@@ -551,7 +664,7 @@ def _shipped(name: str) -> Tokenizer:
 
 def _as_json(arguments: dict[str, Any]) -> str:
     """Template arguments as JSON text; functions among the tools become their schemas."""
-    tools = arguments["tools"]
+    tools = arguments.get("tools")
     if tools is not None:
         from chattpl.schema import tool_schema
 

@@ -1,12 +1,10 @@
-"""Messages: their types, how odd objects are reduced to plain data, and how rows of data sets become conversations."""
+"""Messages: their types, how odd objects are reduced to plain data, and what looks wrong in them."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, Literal, NamedTuple, NotRequired, TypedDict
-
-from chattpl.errors import InputError
+from typing import Any, Literal, NotRequired, TypedDict
 
 
 class FunctionCall(TypedDict):
@@ -57,14 +55,6 @@ class Tool(TypedDict):
     function: FunctionSchema
 
 
-class Conversation(NamedTuple):
-    """A row of a data set, ready to render."""
-
-    messages: list[Any]
-    tools: list[Any] | None = None
-    documents: list[Any] | None = None
-
-
 def plain(value: object) -> object:
     """Reduces an object by one level to plain data, as `transformers` does before it renders.
 
@@ -95,29 +85,6 @@ def plain(value: object) -> object:
         result: object = dump()
         return result
     return f"<{type(value).__name__}>"
-
-
-def conversation_from_row(row: object) -> Conversation:
-    """Reads a conversation out of a JSON value, whichever of the usual shapes it has.
-
-    Args:
-        row: A list of messages, or an object with one of: `messages`; `conversations` (ShareGPT's `from` and `value`);
-            `prompt` with `chosen`, `completion` or `response` (lists of messages or strings); `instruction`, `input`
-            and `output` (Alpaca); `question` and `answer`. Tools and documents are taken along.
-
-    Raises:
-        InputError: The row has none of these shapes.
-    """
-    if isinstance(row, list):
-        return Conversation(row)
-    if not isinstance(row, dict):
-        raise InputError(
-            f"a conversation is a list of messages or an object that holds one, not {_kind(row)}",
-            hint='write [{"role": "user", "content": "..."}]',
-        )
-    tools = _json_list(row.get("tools", row.get("functions")), "tools")
-    documents = _json_list(row.get("documents"), "documents")
-    return Conversation(_messages_of(row), tools, documents)
 
 
 def oddities(messages: list[Any], roles: tuple[str, ...] | list[str] | None = None) -> list[tuple[str, str]]:
@@ -165,96 +132,6 @@ def _odd_fields(message: dict[str, Any], roles: tuple[str, ...] | list[str] | No
     if "tool_calls" in message and not isinstance(message["tool_calls"], (list, type(None))):
         found.append((".tool_calls", f"the tool calls are {_kind(message['tool_calls'])}, not a list"))
     return found
-
-
-def _messages_of(row: dict[str, Any]) -> list[Any]:
-    if isinstance(row.get("messages"), list):
-        return list(row["messages"])
-    for key in ("conversations", "conversation"):
-        if isinstance(row.get(key), list):
-            return _from_sharegpt(row[key], row.get("system"))
-    if (prompt := row.get("prompt")) is not None:
-        key = next((key for key in ("chosen", "completion", "response") if row.get(key) is not None), "response")
-        return [*_turn(prompt, "user", "prompt"), *_turn(row.get(key), "assistant", key)]
-    if isinstance(row.get("instruction"), str):
-        question = "\n\n".join(text for text in (row["instruction"], row.get("input")) if text)
-        system = _turn(row["system"], "system", "system") if row.get("system") else []
-        return [*system, *_turn(question, "user", "instruction"), *_turn(row.get("output"), "assistant", "output")]
-    if isinstance(row.get("question"), str):
-        return [*_turn(row["question"], "user", "question"), *_turn(row.get("answer"), "assistant", "answer")]
-    raise InputError(
-        f"no conversation among the keys {', '.join(f'`{key}`' for key in row) or '(none)'}",
-        hint="a row holds `messages`, `conversations`, `prompt` with a response, or `instruction` with `output`",
-    )
-
-
-_SHAREGPT_ROLES = {
-    "human": "user",
-    "user": "user",
-    "gpt": "assistant",
-    "chatgpt": "assistant",
-    "model": "assistant",
-    "bot": "assistant",
-    "observation": "tool",
-    "function_response": "tool",
-}
-
-
-def _from_sharegpt(turns: list[Any], system: object) -> list[Any]:
-    """Turns `{"from": "human", "value": ...}` into messages; turns of another shape stay as they are."""
-    messages: list[Any] = [{"role": "system", "content": system}] if isinstance(system, str) and system else []
-    for turn in turns:
-        if not (isinstance(turn, dict) and "from" in turn and "value" in turn):
-            messages.append(turn)
-        elif turn["from"] == "function_call":
-            messages.append({"role": "assistant", "content": "", "tool_calls": _calls(turn["value"])})
-        else:
-            role = turn["from"]
-            known = _SHAREGPT_ROLES.get(role, role) if isinstance(role, str) else role
-            messages.append({"role": known, "content": turn["value"]})
-    return messages
-
-
-def _calls(value: object) -> list[Any]:
-    """Reads ShareGPT's function calls: JSON text of one `{"name", "arguments"}`, or of a list of them."""
-    calls = value if isinstance(value, list) else [value]
-    if isinstance(value, str):
-        parsed = _parse_json(value, "function_call")
-        calls = parsed if isinstance(parsed, list) else [parsed]
-    return [{"type": "function", "function": call} for call in calls]
-
-
-def _turn(value: object, role: str, key: str) -> list[Any]:
-    if value is None:
-        return []
-    if isinstance(value, str):
-        return [{"role": role, "content": value}]
-    if isinstance(value, list):
-        return value
-    if isinstance(value, dict):
-        return [value]
-    raise InputError(f"`{key}` is {_kind(value)}, not a string or a list of messages")
-
-
-def _json_list(value: object, key: str) -> list[Any] | None:
-    """Takes a list, or the JSON text of one, as data sets that are tables keep it."""
-    if isinstance(value, str):
-        value = _parse_json(value, key) if value.strip() else None
-    if isinstance(value, dict):
-        return [value]
-    if value is None or isinstance(value, list):
-        return value
-    raise InputError(f"`{key}` is {_kind(value)}, not a list")
-
-
-def _parse_json(text: str, key: str) -> object:
-    import json
-
-    try:
-        value: object = json.loads(text)
-    except ValueError as error:
-        raise InputError(f"the text of `{key}` is not JSON: {error}", code="CE033") from error
-    return value
 
 
 def _kind(value: object) -> str:

@@ -3,56 +3,95 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use chattpl_render::{read_arguments, read_conversation, Bump, Clock, Input, Limits, Options, RenderError};
+use chattpl_render::rows::RowReport;
+use chattpl_render::{normalize, read_arguments, read_row_text, Bump, Clock, Input, Limits, Options, RenderError};
 use chattpl_tokens::{
-    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, DraftRoom, KnownHeaders, Parts, TokenError,
-    Train, Turns,
+    Batch, ChatEncoder as Core, ChatOptions, ChatScratch, Control, Draft, DraftRoom, KnownHeaders, TokenError, Train,
 };
-use pyo3::exceptions::{PyException, PyValueError};
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList};
 
 use crate::arrow::{Handed, Row as ArrowRow, Rows};
 use crate::borrow::Keeper;
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, ReadOnly};
 use crate::convert::ConvertError;
-use crate::errors::{render_error, token_error};
-use crate::template::{continue_field, with_arena, Call, Template};
+use crate::errors::{render_error, token_error, RowPlace};
+use crate::notes::Notes;
+use crate::options::{read_control, read_train, Call, EncodeOptions};
+use crate::reading::{check, clock, read_input, Taken};
+use crate::template::{with_arena, Template};
 use crate::tokenizer::Tokenizer;
 use crate::workers::{self, in_chunks, in_order, Share};
 
-/// A template and a vocabulary at work together.
+/// Encodes conversations with one vocabulary: a template, and the one for rows with tools if there is another.
 #[pyclass(frozen, module = "chattpl._core")]
 pub struct ChatEncoder {
-    core: Core,
+    plain: Core,
+    with_tools: Option<Core>,
     limits: Limits,
     spare: Mutex<Vec<ChatScratch>>,
 }
 
-/// Arrays of one or more conversations: ids, mask, message index, origin, weights (if they are not the mask), offsets.
-type Arrays = (Buffer, Buffer, Buffer, Buffer, Option<Buffer>, Buffer);
-
-fn arrays(batch: Batch, weighted: bool) -> Arrays {
-    let Batch { input_ids, loss_mask, message_index, origin, loss_weight, offsets } = batch;
-    let weight = weighted.then(|| Buffer::from(loss_weight));
-    (input_ids.into(), loss_mask.into(), message_index.into(), origin.into(), weight, offsets.into())
+/// Arrays of one or more conversations, and what is to be said of them.
+#[pyclass(frozen, get_all, module = "chattpl._core")]
+pub struct EncodedRows {
+    input_ids: Py<Buffer>,
+    loss_mask: Py<Buffer>,
+    message_index: Py<Buffer>,
+    origin: Py<Buffer>,
+    /// None where the mask says it all.
+    loss_weight: Option<Py<Buffer>>,
+    offsets: Py<Buffer>,
+    /// The number of each row in the source, from 1.
+    rows: Py<Buffer>,
+    /// The line of each row, from 1; None where the source has no lines.
+    lines: Option<Py<Buffer>>,
+    /// JSON text of the fields that travel with rows, by name; None where a row lacks one.
+    kept: Py<PyDict>,
+    /// Rows that were left out: index in the source, line, code, message, path, text of the row.
+    left_out: Py<PyList>,
+    /// What was counted, by name; see `notes.rs`.
+    notes: Py<PyDict>,
+    /// The text; None for many conversations.
+    text: Option<String>,
+    /// Paths of strings that were not printed; None for many conversations.
+    unprinted: Option<Py<PyList>>,
+    /// Those of them that say something; None if there are none.
+    lost: Option<Py<PyList>>,
 }
 
 /// Why a row was not encoded.
 enum RowError {
-    Render(RenderError),
+    /// The template, or the row itself; whether it was the template for rows with tools.
+    Render(RenderError, bool),
     Token(TokenError),
 }
 
-/// A row that was left out: its number, the code, the message and the place.
-type LeftOut = (usize, String, String, Option<String>);
+/// A row that could not be encoded by itself.
+struct Fault {
+    row: usize,
+    error: RowError,
+}
+
+/// A row that was left out.
+struct LeftOut {
+    row: usize,
+    line: Option<usize>,
+    code: String,
+    message: String,
+    path: Option<String>,
+}
 
 /// Rows that a thread encoded, and those that it could not.
 struct Made {
     /// Stays with the thread, whose processor has what is known of it at hand.
     scratch: ChatScratch,
     batch: Batch,
-    faults: Vec<(usize, RowError)>,
+    faults: Vec<Fault>,
+    notes: Notes,
+    /// Fields that travel with each row that was encoded.
+    kept: Vec<Option<String>>,
     /// How many rows it is likely to get.
     expected_rows: usize,
     is_reserved: bool,
@@ -62,7 +101,15 @@ impl Made {
     /// Of one of `threads` threads that share `rows`.
     fn new(scratch: ChatScratch, rows: usize, threads: usize) -> Self {
         let expected_rows = rows.div_ceil(threads);
-        Made { scratch, batch: Batch::new(), faults: Vec::new(), expected_rows, is_reserved: false }
+        Made {
+            scratch,
+            batch: Batch::new(),
+            faults: Vec::new(),
+            notes: Notes::default(),
+            kept: Vec::new(),
+            expected_rows,
+            is_reserved: false,
+        }
     }
 
     /// Makes room for all rows, once there are some to judge them by.
@@ -74,8 +121,15 @@ impl Made {
     }
 }
 
+/// A rendered conversation.
+struct RowDraft {
+    row: usize,
+    has_tools: bool,
+    draft: Draft,
+}
+
 /// Rendered conversations with their rows.
-type Drafts = Vec<(usize, Draft)>;
+type Drafts = Vec<RowDraft>;
 
 /// Rows that are rendered before their tokens are made: few enough to be still at hand in the processor's cache.
 const BLOCK_ROWS: usize = 64;
@@ -87,65 +141,51 @@ const SAMPLE_ROWS: usize = 128;
 /// Drafts that have their tokens, and whose memory serves others.
 type Spare = Mutex<Vec<Draft>>;
 
-/// The keys of a row that is a mapping.
-struct Keys<'py> {
-    messages: Bound<'py, PyString>,
-    tools: Bound<'py, PyString>,
-    documents: Bound<'py, PyString>,
-}
-
-/// A row: what a mapping holds, or the messages alone.
-struct Row<'py> {
-    messages: Option<Bound<'py, PyAny>>,
-    tools: Option<Bound<'py, PyAny>>,
-    documents: Option<Bound<'py, PyAny>>,
-}
-
-impl<'py> Keys<'py> {
-    fn new(py: Python<'py>) -> Self {
-        let key = |name| PyString::intern(py, name);
-        Keys { messages: key("messages"), tools: key("tools"), documents: key("documents") }
-    }
-
-    fn read(&self, row: &Bound<'py, PyAny>) -> PyResult<Row<'py>> {
-        let Ok(mapping) = row.cast::<PyDict>() else {
-            return Ok(Row { messages: Some(row.clone()), tools: None, documents: None });
-        };
-        let given = |key| Ok::<_, PyErr>(mapping.get_item(key)?.filter(|value| !value.is_none()));
-        Ok(Row {
-            messages: mapping.get_item(&self.messages)?,
-            tools: given(&self.tools)?,
-            documents: given(&self.documents)?,
-        })
-    }
-}
-
 /// What all calls take besides conversations.
-struct Settings {
+struct Settings<'py> {
+    call: Call<'py>,
+    wants_prompt: bool,
     train: Train,
     control: Control,
     continue_field: Option<String>,
     clock: Clock,
 }
 
-impl Settings {
+impl Settings<'_> {
     fn options(&self, limits: Limits) -> ChatOptions<'_> {
         let render = Options {
             limits,
             clock: self.clock,
             continue_field: self.continue_field.as_deref(),
-            null_fields: Default::default(),
+            null_fields: self.call.null_fields,
         };
         ChatOptions { render, control: self.control, train: &self.train }
     }
+
+    /// What the row reader and the checks need of the settings, without Python.
+    fn reading(&self) -> Reading {
+        Reading { both: self.wants_prompt && self.continue_field.is_some(), normalize: self.call.normalize }
+    }
 }
+
+/// How a conversation is prepared once it is read.
+#[derive(Clone, Copy)]
+struct Reading {
+    /// Whether a generation prompt is wanted for a message that is to be continued.
+    both: bool,
+    normalize: bool,
+}
+
+/// Headers that are known, for the template without and with tools.
+type Known = [KnownHeaders; 2];
 
 #[pymethods]
 impl ChatEncoder {
     /// `declared` names the arguments that hold tokens of the format itself. `literals` is what the method of that name gave
-    /// for the same template and vocabulary.
+    /// for the same template and vocabulary. `tool_template` is the one for conversations with tools.
     #[new]
-    #[pyo3(signature = (template, tokenizer, stop_tokens, declared, literals=None))]
+    #[pyo3(signature = (template, tokenizer, stop_tokens, declared, literals=None, tool_template=None, tool_literals=None))]
+    #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
         template: &Template,
@@ -153,183 +193,124 @@ impl ChatEncoder {
         stop_tokens: Vec<u32>,
         declared: Vec<String>,
         literals: Option<&str>,
+        tool_template: Option<&Template>,
+        tool_literals: Option<&str>,
     ) -> PyResult<Self> {
-        let core = Core::new(Arc::clone(template.program()), tokenizer.engine().clone(), stop_tokens, declared);
-        let core = match literals {
-            Some(literals) => core.with_literals(literals).map_err(|error| token_error(py, &error))?,
-            None => core,
+        let core = |template: &Template, literals: Option<&str>| {
+            let program = Arc::clone(template.program());
+            let core = Core::new(program, tokenizer.engine().clone(), stop_tokens.clone(), declared.clone());
+            match literals {
+                Some(literals) => core.with_literals(literals).map_err(|error| token_error(py, &error)),
+                None => Ok(core),
+            }
         };
-        Ok(ChatEncoder { core, limits: template.limits(), spare: Mutex::default() })
+        let with_tools = tool_template.map(|template| core(template, tool_literals)).transpose()?;
+        let plain = core(template, literals)?;
+        Ok(ChatEncoder { plain, with_tools, limits: template.limits(), spare: Mutex::default() })
     }
 
     /// The tokens of the template's literals, as far as they are sure whatever stands beside them, as JSON text.
     fn literals(&self) -> String {
-        self.core.literals()
+        self.plain.literals()
     }
 
-    /// Encodes one conversation; also gives its text.
-    #[pyo3(signature = (messages, train, special_tokens, *, tools=None, documents=None, add_generation_prompt=None,
-                        continue_final_message=None, now=None, arguments=None))]
-    #[allow(clippy::too_many_arguments)]
+    /// Encodes one conversation, a list of messages or a row; also gives its text.
     fn encode<'py>(
         &self,
         py: Python<'py>,
-        messages: &Bound<'py, PyAny>,
-        train: &Bound<'py, PyTuple>,
-        special_tokens: &str,
-        tools: Option<&Bound<'py, PyAny>>,
-        documents: Option<&Bound<'py, PyAny>>,
-        add_generation_prompt: Option<&Bound<'py, PyAny>>,
-        continue_final_message: Option<&Bound<'py, PyAny>>,
-        now: Option<&Bound<'py, PyAny>>,
-        arguments: Option<&Bound<'py, PyDict>>,
-    ) -> PyResult<(Arrays, String)> {
-        let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
-        let call = Call { tools, documents, add_generation_prompt, arguments };
-        let draft =
-            self.draft(py, messages, &call, &settings, &mut KnownHeaders::default(), &mut DraftRoom::default())?;
-        let options = settings.options(self.limits);
+        conversation: &Bound<'py, PyAny>,
+        options: &EncodeOptions,
+    ) -> PyResult<EncodedRows> {
+        let settings = self.settings(py, options)?;
+        let (mut known, mut room) = (Known::default(), DraftRoom::default());
+        let mut notes = Notes::default();
+        let drafted = self.draft(py, conversation, &settings, (&mut known, &mut room), (&mut notes, 0, &[]))?;
+        let chat = settings.options(self.limits);
+        let core = self.core(drafted.has_tools);
         let (batch, done) = py.detach(|| {
             let mut batch = Batch::new();
-            let done = self.with_scratch(|scratch| self.core.finish(scratch, &draft, &options, &mut batch));
+            let done = self.with_scratch(|scratch| core.finish(scratch, &drafted.draft, &chat, &mut batch));
             (batch, done)
         });
         done.map_err(|error| token_error(py, &error))?;
-        Ok((arrays(batch, !settings.train.parts.all()), draft.text))
+        note_tokens(&mut notes, 0, &batch, &settings.train);
+        let segments = &drafted.draft.segments;
+        let (unprinted, lost) = (crate::rendered::unprinted(py, segments)?, crate::rendered::lost(py, segments)?);
+        let finished = Finished { batch, rows: vec![1], lines: None, kept: Vec::new(), left_out: Vec::new(), notes };
+        let mut encoded = finished.into_python(py, &settings, &[], |_| None)?;
+        encoded.text = Some(drafted.draft.text);
+        encoded.unprinted = Some(unprinted.unbind());
+        encoded.lost = lost.map(Bound::unbind);
+        Ok(encoded)
     }
 
-    /// Encodes a list of conversations: lists of messages, or mappings with `messages` and, if need be, `tools` and
-    /// `documents`. Gives the arrays and what was left out, which is empty unless `quarantine`.
-    #[pyo3(signature = (rows, train, special_tokens, *, tools=None, documents=None, add_generation_prompt=None,
-                        continue_final_message=None, now=None, arguments=None, threads=None, quarantine=false))]
+    /// Encodes the rows of a source: a list of Python values, Arrow data (`__arrow_c_stream__`, `__arrow_c_array__`), or
+    /// bytes with a JSON value for each row.
+    ///
+    /// Of bytes, rows are lines that are not blank, or the parts that `spans` names: three int64 for each row, its start, its
+    /// end and its line. `call` and `tokens` are the JSON texts of the arguments of the call, tools and documents among them,
+    /// and of the format's own. `first_row` and `first_line` count what came before, `name` is what the source is called.
+    #[pyo3(signature = (source, options, *, call="null", tokens="null", threads=None, quarantine=false, spans=None,
+                        first_row=0, first_line=0, name=None, keep=Vec::new()))]
     #[allow(clippy::too_many_arguments)]
     fn encode_rows<'py>(
         &self,
         py: Python<'py>,
-        rows: &Bound<'py, PyList>,
-        train: &Bound<'py, PyTuple>,
-        special_tokens: &str,
-        tools: Option<&Bound<'py, PyAny>>,
-        documents: Option<&Bound<'py, PyAny>>,
-        add_generation_prompt: Option<&Bound<'py, PyAny>>,
-        continue_final_message: Option<&Bound<'py, PyAny>>,
-        now: Option<&Bound<'py, PyAny>>,
-        arguments: Option<&Bound<'py, PyDict>>,
-        threads: Option<usize>,
-        quarantine: bool,
-    ) -> PyResult<(Arrays, Vec<LeftOut>)> {
-        let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
-        let options = settings.options(self.limits);
-        let (mut known, mut left_out) = (KnownHeaders::default(), Vec::new());
-        let (mut room, spare) = (DraftRoom::default(), Spare::default());
-        let keys = Keys::new(py);
-        let mut draft = |row: &Bound<'py, PyAny>| {
-            let own = keys.read(row)?;
-            let call = Call {
-                tools: tools.or(own.tools.as_ref()),
-                documents: documents.or(own.documents.as_ref()),
-                add_generation_prompt,
-                arguments,
-            };
-            match &own.messages {
-                Some(messages) => {
-                    if let Some(served) = lock(&spare).pop() {
-                        room.reuse(served);
-                    }
-                    self.draft(py, messages, &call, &settings, &mut known, &mut room)
-                }
-                None => Err(crate::errors::no_messages(py)),
-            }
-        };
-        // The error that ends the drafts. Rows before it still get their tokens, as an earlier fault is the one to raise.
-        let mut last = None;
-        let failed = AtomicBool::new(false);
-        let mut rows_left = rows.iter().enumerate();
-        let make = || {
-            let (mut drafts, mut bytes) = (Vec::with_capacity(BLOCK_ROWS), 0);
-            while last.is_none() && !failed.load(Ordering::Relaxed) && drafts.len() < BLOCK_ROWS && bytes < BLOCK_BYTES
-            {
-                let Some((at, row)) = rows_left.next() else { break };
-                match draft(&row) {
-                    Ok(draft) => {
-                        bytes += draft.text.len();
-                        drafts.push((at, draft));
-                    }
-                    Err(error) if quarantine && error.is_instance_of::<PyException>(py) => {
-                        match crate::errors::left_out(py, at, &error) {
-                            Ok(row) => left_out.push(row),
-                            Err(error) => last = Some(error),
-                        }
-                    }
-                    Err(error) => last = Some(crate::errors::in_row(py, error, at)),
-                }
-            }
-            (!drafts.is_empty()).then_some(drafts)
-        };
-        let threads = workers::count(threads, rows.len().div_ceil(BLOCK_ROWS));
-        let on_fault = || failed.store(!quarantine, Ordering::Relaxed);
-        let shares = self.finish_all(py, threads, (make, rows.len()), &options, &spare, on_fault);
-        let done = self.gather(py, shares, threads, &settings, left_out, quarantine)?;
-        last.map_or(Ok(done), Err)
-    }
-
-    /// Encodes lines of JSON, each a list of messages or an object with `messages`; empty lines are no rows.
-    ///
-    /// `arguments` is the JSON text of an object with the template's arguments, tools and documents among them.
-    #[pyo3(signature = (lines, train, special_tokens, *, continue_final_message=None, now=None, arguments="null",
-                        threads=None, quarantine=false, first_row=0))]
-    #[allow(clippy::too_many_arguments)]
-    fn encode_lines<'py>(
-        &self,
-        py: Python<'py>,
-        lines: &Bound<'py, PyAny>,
-        train: &Bound<'py, PyTuple>,
-        special_tokens: &str,
-        continue_final_message: Option<&Bound<'py, PyAny>>,
-        now: Option<&Bound<'py, PyAny>>,
-        arguments: &str,
-        threads: Option<usize>,
-        quarantine: bool,
-        first_row: usize,
-    ) -> PyResult<(Arrays, Vec<LeftOut>)> {
-        let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
-        let options = settings.options(self.limits);
-        let held = crate::buffer::ReadOnly::of(lines)?;
-        let bytes = held.as_slice();
-        let shares = py.detach(|| {
-            let rows: Vec<&[u8]> = lines_of(bytes).collect();
-            self.encode_all(&rows, first_row, threads, arguments, &options)
-        });
-        self.gather(py, shares, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
-    }
-
-    /// Encodes what has `__arrow_c_stream__` or `__arrow_c_array__`; otherwise as `encode_lines`.
-    #[pyo3(signature = (source, train, special_tokens, *, continue_final_message=None, now=None, arguments="null",
-                        threads=None, quarantine=false))]
-    #[allow(clippy::too_many_arguments)]
-    fn encode_arrow<'py>(
-        &self,
-        py: Python<'py>,
         source: &Bound<'py, PyAny>,
-        train: &Bound<'py, PyTuple>,
-        special_tokens: &str,
-        continue_final_message: Option<&Bound<'py, PyAny>>,
-        now: Option<&Bound<'py, PyAny>>,
-        arguments: &str,
+        options: &EncodeOptions,
+        call: &str,
+        tokens: &str,
         threads: Option<usize>,
         quarantine: bool,
-    ) -> PyResult<(Arrays, Vec<LeftOut>)> {
-        let settings = self.settings(py, train, special_tokens, continue_final_message, now)?;
-        let options = settings.options(self.limits);
-        let handed = Handed::by(source)?;
-        let shares = py.detach(|| {
-            let rows = Rows::new(&handed.arrays().map_err(|error| unreadable(&error))?)?;
-            let rows: Vec<ArrowRow<'_>> = rows.iter().collect();
-            Ok(self.encode_all(&rows, 0, threads, arguments, &options))
-        });
-        let shares = shares.map_err(|error: RenderError| render_error(py, &error, self.core.program()))?;
-        self.gather(py, shares, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
+        spans: Option<&Bound<'py, PyAny>>,
+        first_row: usize,
+        first_line: usize,
+        name: Option<&str>,
+        keep: Vec<String>,
+    ) -> PyResult<EncodedRows> {
+        let settings = self.settings(py, options)?;
+        let run = Run { threads, quarantine, first_row, name, keep: &keep, call, tokens };
+        if let Ok(rows) = source.cast::<PyList>() {
+            return self.encode_list(py, rows, &settings, &run);
+        }
+        let chat = settings.options(self.limits);
+        if source.hasattr("__arrow_c_stream__")? || source.hasattr("__arrow_c_array__")? {
+            let handed = Handed::by(source)?;
+            let reading = settings.reading();
+            let shares = py.detach(|| {
+                let rows = Rows::new(&handed.arrays().map_err(|error| unreadable(&error))?)?;
+                let rows: Vec<ArrowRow<'_>> = rows.iter().collect();
+                Ok((self.encode_all(&rows, &run, reading, &chat), rows.len()))
+            });
+            let (shares, count) = shares.map_err(|error: RenderError| crate::errors::input_error(py, &error))?;
+            return self.gather(py, (shares, count, None), &settings, &run, Vec::new(), |_| None);
+        }
+        let held = ReadOnly::of(source)?;
+        let spans = spans.map(ReadOnly::of).transpose()?;
+        let bytes = held.as_slice();
+        let reading = settings.reading();
+        let rows: Vec<JsonRow<'_>> = match &spans {
+            Some(spans) => spans_of(bytes, spans.as_slice()),
+            None => lines_of(bytes, first_line).collect(),
+        };
+        let shares = py.detach(|| self.encode_all(&rows, &run, reading, &chat));
+        let lines = rows.iter().map(|row| row.line as i64).collect();
+        let text = |row: usize| std::str::from_utf8(rows[row].bytes).ok();
+        self.gather(py, (shares, rows.len(), Some(lines)), &settings, &run, Vec::new(), text)
     }
+}
+
+/// How a source is worked on.
+struct Run<'a> {
+    threads: Option<usize>,
+    quarantine: bool,
+    /// How many rows came before.
+    first_row: usize,
+    name: Option<&'a str>,
+    keep: &'a [String],
+    /// JSON text of the arguments of the call, and of the format's own tokens.
+    call: &'a str,
+    tokens: &'a str,
 }
 
 fn unreadable(error: &arrow_schema::ArrowError) -> RenderError {
@@ -339,78 +320,244 @@ fn unreadable(error: &arrow_schema::ArrowError) -> RenderError {
 
 /// A row that is read without Python.
 trait ReadRow: Sync {
-    /// Reads the row after `arguments`, the JSON text of what holds for all rows.
-    fn read_row<'r>(&'r self, input: &mut Input<'r>, arguments: &'r str) -> Result<(), RenderError>;
+    /// Reads the row into an input that has the arguments of the call.
+    fn read_row<'r>(&'r self, input: &mut Input<'r>) -> Result<RowReport<'r>, RenderError>;
 }
 
-impl ReadRow for &[u8] {
-    fn read_row<'r>(&'r self, input: &mut Input<'r>, arguments: &'r str) -> Result<(), RenderError> {
-        read_arguments(input, arguments.as_bytes())?;
-        read_conversation(input, self)
+/// The JSON text of a row.
+struct JsonRow<'a> {
+    bytes: &'a [u8],
+    /// Its line, from 1.
+    line: usize,
+}
+
+impl ReadRow for JsonRow<'_> {
+    fn read_row<'r>(&'r self, input: &mut Input<'r>) -> Result<RowReport<'r>, RenderError> {
+        read_row_text(input, self.bytes)
     }
 }
 
 impl ReadRow for ArrowRow<'_> {
-    fn read_row<'r>(&'r self, input: &mut Input<'r>, arguments: &'r str) -> Result<(), RenderError> {
-        read_arguments(input, arguments.as_bytes())?;
+    fn read_row<'r>(&'r self, input: &mut Input<'r>) -> Result<RowReport<'r>, RenderError> {
         self.read(input)
     }
 }
 
 /// The lines of a text that hold more than white space.
-fn lines_of(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+fn lines_of(bytes: &[u8], first_line: usize) -> impl Iterator<Item = JsonRow<'_>> {
     let mut start = 0;
     let ends = memchr::memchr_iter(b'\n', bytes).chain([bytes.len()]);
-    ends.map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end])
-        .filter(|line| !line.trim_ascii().is_empty())
+    let lines = ends.map(move |end| &bytes[std::mem::replace(&mut start, end + 1)..end]).enumerate();
+    lines
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
+        .map(move |(at, line)| JsonRow { bytes: line, line: first_line + at + 1 })
+}
+
+/// The parts of a text that three numbers each name: start, end and line.
+fn spans_of<'a>(bytes: &'a [u8], spans: &[u8]) -> Vec<JsonRow<'a>> {
+    let number = |bytes: &[u8]| bytes.try_into().map_or(0, i64::from_ne_bytes) as usize;
+    let spans = spans.chunks_exact(24).map(|span| {
+        let (start, end, line) = (number(&span[..8]), number(&span[8..16]), number(&span[16..]));
+        JsonRow { bytes: bytes.get(start..end).unwrap_or_default(), line }
+    });
+    spans.collect()
+}
+
+/// Counts the row that was last added to a batch.
+fn note_tokens(notes: &mut Notes, row: usize, batch: &Batch, train: &Train) {
+    if let [.., start, end] = batch.offsets[..] {
+        let mask = &batch.loss_mask[start as usize..end as usize];
+        let is_trained = train.roles.is_empty() || memchr::memchr(1, mask).is_some();
+        notes.add_tokens(row, mask.len(), is_trained);
+    }
+}
+
+/// Arrays of rows, and what is said of them.
+struct Finished {
+    batch: Batch,
+    rows: Vec<i64>,
+    lines: Option<Vec<i64>>,
+    /// For each row, the fields that it travels with.
+    kept: Vec<Option<String>>,
+    left_out: Vec<LeftOut>,
+    notes: Notes,
+}
+
+impl Finished {
+    /// `text` gives the text of a row that was left out.
+    fn into_python<'t>(
+        self,
+        py: Python<'_>,
+        settings: &Settings<'_>,
+        keep: &[String],
+        text: impl Fn(usize) -> Option<&'t str>,
+    ) -> PyResult<EncodedRows> {
+        let Batch { input_ids, loss_mask, message_index, origin, loss_weight, offsets } = self.batch;
+        let weighted = !settings.train.parts.all();
+        let buffer = |buffer: Buffer| Py::new(py, buffer);
+        let kept = PyDict::new(py);
+        for (at, name) in keep.iter().enumerate() {
+            let values: Vec<Option<&str>> =
+                self.kept.iter().skip(at).step_by(keep.len()).map(|value| value.as_deref()).collect();
+            kept.set_item(name, values)?;
+        }
+        let left_out = self.left_out.into_iter().map(|row| {
+            let LeftOut { row, line, code, message, path } = row;
+            (row, line, code, message, path, text(row))
+        });
+        Ok(EncodedRows {
+            input_ids: buffer(input_ids.into())?,
+            loss_mask: buffer(loss_mask.into())?,
+            message_index: buffer(message_index.into())?,
+            origin: buffer(origin.into())?,
+            loss_weight: weighted.then(|| buffer(loss_weight.into())).transpose()?,
+            offsets: buffer(offsets.into())?,
+            rows: buffer(self.rows.into())?,
+            lines: self.lines.map(|lines| buffer(lines.into())).transpose()?,
+            kept: kept.unbind(),
+            left_out: PyList::new(py, left_out.collect::<Vec<_>>())?.unbind(),
+            notes: self.notes.to_dict(py)?.unbind(),
+            text: None,
+            unprinted: None,
+            lost: None,
+        })
+    }
 }
 
 impl ChatEncoder {
-    fn settings(
-        &self,
-        py: Python<'_>,
-        train: &Bound<'_, PyTuple>,
-        special_tokens: &str,
-        continue_final_message: Option<&Bound<'_, PyAny>>,
-        now: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Settings> {
+    /// The core for conversations with or without tools.
+    fn core(&self, has_tools: bool) -> &Core {
+        self.with_tools.as_ref().filter(|_| has_tools).unwrap_or(&self.plain)
+    }
+
+    fn settings<'py>(&self, py: Python<'py>, options: &EncodeOptions) -> PyResult<Settings<'py>> {
+        let call = Call::of_options(py, options.render.get())?;
+        let uses_clock = [Some(&self.plain), self.with_tools.as_ref()];
+        let uses_clock = uses_clock.into_iter().flatten().any(|core| core.program().uses_clock());
+        let programs =
+            [Some(&self.plain), self.with_tools.as_ref()].into_iter().flatten().map(|core| &**core.program());
+        call.check_arguments(py, &programs.collect::<Vec<_>>())?;
         Ok(Settings {
-            train: read_train(train)?,
-            control: read_control(special_tokens)?,
-            continue_field: continue_field(continue_final_message)?,
-            clock: crate::template::clock(py, self.core.program(), now)?,
+            train: read_train(options.train.bind(py))?,
+            control: read_control(&options.special_tokens)?,
+            continue_field: call.continue_field()?,
+            wants_prompt: call.wants_prompt()?,
+            clock: clock(py, uses_clock, call.now.as_ref())?,
+            call,
         })
+    }
+
+    /// Checks a conversation that was read, notes what is to be said of it, and renders it.
+    fn render_row<'r>(
+        &'r self,
+        mut input: Input<'r>,
+        report: &RowReport<'r>,
+        reading: Reading,
+        options: &'r ChatOptions<'_>,
+        (known, room): (&mut Known, &mut DraftRoom),
+        (notes, row, keep): (&mut Notes, usize, &[String]),
+    ) -> Result<(Draft, bool), (RenderError, bool)> {
+        let has_tools = self.with_tools.is_some() && input.has_tools();
+        let core = self.core(has_tools);
+        check(&input, reading.both).map_err(|error| (error, has_tools))?;
+        if reading.normalize {
+            let changes = normalize(core.program(), &mut input, &options.render, room.buffers());
+            notes.add_changes(row, &changes);
+        }
+        if let Some(weight) = report.weight {
+            input.set_weight(weight as f32);
+        }
+        notes.add_report(row, report, keep);
+        notes.add_roles(row, input.roles());
+        let mut own = KnownHeaders::default();
+        let known = match input.row_arguments().next() {
+            // Arguments of its own may change the prompt.
+            Some(_) => &mut own,
+            None => &mut known[usize::from(has_tools)],
+        };
+        let draft = core.draft(input, options, known, room).map_err(|error| (error, has_tools))?;
+        notes.add_unprinted(row, &draft.segments);
+        Ok((draft, has_tools))
     }
 
     /// Renders a conversation of Python objects.
     fn draft<'py>(
         &self,
         py: Python<'py>,
-        messages: &Bound<'py, PyAny>,
-        call: &Call<'_, 'py>,
-        settings: &Settings,
-        known: &mut KnownHeaders,
-        room: &mut DraftRoom,
-    ) -> PyResult<Draft> {
+        conversation: &Bound<'py, PyAny>,
+        settings: &Settings<'py>,
+        rooms: (&mut Known, &mut DraftRoom),
+        notes: (&mut Notes, usize, &[String]),
+    ) -> PyResult<RowDraft> {
         with_arena(|arena, _| {
             let keeper = Keeper::default();
             let options = settings.options(self.limits);
             let mut large = Vec::new();
-            let input = crate::template::read_input(arena, &keeper, messages, call, &mut large);
-            let input = input.map_err(|error| self.raise(py, error))?;
-            let draft = self.core.draft(input, &options, known, room);
-            draft.map_err(|error| render_error(py, &error, self.core.program()))
+            let read = read_input(arena, &keeper, conversation, &settings.call, Taken::AsRow, &mut large);
+            let (input, report) = read.map_err(|error| match error {
+                ConvertError::Input(error) => crate::errors::input_error(py, &error),
+                ConvertError::Python(error) => error,
+            })?;
+            let report = report.expect("rows are reported on");
+            let row = notes.1;
+            let drafted = self.render_row(input, &report, settings.reading(), &options, rooms, notes);
+            let (draft, has_tools) =
+                drafted.map_err(|(error, has_tools)| render_error(py, &error, self.core(has_tools).program()))?;
+            Ok(RowDraft { row, has_tools, draft })
         })
     }
 
-    fn raise(&self, py: Python<'_>, error: ConvertError) -> PyErr {
-        match error {
-            ConvertError::Input(error) => render_error(py, &error, self.core.program()),
-            ConvertError::Python(error) => error,
-        }
+    /// Encodes Python values: they are rendered on this thread, and their tokens made on all.
+    fn encode_list<'py>(
+        &self,
+        py: Python<'py>,
+        rows: &Bound<'py, PyList>,
+        settings: &Settings<'py>,
+        run: &Run<'_>,
+    ) -> PyResult<EncodedRows> {
+        let options = settings.options(self.limits);
+        let (mut known, mut left_out, mut notes) = (Known::default(), Vec::new(), Notes::default());
+        let (mut room, spare) = (DraftRoom::default(), Spare::default());
+        // The error that ends the drafts. Rows before it still get their tokens, as an earlier fault is the one to raise.
+        let mut last = None;
+        let failed = AtomicBool::new(false);
+        let mut rows_left = rows.iter().enumerate();
+        let mut draft = |at: usize, row: &Bound<'py, PyAny>| {
+            if let Some(served) = lock(&spare).pop() {
+                room.reuse(served);
+            }
+            self.draft(py, row, settings, (&mut known, &mut room), (&mut notes, at, run.keep))
+        };
+        let make = || {
+            let (mut drafts, mut bytes) = (Vec::with_capacity(BLOCK_ROWS), 0);
+            while last.is_none() && !failed.load(Ordering::Relaxed) && drafts.len() < BLOCK_ROWS && bytes < BLOCK_BYTES
+            {
+                let Some((at, row)) = rows_left.next() else { break };
+                match draft(at, &row) {
+                    Ok(draft) => {
+                        bytes += draft.draft.text.len();
+                        drafts.push(draft);
+                    }
+                    Err(error) if run.quarantine && error.is_instance_of::<PyException>(py) => {
+                        match LeftOut::of(py, at, &error) {
+                            Ok(row) => left_out.push(row),
+                            Err(error) => last = Some(error),
+                        }
+                    }
+                    Err(error) => last = Some(crate::errors::in_row(py, error, &run.place(at, None))),
+                }
+            }
+            (!drafts.is_empty()).then_some(drafts)
+        };
+        let threads = workers::count(run.threads, rows.len().div_ceil(BLOCK_ROWS));
+        let on_fault = || failed.store(!run.quarantine, Ordering::Relaxed);
+        let mut shares = self.finish_all(py, threads, (make, rows.len()), &options, &spare, on_fault);
+        shares[0].made.notes.merge(notes);
+        let done = self.gather(py, (shares, rows.len(), None), settings, run, left_out, |_| None)?;
+        last.map_or(Ok(done), Err)
     }
 
-    /// Runs `work` with room that no other thread has.
+    /// Runs `work` with scratch that no other thread has.
     fn with_scratch<T>(&self, work: impl FnOnce(&mut ChatScratch) -> T) -> T {
         let mut scratch = self.take_scratch();
         let done = work(&mut scratch);
@@ -421,7 +568,7 @@ impl ChatEncoder {
     fn take_scratch(&self) -> ChatScratch {
         // A lock that a forked process inherited as taken is never given back, so nobody waits for it.
         let spare = self.spare.try_lock().ok().and_then(|mut spare| spare.pop());
-        spare.unwrap_or_else(|| self.core.scratch())
+        spare.unwrap_or_else(|| self.plain.scratch())
     }
 
     fn give_back(&self, scratch: ChatScratch) {
@@ -432,7 +579,7 @@ impl ChatEncoder {
 
     /// Makes the tokens of the drafts that `make` gives of so many rows, block by block, without the interpreter lock.
     ///
-    /// `on_fault` is called at every fault; drafts that have served go to `spare`.
+    /// `on_fault` is called at every fault; drafts whose tokens are made go to `spare`.
     fn finish_all(
         &self,
         py: Python<'_>,
@@ -443,14 +590,17 @@ impl ChatEncoder {
         on_fault: impl Fn() + Sync,
     ) -> Vec<Share<Made>> {
         let work = |made: &mut Made, drafts: Drafts| {
-            for (row, draft) in &drafts {
-                if let Err(error) = self.core.finish(&mut made.scratch, draft, options, &mut made.batch) {
-                    made.faults.push((*row, RowError::Token(error)));
-                    on_fault();
+            for RowDraft { row, has_tools, draft } in &drafts {
+                match self.core(*has_tools).finish(&mut made.scratch, draft, options, &mut made.batch) {
+                    Ok(()) => note_tokens(&mut made.notes, *row, &made.batch, options.train),
+                    Err(error) => {
+                        made.faults.push(Fault { row: *row, error: RowError::Token(error) });
+                        on_fault();
+                    }
                 }
             }
             made.reserve();
-            lock(spare).extend(drafts.into_iter().map(|(_, draft)| draft));
+            lock(spare).extend(drafts.into_iter().map(|drafted| drafted.draft));
             made.batch.len()
         };
         let work_here = |made: &mut Made, drafts: Drafts| py.detach(|| work(made, drafts));
@@ -461,15 +611,14 @@ impl ChatEncoder {
     fn encode_all(
         &self,
         rows: &[impl ReadRow],
-        first_row: usize,
-        threads: Option<usize>,
-        arguments: &str,
+        run: &Run<'_>,
+        reading: Reading,
         options: &ChatOptions<'_>,
     ) -> Vec<Share<Made>> {
-        let count = workers::count(threads, rows.len());
+        let count = workers::count(run.threads, rows.len());
         let start = || Made::new(self.take_scratch(), rows.len(), count);
-        in_chunks(rows, threads, start, |made, rows, first| {
-            self.encode_chunk((rows, first_row + first), arguments, options, made);
+        in_chunks(rows, run.threads, start, |made, rows, first| {
+            self.encode_chunk((rows, first), run, reading, options, made);
             made.batch.len()
         })
     }
@@ -477,100 +626,117 @@ impl ChatEncoder {
     fn encode_chunk(
         &self,
         (rows, first): (&[impl ReadRow], usize),
-        arguments: &str,
+        run: &Run<'_>,
+        reading: Reading,
         options: &ChatOptions<'_>,
         made: &mut Made,
     ) {
-        let (mut arena, mut room, mut known) = (Bump::new(), DraftRoom::default(), KnownHeaders::default());
+        let (mut arena, mut room, mut known) = (Bump::new(), DraftRoom::default(), Known::default());
         for (at, row) in rows.iter().enumerate() {
+            let number = first + at;
             arena.reset();
             made.reserve();
+            let mut kept = Vec::new();
             let drafted = {
                 let mut input = Input::new(&arena);
-                row.read_row(&mut input, arguments)
-                    .and_then(|()| self.core.draft(input, options, &mut known, &mut room))
+                input.keep_fields(run.keep);
+                let read = read_arguments(&mut input, run.tokens.as_bytes())
+                    .and_then(|()| chattpl_render::read_call(&mut input, run.call.as_bytes()))
+                    .and_then(|()| row.read_row(&mut input));
+                match read {
+                    Ok(report) => {
+                        kept.extend(input.kept_fields().map(|text| text.map(str::to_owned)));
+                        let rooms = (&mut known, &mut room);
+                        self.render_row(input, &report, reading, options, rooms, (&mut made.notes, number, run.keep))
+                    }
+                    Err(error) => Err((error, false)),
+                }
             };
             let done = match drafted {
-                Ok(draft) => {
-                    let done = self.core.finish(&mut made.scratch, &draft, options, &mut made.batch);
-                    let done = done.map_err(RowError::Token);
+                Ok((draft, has_tools)) => {
+                    let done = self.core(has_tools).finish(&mut made.scratch, &draft, options, &mut made.batch);
                     room.reuse(draft);
-                    done
+                    done.map_err(RowError::Token)
                 }
-                Err(error) => Err(RowError::Render(error)),
+                Err((error, has_tools)) => Err(RowError::Render(error, has_tools)),
             };
-            if let Err(error) = done {
-                made.faults.push((first + at, error));
+            match done {
+                Ok(()) => {
+                    made.kept.append(&mut kept);
+                    note_tokens(&mut made.notes, number, &made.batch, options.train);
+                }
+                Err(error) => made.faults.push(Fault { row: number, error }),
             }
         }
     }
 
     /// Puts the rows together in order; the first fault is raised unless faults are to be left out, as `left_out` was.
-    fn gather(
+    ///
+    /// `shares` come with the number of rows, and their lines where they have some; `text` gives the text of a row.
+    fn gather<'t>(
         &self,
         py: Python<'_>,
-        shares: Vec<Share<Made>>,
-        threads: usize,
-        settings: &Settings,
+        (shares, count, lines): (Vec<Share<Made>>, usize, Option<Vec<i64>>),
+        settings: &Settings<'_>,
+        run: &Run<'_>,
         mut left_out: Vec<LeftOut>,
-        quarantine: bool,
-    ) -> PyResult<(Arrays, Vec<LeftOut>)> {
+        text: impl Fn(usize) -> Option<&'t str>,
+    ) -> PyResult<EncodedRows> {
         let parts = in_order(&shares);
-        let (mut batches, mut faults) = (Vec::with_capacity(shares.len()), Vec::new());
+        let threads = workers::count(run.threads, usize::MAX);
+        let (mut batches, mut faults, mut notes) = (Vec::with_capacity(shares.len()), Vec::new(), Notes::default());
+        let mut all_kept = Vec::with_capacity(shares.len());
         for Share { made, .. } in shares {
             self.give_back(made.scratch);
             batches.push(made.batch);
             faults.extend(made.faults);
+            all_kept.push(made.kept);
+            notes.merge(made.notes);
         }
-        faults.sort_by_key(|(row, _)| *row);
-        for (row, fault) in faults {
-            let error = match fault {
-                RowError::Render(error) => render_error(py, &error, self.core.program()),
+        faults.sort_by_key(|fault| fault.row);
+        for Fault { row, error } in faults {
+            let error = match error {
+                RowError::Render(error, has_tools) => render_error(py, &error, self.core(has_tools).program()),
                 RowError::Token(error) => token_error(py, &error),
             };
-            if !quarantine {
-                return Err(crate::errors::in_row(py, error, row));
+            let line = lines.as_ref().and_then(|lines| lines.get(row)).map(|line| *line as usize);
+            if !run.quarantine {
+                return Err(crate::errors::in_row(py, error, &run.place(row, line)));
             }
-            left_out.push(crate::errors::left_out(py, row, &error)?);
+            left_out.push(LeftOut { line, ..LeftOut::of(py, row, &error)? });
         }
-        left_out.sort_by_key(|row| row.0);
+        left_out.sort_by_key(|row| row.row);
+        let width = run.keep.len();
+        let kept = match all_kept.iter().all(Vec::is_empty) {
+            true => Vec::new(),
+            false => parts
+                .iter()
+                .flat_map(|(share, rows)| all_kept[*share][rows.start * width..rows.end * width].iter().cloned())
+                .collect(),
+        };
+        let mut gone = left_out.iter().map(|row| row.row).peekable();
+        let encoded = (0..count).filter(|row| gone.next_if_eq(row).is_none()).collect::<Vec<_>>();
+        let lines = lines.map(|lines| encoded.iter().map(|row| lines[*row]).collect());
+        let rows = encoded.iter().map(|row| (run.first_row + row + 1) as i64).collect();
         let batch = py.detach(|| Batch::join(batches, &parts, threads));
-        Ok((arrays(batch, !settings.train.parts.all()), left_out))
+        let finished = Finished { batch, rows, lines, kept, left_out, notes };
+        finished.into_python(py, settings, if width > 0 { run.keep } else { &[] }, text)
+    }
+}
+
+impl Run<'_> {
+    fn place(&self, row: usize, line: Option<usize>) -> RowPlace<'_> {
+        RowPlace { row: self.first_row + row + 1, line, source: self.name }
+    }
+}
+
+impl LeftOut {
+    fn of(py: Python<'_>, row: usize, error: &PyErr) -> PyResult<Self> {
+        let (code, message, path) = crate::errors::described(py, error)?;
+        Ok(LeftOut { row, line: None, code, message, path })
     }
 }
 
 fn lock(spare: &Spare) -> MutexGuard<'_, Vec<Draft>> {
     spare.lock().expect("nobody panics with the lock")
-}
-
-fn read_control(name: &str) -> PyResult<Control> {
-    match name {
-        "template" => Ok(Control::Template),
-        "strict" => Ok(Control::Strict),
-        "parity" => Ok(Control::Parity),
-        "error" => Ok(Control::Error),
-        other => {
-            let message = format!("special_tokens={other:?}: it is \"template\", \"strict\", \"parity\" or \"error\"");
-            Err(PyValueError::new_err(message))
-        }
-    }
-}
-
-/// `(roles, turns, (content, reasoning, tool_calls, end_of_turn))`.
-fn read_train(train: &Bound<'_, PyTuple>) -> PyResult<Train> {
-    let (roles, turns, parts): (Vec<String>, Bound<'_, PyAny>, (f32, f32, f32, f32)) = train.extract()?;
-    let turns = match turns.cast::<PyString>() {
-        Ok(name) => match name.to_str()? {
-            "all" => Turns::All,
-            "last" => Turns::Last,
-            "last_chain" => Turns::LastChain,
-            other => {
-                let message = format!("turns={other:?}: it is \"all\", \"last\", \"last_chain\" or a list of indices");
-                return Err(PyValueError::new_err(message));
-            }
-        },
-        Err(_) => Turns::Indices(turns.extract()?),
-    };
-    let (content, reasoning, tool_calls, end_of_turn) = parts;
-    Ok(Train { roles, turns, parts: Parts { content, reasoning, tool_calls, end_of_turn } })
 }

@@ -3,12 +3,14 @@
 //! The reduction is that of `transformers`: JSON types stay, tuples too, mappings become dicts, and anything else
 //! goes through `chattpl.messages.plain`.
 
+use chattpl_render::rows::{is_row_field, place_of_field, read_call_arguments, TEMPLATE_KWARGS};
 use chattpl_render::{error::code, too_deep, Data, DateTime, Input, Place, RenderError, Step, MAX_INPUT_DEPTH};
 use num_bigint::BigInt;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
 use crate::borrow::Keeper;
+use crate::reading::{Read, Taken};
 
 /// Why an object could not be read.
 pub enum ConvertError {
@@ -156,7 +158,7 @@ impl<'r> Converter<'r> {
             };
             let value_place = input.place(place, Step::Name(name));
             let key = match key.is_instance_of::<PyString>() {
-                true => input.str(value_place, name),
+                true => input.key(value_place, name),
                 false => self.value(input, &key, value_place)?,
             };
             entries.push((key, self.value(input, &value, value_place)?));
@@ -165,30 +167,78 @@ impl<'r> Converter<'r> {
         Ok(if plain_keys { input.dict(place, &entries) } else { input.dict_with_repeats(place, &entries) })
     }
 
-    /// Reads a conversation; an object with `messages` stands for them.
-    pub fn messages(&mut self, input: &mut Input<'r>, object: &Bound<'_, PyAny>) -> Converted<()> {
+    /// Reads a conversation; an object with `messages` stands for them, and a mapping that is taken as a row is one.
+    pub fn conversation(
+        &mut self,
+        input: &mut Input<'r>,
+        object: &Bound<'_, PyAny>,
+        taken: Taken,
+    ) -> Converted<Read<'r>> {
+        if taken == Taken::AsRow {
+            if let Ok(row) = object.cast::<PyDict>() {
+                return self.row(input, row);
+            }
+        }
         let given = !object.is_instance_of::<PyList>() && object.hasattr("messages")?;
         let messages = if given { &object.getattr("messages")? } else { object };
-        let messages = self.value(input, messages, Place::MESSAGES)?;
-        input.set_messages(messages);
-        Ok(())
+        Ok(Read::Messages(self.value(input, messages, Place::MESSAGES)?))
+    }
+
+    /// Reads the fields of a row that the row reader looks at.
+    fn row(&mut self, input: &mut Input<'r>, row: &Bound<'_, PyDict>) -> Converted<Read<'r>> {
+        let (mut fields, mut unread) = (Vec::with_capacity(row.len()), Vec::new());
+        for (name, value) in row.iter().collect::<Vec<_>>() {
+            let Ok(name) = name.cast::<PyString>() else { continue };
+            let name = self.text(input, name, Place::ROW)?;
+            if value.is_none() {
+                continue;
+            }
+            if !is_row_field(name) {
+                unread.push(name);
+                continue;
+            }
+            let value = match value.cast::<PyList>() {
+                Ok(tools) if name == "tools" => self.list_of_tools(input, tools.as_any())?,
+                _ => {
+                    let place = place_of_field(input, name);
+                    self.value(input, &value, place)?
+                }
+            };
+            fields.push((name, value));
+        }
+        Ok(Read::Row(fields, unread))
     }
 
     /// Reads tools: JSON schemas, or functions to make schemas of.
     pub fn tools(&mut self, input: &mut Input<'r>, object: &Bound<'_, PyAny>) -> Converted<()> {
+        let tools = self.list_of_tools(input, object)?;
+        input.set_tools(tools);
+        Ok(())
+    }
+
+    fn list_of_tools(&mut self, input: &Input<'r>, object: &Bound<'_, PyAny>) -> Converted<Data<'r>> {
         let mut tools = Vec::new();
         for (index, tool) in object.try_iter()?.enumerate() {
             let tool = tool?;
             let place = input.place(Place::TOOLS, Step::Index(index as u32));
-            let tool = if tool.is_instance_of::<PyDict>() {
+            let tool = if tool.is_instance_of::<PyDict>() || tool.is_instance_of::<PyString>() {
                 tool
             } else {
                 tool.py().import("chattpl.schema")?.call_method1("tool_schema", (tool,))?
             };
             tools.push(self.value(input, &tool, place)?);
         }
-        input.set_tools(input.list(Place::TOOLS, &tools));
-        Ok(())
+        Ok(input.list(Place::TOOLS, &tools))
+    }
+
+    /// Reads template arguments that are given together.
+    pub fn template_kwargs(&mut self, input: &mut Input<'r>, object: &Bound<'_, PyAny>) -> Converted<()> {
+        if object.is_none() {
+            return Ok(());
+        }
+        let place = input.place(Place::ROW, Step::Name(TEMPLATE_KWARGS));
+        let value = self.value(input, object, place)?;
+        Ok(read_call_arguments(input, value)?)
     }
 
     /// Reads documents.
@@ -198,18 +248,18 @@ impl<'r> Converter<'r> {
         Ok(())
     }
 
-    /// Reads one template argument.
+    /// Reads one template argument, and returns its name.
     pub fn argument(
         &mut self,
         input: &mut Input<'r>,
         name: &Bound<'_, PyString>,
         object: &Bound<'_, PyAny>,
-    ) -> Converted<()> {
+    ) -> Converted<&'r str> {
         let name = self.text(input, name, Place::ARGUMENTS)?;
         let place = input.place(Place::ARGUMENTS, Step::Name(name));
         let value = self.value(input, object, place)?;
         input.set_argument(name, value);
-        Ok(())
+        Ok(name)
     }
 }
 

@@ -48,6 +48,13 @@ pub fn render_error(py: Python<'_>, error: &RenderError, program: &Program) -> P
     )
 }
 
+/// An error of input that no template has seen.
+pub fn input_error(py: Python<'_>, error: &RenderError) -> PyErr {
+    let (class, message, code) = (error.class().name(), error.message(), error.code());
+    let location = error.place().map(str::to_owned);
+    build(py, Parts { class, message, code, location, hint: error.hint(), excerpt: None })
+}
+
 /// A syntax error, with the line it stands in.
 pub fn syntax_error(py: Python<'_>, diagnostic: &Diagnostic, source: &str) -> PyErr {
     let source = Source::new(source);
@@ -93,37 +100,36 @@ pub fn base(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     py.import("chattpl.errors")?.getattr("ChatTemplateError")
 }
 
-/// A row without messages.
-pub fn no_messages(py: Python<'_>) -> PyErr {
-    let hint = "give a list of messages, or a mapping with `messages`";
-    let (message, code) = ("the row has no `messages`", "CE030");
-    build(py, Parts { class: "", message, code, location: None, hint: Some(hint), excerpt: None })
+/// Where a row stands.
+pub struct RowPlace<'a> {
+    /// Its number, from 1.
+    pub row: usize,
+    /// Its line, from 1, where the source has lines.
+    pub line: Option<usize>,
+    /// The name of the source.
+    pub source: Option<&'a str>,
 }
 
-/// The same error with the number of its row before its place; errors of others are left alone.
-pub fn in_row(py: Python<'_>, error: PyErr, row: usize) -> PyErr {
-    let value = error.value(py);
-    let place = || -> PyResult<()> {
-        if value.is_instance(&base(py)?)? {
-            let location: Option<String> = value.getattr("location")?.extract()?;
-            let location = location.map_or_else(|| format!("row {row}"), |place| format!("row {row}: {place}"));
-            value.setattr("location", location)?;
-        }
+/// The same error with the place of its row; errors of others are left alone.
+pub fn in_row(py: Python<'_>, error: PyErr, place: &RowPlace<'_>) -> PyErr {
+    let placed = || -> PyResult<()> {
+        let args = (error.value(py), place.row, place.line, place.source);
+        py.import("chattpl.errors")?.call_method1("place_in_row", args)?;
         Ok(())
     };
-    match place() {
+    match placed() {
         Ok(()) => error,
         Err(other) => other,
     }
 }
 
-/// What is kept of a row that was left out: its number, the code, the message, and the place.
-pub fn left_out(py: Python<'_>, row: usize, error: &PyErr) -> PyResult<(usize, String, String, Option<String>)> {
+/// Code, message and place of an error, for a row that is left out.
+pub fn described(py: Python<'_>, error: &PyErr) -> PyResult<(String, String, Option<String>)> {
     let value = error.value(py);
     if !value.is_instance(&base(py)?)? {
         // Of Python itself, such as a lone surrogate.
-        return Ok((row, "CE030".to_owned(), value.to_string(), None));
+        return Ok(("CE030".to_owned(), value.to_string(), None));
     }
     let part = |name: &str| value.getattr(name);
-    Ok((row, part("code")?.extract()?, part("message")?.extract()?, part("location")?.extract()?))
+    Ok((part("code")?.extract()?, part("message")?.extract()?, part("location")?.extract()?))
 }

@@ -9,9 +9,13 @@ mod engines;
 mod errors;
 mod inspect;
 mod lint;
+mod notes;
+mod options;
 mod plain;
+mod reading;
 mod registry;
 mod rendered;
+mod rows;
 mod template;
 mod tokenizer;
 mod vocabulary;
@@ -27,7 +31,10 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<rendered::Rendered>()?;
     module.add_class::<rendered::Segment>()?;
     module.add_class::<buffer::Buffer>()?;
+    module.add_class::<options::RenderOptions>()?;
+    module.add_class::<options::EncodeOptions>()?;
     module.add_class::<chat::ChatEncoder>()?;
+    module.add_class::<chat::EncodedRows>()?;
     module.add_class::<tokenizer::Tokenizer>()?;
     module.add_class::<tokenizer::DecodeStream>()?;
     module.add_function(wrap_pyfunction!(inspect::emit_tree, module)?)?;
@@ -43,6 +50,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lint::lint_table_digest, module)?)?;
     module.add_function(wrap_pyfunction!(lint::lint_rules, module)?)?;
     module.add_function(wrap_pyfunction!(engines::lint_portability, module)?)?;
+    module.add_function(wrap_pyfunction!(rows::read_row, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
     Ok(())
 }

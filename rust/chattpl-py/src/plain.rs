@@ -8,6 +8,7 @@
 use std::ffi::c_char;
 use std::ptr;
 
+use chattpl_render::rows::{is_row_field, place_of_field};
 use chattpl_render::{Data, DictRoom, Input, ListRoom, Place, Slot, Step, LARGE_RUN, MAX_INPUT_DEPTH};
 use pyo3::ffi;
 use pyo3::prelude::*;
@@ -47,6 +48,38 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
         }
         // SAFETY: a bound object is valid while the lock is held; the rest is the caller's promise.
         unsafe { self.one(object.as_ptr(), place) }
+    }
+
+    /// Reads a row, a `dict`: the fields that the row reader looks at, and the names of the others that are not None.
+    ///
+    /// # Safety
+    /// As [`PlainReader::list`]; `object` is a `dict`.
+    #[allow(clippy::type_complexity)]
+    pub unsafe fn row(
+        &mut self,
+        object: &Bound<'_, PyAny>,
+    ) -> Result<(Vec<(&'r str, Data<'r>)>, Vec<&'r str>), NotPlain> {
+        let (mut fields, mut unread) = (Vec::new(), Vec::new());
+        let (mut position, mut key, mut value) = (0, ptr::null_mut(), ptr::null_mut());
+        // SAFETY: `object` is a dict that nothing changes while its entries are read; they are borrowed from it.
+        unsafe {
+            while ffi::PyDict_Next(object.as_ptr(), &mut position, &mut key, &mut value) != 0 {
+                if ffi::Py_TYPE(key) != &raw mut ffi::PyUnicode_Type {
+                    return Err(NotPlain);
+                }
+                let name = self.text(key)?;
+                if value == ffi::Py_None() {
+                    continue;
+                }
+                if is_row_field(name) {
+                    let place = place_of_field(self.input, name);
+                    fields.push((name, self.one(value, place)?));
+                } else {
+                    unread.push(name);
+                }
+            }
+        }
+        Ok((fields, unread))
     }
 
     /// Reads a flag among the template arguments; absent is false.
@@ -195,7 +228,7 @@ impl<'r, 'a, 'py> PlainReader<'r, 'a, 'py> {
             self.entries_of(object, place, |reader, name, value, place| {
                 let (key_slot, value_slot) = room.slots(index).ok_or(NotPlain)?;
                 index += 1;
-                key_slot.fill(reader.input.str(place, name));
+                key_slot.fill(reader.input.key(place, name));
                 reader.read(value, place, value_slot)
             })?;
         }

@@ -45,8 +45,20 @@ impl Rendered {
         Ok(self.generation.iter().map(|(start, end)| (find(*start), find(*end))).collect())
     }
 
+    /// Paths of the strings of messages, tools and documents of which nothing was printed.
+    #[getter]
+    fn unprinted<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        unprinted(py, &self.segments)
+    }
+
     fn __str__(&self, py: Python<'_>) -> Py<PyString> {
         self.text.clone_ref(py)
+    }
+
+    /// Those of `unprinted` that say something, unlike roles, types and ids; None if there are none.
+    #[getter]
+    fn lost<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyList>>> {
+        lost(py, &self.segments)
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
@@ -55,7 +67,29 @@ impl Rendered {
     }
 }
 
+/// The paths of [`Segments::unprinted`] as tuples.
+pub fn unprinted<'py>(py: Python<'py>, segments: &Segments) -> PyResult<Bound<'py, PyList>> {
+    PyList::new(py, segments.unprinted().map(|path| path_tuple(py, &path)).collect::<PyResult<Vec<_>>>()?)
+}
+
+/// The paths of [`Segments::lost`] as tuples; none for the most part.
+pub fn lost<'py>(py: Python<'py>, segments: &Segments) -> PyResult<Option<Bound<'py, PyList>>> {
+    let mut paths = segments.lost().map(|path| path_tuple(py, &path)).peekable();
+    match paths.peek() {
+        None => Ok(None),
+        Some(_) => Ok(Some(PyList::new(py, paths.collect::<PyResult<Vec<_>>>()?)?)),
+    }
+}
+
 impl Rendered {
+    /// Warns of strings that reached no output.
+    pub fn warn(&self, py: Python<'_>) -> PyResult<()> {
+        if let Some(paths) = lost(py, &self.segments)? {
+            py.import("chattpl.notices")?.call_method1("warn_unprinted", (paths,))?;
+        }
+        Ok(())
+    }
+
     fn list_segments(&self, py: Python<'_>) -> PyResult<Py<PyList>> {
         let origins = py.import("chattpl.origin")?.getattr("BY_CODE")?;
         let mut counter = CharCounter::new(self.text.to_str(py)?);

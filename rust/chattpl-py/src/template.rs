@@ -4,16 +4,16 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use chattpl_render::{
-    read_conversation, render, Buffers, Bump, Clock, DateTime, Input, Limits, Options, Place, Program,
-    Rendered as Output, Step,
+    normalize, read_conversation, render, Buffers, Bump, Input, Limits, Options, Program, Rendered as Output,
 };
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 
 use crate::borrow::{Keeper, SameThread};
-use crate::convert::{date_time, ConvertError, Converter};
+use crate::convert::{ConvertError, Converter};
 use crate::errors::{render_error, syntax_error};
-use crate::plain::{NotPlain, PlainReader};
+use crate::options::{Call, RenderOptions};
+use crate::reading::{check, clock_of, read_call, read_input, Taken};
 use crate::rendered::Rendered;
 
 /// Arenas up to this size are kept for the next render.
@@ -29,14 +29,6 @@ pub struct Template {
     program: Arc<Program>,
     source: String,
     limits: Limits,
-}
-
-/// What both ways to render take besides the conversation.
-pub struct Call<'a, 'py> {
-    pub tools: Option<&'a Bound<'py, PyAny>>,
-    pub documents: Option<&'a Bound<'py, PyAny>>,
-    pub add_generation_prompt: Option<&'a Bound<'py, PyAny>>,
-    pub arguments: Option<&'a Bound<'py, PyDict>>,
 }
 
 #[pymethods]
@@ -76,56 +68,51 @@ impl Template {
         self.program.name()
     }
 
-    #[pyo3(signature = (messages, *, tools=None, documents=None, add_generation_prompt=None,
-                        continue_final_message=None, now=None, **arguments))]
-    #[allow(clippy::too_many_arguments)]
+    /// Renders a list of messages as `transformers` does; see `chattpl.Template.render`.
+    #[pyo3(signature = (messages, **options), text_signature = "($self, messages, *, tools=None, documents=None, \
+        add_generation_prompt=False, continue_final_message=False, now=None, null_fields='drop', normalize='off', \
+        **arguments)")]
     fn render<'py>(
         &self,
         py: Python<'py>,
         messages: &Bound<'py, PyAny>,
-        tools: Option<&Bound<'py, PyAny>>,
-        documents: Option<&Bound<'py, PyAny>>,
-        add_generation_prompt: Option<&Bound<'py, PyAny>>,
-        continue_final_message: Option<&Bound<'py, PyAny>>,
-        now: Option<&Bound<'py, PyAny>>,
-        arguments: Option<&Bound<'py, PyDict>>,
+        options: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Rendered> {
-        let call = Call { tools, documents, add_generation_prompt, arguments };
-        let continue_field = continue_field(continue_final_message)?;
-        let clock = clock(py, &self.program, now)?;
-        with_arena(|arena, buffers| {
-            let keeper = Keeper::default();
-            let mut large = Vec::new();
-            let input = self.raise(py, read_input(arena, &keeper, messages, &call, &mut large))?;
-            let options = Options {
-                limits: self.limits,
-                clock,
-                continue_field: continue_field.as_deref(),
-                null_fields: Default::default(),
-            };
-            let output =
-                self.raise(py, render(&self.program, input, &options, buffers).map_err(ConvertError::Input))?;
-            finish(py, output, &large, buffers)
-        })
+        let rendered = self.render_call(py, messages, &Call::of_keywords(options)?, Taken::AsIs)?;
+        rendered.warn(py)?;
+        Ok(rendered)
     }
 
-    #[pyo3(signature = (data, *, tools=None, documents=None, add_generation_prompt=None,
-                        continue_final_message=None, now=None, **arguments))]
-    #[allow(clippy::too_many_arguments)]
+    /// Renders with options that were put together before, and warns of nothing.
+    ///
+    /// With `as_row`, the conversation is a row, or a list of messages of any dialect, and what `apply_chat_template` refuses
+    /// before it renders is refused.
+    #[pyo3(signature = (conversation, options, as_row=false))]
+    fn render_with<'py>(
+        &self,
+        py: Python<'py>,
+        conversation: &Bound<'py, PyAny>,
+        options: &RenderOptions,
+        as_row: bool,
+    ) -> PyResult<Rendered> {
+        let taken = if as_row { Taken::AsRow } else { Taken::AsIs };
+        self.render_call(py, conversation, &Call::of_options(py, options)?, taken)
+    }
+
+    /// Renders the JSON text of a list of messages, or of a row of any dialect.
+    #[pyo3(signature = (data, **options), text_signature = "($self, data, *, tools=None, documents=None, \
+        add_generation_prompt=False, continue_final_message=False, now=None, null_fields='drop', normalize='off', \
+        **arguments)")]
     fn render_json<'py>(
         &self,
         py: Python<'py>,
         data: &Bound<'py, PyAny>,
-        tools: Option<&Bound<'py, PyAny>>,
-        documents: Option<&Bound<'py, PyAny>>,
-        add_generation_prompt: Option<&Bound<'py, PyAny>>,
-        continue_final_message: Option<&Bound<'py, PyAny>>,
-        now: Option<&Bound<'py, PyAny>>,
-        arguments: Option<&Bound<'py, PyDict>>,
+        options: Option<Bound<'py, PyDict>>,
     ) -> PyResult<Rendered> {
-        let call = Call { tools, documents, add_generation_prompt, arguments };
-        let continue_field = continue_field(continue_final_message)?;
-        let clock = clock(py, &self.program, now)?;
+        let call = Call::of_keywords(options)?;
+        call.check_arguments(py, &[&self.program])?;
+        let continue_field = call.continue_field()?;
+        let clock = clock_of(py, &self.program, &call)?;
         let owned;
         let bytes = if let Ok(bytes) = data.cast::<PyBytes>() {
             bytes.as_bytes()
@@ -135,7 +122,7 @@ impl Template {
             owned = data.extract::<Vec<u8>>()?;
             &owned
         };
-        with_arena(|arena, buffers| {
+        let rendered = with_arena(|arena, buffers| {
             let keeper = Keeper::default();
             let mut input = Input::new(arena);
             let read = read_call(&mut Converter::new(&keeper), &mut input, &call);
@@ -144,22 +131,64 @@ impl Template {
                 limits: self.limits,
                 clock,
                 continue_field: continue_field.as_deref(),
-                null_fields: Default::default(),
+                null_fields: call.null_fields,
             };
             let work = SameThread::new((input, &mut *buffers, &options));
-            let program = &self.program;
+            let (program, wants_form) = (&self.program, call.normalize);
             let output = py.detach(move || {
                 let (mut input, buffers, options) = work.into_inner();
-                let done = read_conversation(&mut input, bytes).and_then(|()| render(program, input, options, buffers));
+                let read = read_conversation(&mut input, bytes);
+                let done = read.and_then(|()| {
+                    if wants_form {
+                        normalize(program, &mut input, options, buffers);
+                    }
+                    render(program, input, options, buffers)
+                });
                 SameThread::new(done)
             });
             let output = self.raise(py, output.into_inner().map_err(ConvertError::Input))?;
             finish(py, output, &[], buffers)
-        })
+        })?;
+        rendered.warn(py)?;
+        Ok(rendered)
     }
 }
 
 impl Template {
+    fn render_call<'py>(
+        &self,
+        py: Python<'py>,
+        conversation: &Bound<'py, PyAny>,
+        call: &Call<'py>,
+        taken: Taken,
+    ) -> PyResult<Rendered> {
+        call.check_arguments(py, &[&self.program])?;
+        let continue_field = call.continue_field()?;
+        let clock = clock_of(py, &self.program, call)?;
+        let wants_prompt = call.wants_prompt()?;
+        with_arena(|arena, buffers| {
+            let keeper = Keeper::default();
+            let mut large = Vec::new();
+            let read = read_input(arena, &keeper, conversation, call, taken, &mut large);
+            let (mut input, _) = self.raise(py, read)?;
+            if taken == Taken::AsRow {
+                self.raise(py, check(&input, wants_prompt && continue_field.is_some()).map_err(ConvertError::Input))?;
+            }
+            let options = Options {
+                limits: self.limits,
+                clock,
+                continue_field: continue_field.as_deref(),
+                null_fields: call.null_fields,
+            };
+            if call.normalize {
+                normalize(&self.program, &mut input, &options, buffers);
+            }
+            let output =
+                self.raise(py, render(&self.program, input, &options, buffers).map_err(ConvertError::Input))?;
+            finish(py, output, &large, buffers)
+        })
+    }
+
     pub fn program(&self) -> &Arc<Program> {
         &self.program
     }
@@ -173,113 +202,6 @@ impl Template {
             ConvertError::Input(error) => render_error(py, &error, &self.program),
             ConvertError::Python(error) => error,
         })
-    }
-}
-
-/// The given time; the local clock if the template reads it.
-pub fn clock(py: Python<'_>, program: &Program, now: Option<&Bound<'_, PyAny>>) -> PyResult<Clock> {
-    let unread = DateTime { year: 1970, month: 1, day: 1, hour: 0, minute: 0, second: 0, microsecond: 0 };
-    let now = match now {
-        Some(now) if !now.is_none() => date_time(now)?,
-        _ if program.uses_clock() => date_time(&py.import("datetime")?.getattr("datetime")?.call_method0("now")?)?,
-        _ => unread,
-    };
-    Ok(Clock { now })
-}
-
-/// Reads a conversation and everything else: in place if all of it is plain data, else object by object.
-///
-/// `large` receives the long strings that were borrowed in place.
-pub fn read_input<'r, 'py>(
-    arena: &'r Bump,
-    keeper: &'r Keeper,
-    messages: &Bound<'py, PyAny>,
-    call: &Call<'_, 'py>,
-    large: &mut Vec<Bound<'py, PyString>>,
-) -> Result<Input<'r>, ConvertError> {
-    let mut input = Input::new(arena);
-    // SAFETY: the arguments are borrowed, the lock is held, and no Python code runs before the caller is done with the
-    // input: what had to be asked of Python was asked before.
-    if unsafe { read_in_place(&mut input, messages, call, large) }.is_err() {
-        large.clear();
-        input = Input::new(arena);
-        let mut converter = Converter::new(keeper);
-        read_call(&mut converter, &mut input, call)?;
-        converter.messages(&mut input, messages)?;
-    }
-    Ok(input)
-}
-
-/// Reads messages and everything else, if all of it is plain data.
-///
-/// # Safety
-/// No Python code may run from here to the last use of `input`.
-unsafe fn read_in_place<'r, 'py>(
-    input: &mut Input<'r>,
-    messages: &Bound<'py, PyAny>,
-    call: &Call<'_, 'py>,
-    large: &mut Vec<Bound<'py, PyString>>,
-) -> Result<(), NotPlain> {
-    let reader = &mut PlainReader::new(messages.py(), input);
-    // SAFETY: the caller's promise; every object is reachable from a borrowed argument.
-    unsafe {
-        let messages = reader.list(messages, Place::MESSAGES)?;
-        let tools = call.tools.map(|tools| reader.list(tools, Place::TOOLS)).transpose()?;
-        let documents = call.documents.map(|documents| reader.list(documents, Place::DOCUMENTS)).transpose()?;
-        let arguments = reader.arguments(call.arguments.map(|arguments| arguments.as_any()))?;
-        let name = "add_generation_prompt";
-        let flag = reader.flag(name, call.add_generation_prompt)?;
-        large.append(&mut reader.large);
-        input.set_messages(messages);
-        tools.into_iter().for_each(|tools| input.set_tools(tools));
-        documents.into_iter().for_each(|documents| input.set_documents(documents));
-        arguments.into_iter().for_each(|(name, value)| input.set_argument(name, value));
-        input.set_argument(name, flag);
-    }
-    Ok(())
-}
-
-/// Reads everything but the messages.
-fn read_call<'r>(
-    converter: &mut Converter<'r>,
-    input: &mut Input<'r>,
-    call: &Call<'_, '_>,
-) -> Result<(), ConvertError> {
-    if let Some(tools) = call.tools {
-        converter.tools(input, tools)?;
-    }
-    if let Some(documents) = call.documents {
-        converter.documents(input, documents)?;
-    }
-    match call.add_generation_prompt {
-        Some(flag) => {
-            let name = PyString::intern(flag.py(), "add_generation_prompt");
-            converter.argument(input, &name, flag)?;
-        }
-        None => {
-            let place = input.place(Place::ARGUMENTS, Step::Name("add_generation_prompt"));
-            let flag = input.bool(place, false);
-            input.set_argument("add_generation_prompt", flag);
-        }
-    }
-    if let Some(arguments) = call.arguments {
-        for (name, value) in arguments.iter() {
-            let name = name.cast_into::<PyString>().map_err(PyErr::from)?;
-            converter.argument(input, &name, &value)?;
-        }
-    }
-    Ok(())
-}
-
-/// `continue_final_message`: true stands for `content`.
-pub fn continue_field(flag: Option<&Bound<'_, PyAny>>) -> PyResult<Option<String>> {
-    match flag {
-        None => Ok(None),
-        Some(flag) if !flag.is_truthy()? => Ok(None),
-        Some(flag) => match flag.cast::<PyString>() {
-            Ok(field) => Ok(Some(field.to_str()?.to_owned())),
-            Err(_) => Ok(Some("content".to_owned())),
-        },
     }
 }
 

@@ -6,7 +6,7 @@ use num_bigint::BigInt;
 
 use crate::error::{code, type_error, value_error, ErrorClass, RenderError, Result};
 use crate::options::NullFields;
-use crate::origin::{Key, Nodes, Tag, ARGUMENTS_ROOT, DOCUMENTS_ROOT, MESSAGES_ROOT, TOOLS_ROOT, UNUSED};
+use crate::origin::{Key, Nodes, Tag, ARGUMENTS_ROOT, DOCUMENTS_ROOT, MESSAGES_ROOT, ROW_ROOT, TOOLS_ROOT, UNUSED};
 use crate::value::dict::DictBuilder;
 use crate::value::{Dict, Seq, Str, Value};
 
@@ -33,6 +33,8 @@ impl Place {
     pub const DOCUMENTS: Place = Place::root(DOCUMENTS_ROOT);
     /// The template arguments.
     pub const ARGUMENTS: Place = Place::root(ARGUMENTS_ROOT);
+    /// A row, for the fields that are none of these.
+    pub const ROW: Place = Place::root(ROW_ROOT);
 
     fn tag(self) -> Tag {
         Tag { source: self.source, message: self.message }
@@ -60,6 +62,48 @@ impl<'r> Data<'r> {
     /// Where another value may take this one's place.
     pub fn slot(&mut self) -> Slot<'_, 'r> {
         Slot(&mut self.0)
+    }
+}
+
+/// An input value, one level of it.
+pub enum View<'r> {
+    /// `None`.
+    None,
+    /// A boolean.
+    Bool(bool),
+    /// An integer.
+    Int(i64),
+    /// An integer beyond 64 bits.
+    BigInt(BigInt),
+    /// A float.
+    Float(f64),
+    /// A string.
+    Str(&'r str),
+    /// The elements of a list.
+    List(Box<dyn Iterator<Item = Data<'r>> + 'r>),
+    /// The elements of a tuple.
+    Tuple(Box<dyn Iterator<Item = Data<'r>> + 'r>),
+    /// The entries of a mapping.
+    Dict(Box<dyn Iterator<Item = (Data<'r>, Data<'r>)> + 'r>),
+}
+
+impl<'r> Data<'r> {
+    /// One level of the value.
+    pub fn view(self) -> View<'r> {
+        let items = |seq: &'r Seq<'r>| Box::new(seq.items.iter().map(|item| Data(*item)));
+        match self.0 {
+            Value::Bool(value, _) => View::Bool(value),
+            Value::Int(value, _) => View::Int(value),
+            Value::BigInt(value, _) => View::BigInt(value.get()),
+            Value::Float(value, _) => View::Float(value),
+            Value::Str(Str::Run(run)) => View::Str(run.text),
+            Value::List(seq) => View::List(items(seq)),
+            Value::Tuple(seq) => View::Tuple(items(seq)),
+            Value::Dict(dict) => {
+                View::Dict(Box::new(dict.entries.iter().map(|(key, value)| (Data(*key), Data(*value)))))
+            }
+            _ => View::None,
+        }
     }
 }
 
@@ -104,6 +148,14 @@ pub struct Input<'r> {
     pub(crate) tools: Value<'r>,
     pub(crate) documents: Value<'r>,
     pub(crate) arguments: BumpVec<'r, (&'r str, Value<'r>)>,
+    /// Names of the arguments that no row replaces.
+    call_arguments: BumpVec<'r, &'r str>,
+    /// How many of the arguments, the last ones, are of the row.
+    row_arguments: usize,
+    weight: f32,
+    /// Names of the fields of a row whose JSON text is kept, and those texts.
+    kept_names: &'r [&'r str],
+    kept: BumpVec<'r, Option<&'r str>>,
 }
 
 impl<'r> Input<'r> {
@@ -121,6 +173,11 @@ impl<'r> Input<'r> {
             tools: Value::None(TOOLS_ROOT),
             documents: Value::None(DOCUMENTS_ROOT),
             arguments: BumpVec::new_in(arena),
+            call_arguments: BumpVec::new_in(arena),
+            row_arguments: 0,
+            weight: 1.0,
+            kept_names: &[],
+            kept: BumpVec::new_in(arena),
         }
     }
 
@@ -173,8 +230,18 @@ impl<'r> Input<'r> {
     }
 
     /// A string.
+    #[inline]
     pub fn str(&self, place: Place, text: &'r str) -> Data<'r> {
+        if text.bytes().any(|byte| byte > b' ') {
+            self.nodes.add_text(place.source);
+        }
         Data(Value::Str(Str::tagged(text, place.tag())))
+    }
+
+    /// The name of the value at `place`, as a key of the mapping around it.
+    #[inline]
+    pub fn key(&self, place: Place, name: &'r str) -> Data<'r> {
+        Data(Value::Str(Str::tagged(name, place.tag())))
     }
 
     /// A list.
@@ -249,7 +316,9 @@ impl<'r> Input<'r> {
     /// The same input with other messages, and without tools and documents.
     pub fn with_messages(&self, messages: Data<'r>) -> Input<'r> {
         let (tools, documents) = (Value::None(TOOLS_ROOT), Value::None(DOCUMENTS_ROOT));
-        Input { messages: messages.0, tools, documents, arguments: self.arguments.clone(), ..*self }
+        let (arguments, call_arguments) = (self.arguments.clone(), self.call_arguments.clone());
+        let kept = BumpVec::new_in(self.arena);
+        Input { messages: messages.0, tools, documents, arguments, call_arguments, kept, ..*self }
     }
 
     /// The `role` of each message, where it is a string.
@@ -282,6 +351,72 @@ impl<'r> Input<'r> {
         self.documents = documents.0;
     }
 
+    /// The messages.
+    pub fn messages(&self) -> Data<'r> {
+        Data(self.messages)
+    }
+
+    /// The tools, if they were set.
+    pub fn tools(&self) -> Option<Data<'r>> {
+        self.has_tools().then_some(Data(self.tools))
+    }
+
+    /// The documents, if they were set.
+    pub fn documents(&self) -> Option<Data<'r>> {
+        self.has_documents().then_some(Data(self.documents))
+    }
+
+    /// The template arguments that the row gave, in order.
+    pub fn row_arguments(&self) -> impl Iterator<Item = (&'r str, Data<'r>)> + '_ {
+        self.arguments[self.arguments.len() - self.row_arguments..].iter().map(|(name, value)| (*name, Data(*value)))
+    }
+
+    /// Whether there are no messages.
+    pub fn is_empty(&self) -> bool {
+        match self.messages {
+            Value::List(seq) | Value::Tuple(seq) => seq.items.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Asks for the JSON text of these fields of the row that will be read.
+    pub fn keep_fields(&mut self, names: &[String]) {
+        let names = names.iter().map(|name| &*self.arena.alloc_str(name)).collect::<Vec<_>>();
+        self.kept.resize(names.len(), None);
+        self.kept_names = self.arena.alloc_slice_copy(&names);
+    }
+
+    /// The JSON texts of the fields that were asked for, in order; `None` where the row has no such field.
+    pub fn kept_fields(&self) -> impl Iterator<Item = Option<&'r str>> + '_ {
+        self.kept.iter().copied()
+    }
+
+    pub(crate) fn keep_field(&mut self, name: &str, text: &'r str) {
+        if let Some(at) = self.kept_names.iter().position(|kept| *kept == name) {
+            self.kept[at] = Some(text);
+        }
+    }
+
+    /// Sets how much everything that is trained counts.
+    pub fn set_weight(&mut self, weight: f32) {
+        self.weight = weight;
+    }
+
+    /// How much everything that is trained counts; 1 unless it was set.
+    pub fn weight(&self) -> f32 {
+        self.weight
+    }
+
+    /// Notes how many strings were read so far, for [`Input::forget_strings_after`].
+    pub fn strings(&self) -> usize {
+        self.nodes.texts()
+    }
+
+    /// Forgets the strings that were read after there were `count`: they are no part of the conversation.
+    pub fn forget_strings_after(&self, count: usize) {
+        self.nodes.truncate_texts(count);
+    }
+
     /// Whether tools were set.
     pub fn has_tools(&self) -> bool {
         !self.tools.is_none()
@@ -295,6 +430,19 @@ impl<'r> Input<'r> {
     /// Sets a template argument; the last one of a name counts.
     pub fn set_argument(&mut self, name: &'r str, value: Data<'r>) {
         self.arguments.push((name, value.0));
+    }
+
+    /// Sets a template argument that a row gives: it counts before the format's own, and after those of the call.
+    pub fn set_row_argument(&mut self, name: &'r str, value: Data<'r>) {
+        if !self.call_arguments.contains(&name) {
+            self.arguments.push((name, value.0));
+            self.row_arguments += 1;
+        }
+    }
+
+    /// Says that a call gives the argument `name`, so that no row replaces it.
+    pub fn keep_argument(&mut self, name: &'r str) {
+        self.call_arguments.push(name);
     }
 
     pub(crate) fn argument(&self, name: &str) -> Option<Value<'r>> {

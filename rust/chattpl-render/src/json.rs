@@ -11,23 +11,50 @@ use num_bigint::BigInt;
 
 use crate::error::{code, RenderError, Result};
 use crate::input::{Data, Input, Place, Step, MAX_INPUT_DEPTH};
+use crate::rows::{
+    is_row_field, place_of_field, read_call_arguments, read_messages, read_row, RowReport, TEMPLATE_KWARGS,
+};
 
-/// Reads a conversation: a list of messages, or an object with `messages`, `tools` and `documents`.
+/// Reads a conversation: a list of messages as it is, or an object that holds one in any dialect of [`crate::rows`].
 ///
 /// What `input` has already (tools, documents) is kept.
 ///
 /// # Errors
-/// Text that is not UTF-8 or not JSON, with its line and column; an object without `messages`.
+/// Text that is not UTF-8 or not JSON, with its line and column; an object without a conversation.
 pub fn read_conversation<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> {
+    match read_json_row(input, bytes)? {
+        JsonRow::Messages(messages) => input.set_messages(messages),
+        JsonRow::Fields(fields) => drop(read_row(input, &fields, &[])?),
+    }
+    Ok(())
+}
+
+/// Reads a row: a list of messages, which may be turns of another dialect, or an object that holds a conversation.
+///
+/// # Errors
+/// As [`read_conversation`].
+pub fn read_row_text<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<RowReport<'r>> {
+    match read_json_row(input, bytes)? {
+        JsonRow::Messages(messages) => read_messages(input, messages),
+        JsonRow::Fields(fields) => read_row(input, &fields, &[]),
+    }
+}
+
+/// The JSON value of a row.
+enum JsonRow<'r> {
+    Messages(Data<'r>),
+    Fields(BumpVec<'r, (&'r str, Data<'r>)>),
+}
+
+fn read_json_row<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<JsonRow<'r>> {
     let mut reader = Reader::new(bytes, input.arena)?;
     reader.skip_space();
-    if reader.peek() == Some(b'{') {
-        reader.conversation(input)?;
-    } else {
-        let messages = reader.value(input, Place::MESSAGES)?;
-        input.set_messages(messages);
-    }
-    reader.end()
+    let row = match reader.peek() {
+        Some(b'{') => JsonRow::Fields(reader.row_fields(input)?),
+        _ => JsonRow::Messages(reader.value(input, Place::MESSAGES)?),
+    };
+    reader.end()?;
+    Ok(row)
 }
 
 /// Reads any JSON value that belongs at `place`.
@@ -74,6 +101,20 @@ impl Drop for Reader<'_> {
     }
 }
 
+/// Reads the arguments of a call as [`read_arguments`] does; no row replaces them.
+///
+/// # Errors
+/// As [`read_conversation`].
+pub fn read_call<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> {
+    let before = input.arguments.len();
+    read_arguments(input, bytes)?;
+    for at in before..input.arguments.len() {
+        let name = input.arguments[at].0;
+        input.keep_argument(name);
+    }
+    Ok(())
+}
+
 /// Reads template arguments: an object, or `null` for none.
 ///
 /// `tools` and `documents` among them become the input's own.
@@ -94,6 +135,7 @@ pub fn read_arguments<'r>(input: &mut Input<'r>, bytes: &'r [u8]) -> Result<()> 
             match name {
                 "tools" => input.set_tools(value),
                 "documents" => input.set_documents(value),
+                TEMPLATE_KWARGS => read_call_arguments(input, value)?,
                 _ => input.set_argument(name, value),
             }
             Ok(())
@@ -181,36 +223,23 @@ impl<'r> Reader<'r> {
         Err(self.fault(message))
     }
 
-    fn conversation(&mut self, input: &mut Input<'r>) -> Result<()> {
-        let (given_tools, given_documents) = (!input.tools.is_none(), !input.documents.is_none());
-        let mut found = false;
+    /// Reads the fields of a row; what the row reader does not look at gets no places of its own.
+    fn row_fields(&mut self, input: &mut Input<'r>) -> Result<BumpVec<'r, (&'r str, Data<'r>)>> {
+        let mut fields = BumpVec::with_capacity_in(4, input.arena);
         self.object(input, |reader, input, name| {
-            let place = match name {
-                "messages" => Place::MESSAGES,
-                "tools" => Place::TOOLS,
-                "documents" => Place::DOCUMENTS,
-                _ => Place::ARGUMENTS,
-            };
+            let is_known = is_row_field(name);
+            let place = if is_known { place_of_field(input, name) } else { Place::ROW };
+            reader.is_value = !is_known;
+            reader.skip_space();
+            let start = reader.at;
             let value = reader.value(input, place)?;
-            match name {
-                "messages" => {
-                    found = true;
-                    input.set_messages(value);
-                }
-                "tools" if !given_tools => input.set_tools(value),
-                "documents" if !given_documents => input.set_documents(value),
-                _ => {}
-            }
+            reader.is_value = false;
+            let text = reader.text;
+            input.keep_field(name, &text[start..reader.at]);
+            fields.push((name, value));
             Ok(())
         })?;
-        if !found {
-            return Err(RenderError::own(
-                code::SHAPE,
-                "the JSON object has no `messages`",
-                "give a list of messages, or an object with `messages` and, if needed, `tools`",
-            ));
-        }
-        Ok(())
+        Ok(fields)
     }
 
     /// Reads an object, calling `member` at each value.
@@ -297,7 +326,7 @@ impl<'r> Reader<'r> {
             reader.entries.push((name, value_place, value));
             Ok(())
         })?;
-        let entries = self.entries[base..].iter().map(|&(name, place, value)| (input.str(place, name), value));
+        let entries = self.entries[base..].iter().map(|&(name, place, value)| (input.key(place, name), value));
         let dict = input.dict_from(place, entries, repeats);
         self.entries.truncate(base);
         Ok(dict)

@@ -96,21 +96,71 @@ pub(crate) const TOOLS_ROOT: u32 = 1;
 pub(crate) const DOCUMENTS_ROOT: u32 = 2;
 pub(crate) const ARGUMENTS_ROOT: u32 = 3;
 pub(crate) const CLOCK_ROOT: u32 = 4;
+/// What a row holds besides messages, tools and documents; nothing of it is printed.
+pub(crate) const ROW_ROOT: u32 = 5;
 
 /// Every value of the caller's input, so that a path can be read off a source.
 #[derive(Debug)]
 pub(crate) struct Nodes<'r> {
     items: RefCell<BumpVec<'r, Node<'r>>>,
+    /// Sources of the strings that hold more than white space.
+    texts: RefCell<BumpVec<'r, u32>>,
 }
 
 impl<'r> Nodes<'r> {
-    /// A table that holds the five roots.
+    /// A table that holds the roots.
     pub fn new(arena: &'r Bump) -> Self {
         let mut items = BumpVec::with_capacity_in(64, arena);
-        for name in ["messages", "tools", "documents", "arguments", "clock"] {
+        for name in ["messages", "tools", "documents", "arguments", "clock", ""] {
             items.push(Node { parent: u32::MAX, message: UNUSED, key: Key::Root(name) });
         }
-        Nodes { items: RefCell::new(items) }
+        Nodes { items: RefCell::new(items), texts: RefCell::new(BumpVec::with_capacity_in(32, arena)) }
+    }
+
+    /// Notes that the value `source` is a string that holds more than white space.
+    #[inline]
+    pub fn add_text(&self, source: u32) {
+        self.texts.borrow_mut().push(source);
+    }
+
+    /// How many strings were noted.
+    pub fn texts(&self) -> usize {
+        self.texts.borrow().len()
+    }
+
+    /// Forgets the strings that were noted after there were `count`.
+    pub fn truncate_texts(&self, count: usize) {
+        self.texts.borrow_mut().truncate(count);
+    }
+
+    /// Forgets the strings that lie in messages as they were first read, which others take the place of.
+    pub fn forget_messages(&self) {
+        let items = self.items.borrow();
+        let in_messages = |mut at: u32| loop {
+            match items[at as usize].parent {
+                u32::MAX => break at == MESSAGES_ROOT,
+                parent => at = parent,
+            }
+        };
+        self.texts.borrow_mut().retain(|source| !in_messages(*source));
+    }
+
+    /// Calls `found` with the source of each noted string of which nothing was printed, by itself or as part of a container.
+    ///
+    /// `printed` has a bit for each source that was printed. Arguments, and what only a row holds, are left out.
+    pub fn unprinted(&self, printed: &[u64], mut found: impl FnMut(u32)) {
+        let items = self.items.borrow();
+        let is_printed = |source: u32| printed[source as usize / 64] >> (source % 64) & 1 == 1;
+        'texts: for &source in self.texts.borrow().iter() {
+            let mut at = source;
+            while at != u32::MAX {
+                if is_printed(at) || matches!(at, ARGUMENTS_ROOT | CLOCK_ROOT | ROW_ROOT) {
+                    continue 'texts;
+                }
+                at = items[at as usize].parent;
+            }
+            found(source);
+        }
     }
 
     /// Adds a value under `parent` that lies in `message`, and returns its source.

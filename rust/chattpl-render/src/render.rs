@@ -56,6 +56,7 @@ pub struct Buffers {
     pub segments: Option<Segments>,
     marks: Vec<Mark>,
     paths: Vec<u32>,
+    printed: Vec<u64>,
 }
 
 impl Program {
@@ -63,6 +64,11 @@ impl Program {
     pub fn marks_generation(&self) -> bool {
         let marks = |instr: &Instr| matches!(instr, Instr::Generation { .. });
         self.functions.iter().any(|function| function.code.iter().any(marks))
+    }
+
+    /// The names that the template reads from what it is given, functions among them.
+    pub fn reads(&self) -> impl Iterator<Item = &str> {
+        self.globals.iter().map(|symbol| &*self.symbols[*symbol as usize].text)
     }
 
     /// Whether the template reads the clock.
@@ -104,7 +110,7 @@ fn render_guarded<'r>(
         cut_at_tag(&mut output, continued.text)?;
     }
     let room = buffers.segments.take().unwrap_or_else(|| Segments::empty(program));
-    let segments = room.filled(program, input.nodes, &output.marks, &mut buffers.paths);
+    let segments = room.filled(program, input.nodes, &output.marks, &mut buffers.paths, &mut buffers.printed);
     output.marks.clear();
     buffers.marks = output.marks;
     Ok(Rendered { text: output.text, large: output.large, segments, generation: output.generation })

@@ -6,8 +6,8 @@ use chattpl_syntax::Span;
 
 use crate::compile::program::Program;
 use crate::origin::{
-    is_data, Key, Nodes, Origin, ARGUMENTS_ROOT, CLOCK_ROOT, COMPUTED, DOCUMENTS_ROOT, MESSAGES_ROOT, TEMPLATE_BIT,
-    TOOLS_ROOT, UNUSED,
+    is_data, Key, Nodes, Origin, ARGUMENTS_ROOT, CLOCK_ROOT, COMPUTED, DOCUMENTS_ROOT, MESSAGES_ROOT, ROW_ROOT,
+    TEMPLATE_BIT, TOOLS_ROOT, UNUSED,
 };
 use crate::vm::output::Mark;
 
@@ -48,6 +48,8 @@ pub struct Segments {
     paths: Vec<PathNode>,
     /// The names of the paths, one after the other.
     names: String,
+    /// Paths of the strings of the input of which nothing was printed.
+    unprinted: Vec<u32>,
     program: Arc<Program>,
 }
 
@@ -72,30 +74,39 @@ impl Segments {
     /// No segments.
     pub(crate) fn empty(program: &Arc<Program>) -> Self {
         let program = Arc::clone(program);
-        Segments { records: Vec::new(), paths: Vec::new(), names: String::new(), program }
+        Segments { records: Vec::new(), paths: Vec::new(), names: String::new(), unprinted: Vec::new(), program }
     }
 
-    /// The segments of a text, in the memory of others; `known` is room for the paths of the input's values.
+    /// The segments of a text, in the memory of others; `known` is scratch for the paths of the input's values, `printed`
+    /// for which of them were printed.
     pub(crate) fn filled(
         mut self,
         program: &Arc<Program>,
         nodes: &Nodes<'_>,
         marks: &[Mark],
         known: &mut Vec<u32>,
+        printed: &mut Vec<u64>,
     ) -> Self {
         self.records.clear();
         self.paths.clear();
         self.names.clear();
+        self.unprinted.clear();
         known.clear();
         known.resize(nodes.len(), u32::MAX);
+        printed.clear();
+        printed.resize(nodes.len().div_ceil(64), 0);
         let mut paths = PathTable { items: self.paths, names: self.names, known };
         self.records.extend(marks.iter().map(|mark| {
             let source = match mark.tag.source {
-                source if is_data(source) => paths.of(nodes, source),
+                source if is_data(source) => {
+                    printed[source as usize / 64] |= 1 << (source % 64);
+                    paths.of(nodes, source)
+                }
                 source => source,
             };
             Record { end: mark.end, source, message: mark.tag.message }
         }));
+        nodes.unprinted(printed, |source| self.unprinted.push(paths.of(nodes, source)));
         (self.paths, self.names) = (paths.items, paths.names);
         if !Arc::ptr_eq(&self.program, program) {
             self.program = Arc::clone(program);
@@ -228,10 +239,26 @@ impl Segments {
         }
     }
 
+    /// The paths of the strings in messages, tools and documents of which nothing was printed; blank ones do not count.
+    pub fn unprinted(&self) -> impl ExactSizeIterator<Item = Vec<PathStep<'_>>> {
+        self.unprinted.iter().map(|&path| self.path_from(path))
+    }
+
+    /// Those of [`Segments::unprinted`] that say something: not roles, types, ids and names, which templates compare or leave out.
+    pub fn lost(&self) -> impl Iterator<Item = Vec<PathStep<'_>>> {
+        let says =
+            |path: &&u32| !matches!(self.step(&self.paths[**path as usize]), PathStep::Name(name) if is_label(name));
+        self.unprinted.iter().filter(says).map(|&path| self.path_from(path))
+    }
+
     /// The path of a segment's value as the caller gave it, from the root on; empty for the template's own text.
     pub fn path(&self, segment: &Segment) -> Vec<PathStep<'_>> {
+        self.path_from(segment.path.unwrap_or(u32::MAX))
+    }
+
+    fn path_from(&self, path: u32) -> Vec<PathStep<'_>> {
         let mut steps = Vec::new();
-        let mut next = segment.path.unwrap_or(u32::MAX);
+        let mut next = path;
         while next != u32::MAX {
             let node = &self.paths[next as usize];
             steps.push(self.step(node));
@@ -283,6 +310,11 @@ impl PathTable<'_> {
     }
 }
 
+/// Whether a field of that name labels what stands beside it.
+fn is_label(name: &str) -> bool {
+    matches!(name, "role" | "type" | "id" | "name" | "tool_call_id" | "call_id" | "cache_control")
+}
+
 fn origin_of_root(source: u32) -> Origin {
     match source {
         MESSAGES_ROOT => Origin::Message,
@@ -302,10 +334,14 @@ pub(crate) fn describe(nodes: &Nodes<'_>, source: u32) -> String {
             _ => String::new(),
         };
     }
-    let parent = describe(nodes, node.parent);
+    let parent = match node.parent {
+        ROW_ROOT => String::new(),
+        parent => describe(nodes, parent),
+    };
     match node.key {
         Key::Root(name) => name.to_owned(),
         Key::Index(index) => format!("{parent}[{index}]"),
+        Key::Name(name) if parent.is_empty() => name.to_owned(),
         Key::Name(name) => format!("{parent}.{name}"),
     }
 }

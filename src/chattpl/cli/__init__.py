@@ -41,7 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     try:
         try:
-            return _dispatch(words)
+            with console.warnings_talked():
+                return _dispatch(words)
         finally:
             if sys.stdout is not None:
                 sys.stdout.flush()

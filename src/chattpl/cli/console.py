@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
-from typing import TextIO
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
 
 from chattpl.errors import ChatTemplateError
 
@@ -50,6 +51,35 @@ def talk(text: str) -> None:
     """Says something on standard error."""
     if sys.stderr is not None:
         sys.stderr.write(harmless(text) + "\n")
+
+
+_MOST_WARNINGS = 20
+
+
+@contextmanager
+def warnings_talked() -> Iterator[None]:
+    """Prints warnings of ours as lines of talk, up to a number of them a run."""
+    import warnings
+
+    from chattpl.notices import ChatTemplateWarning
+
+    with warnings.catch_warnings():
+        shown, count = warnings.showwarning, 0
+
+        def show(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+            nonlocal count
+            if not issubclass(category, ChatTemplateWarning):
+                shown(message, category, *place, **more)
+                return
+            count += 1
+            if count <= _MOST_WARNINGS:
+                talk("warning: " + str(message).replace('normalize="auto"', "--normalize"))
+            elif count == _MOST_WARNINGS + 1:
+                talk("warning: there are more warnings; they are not listed")
+
+        warnings.simplefilter("always", ChatTemplateWarning)
+        warnings.showwarning = show
+        yield
 
 
 def complain(error: ChatTemplateError) -> None:

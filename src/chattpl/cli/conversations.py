@@ -1,38 +1,26 @@
-"""Reads conversations from JSON and JSON Lines files or standard input."""
+"""Reads conversations, tools and documents from files or standard input."""
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
 
 from chattpl.cli import console
-from chattpl.errors import ChatTemplateError, InputError, LimitError, SourceError
-from chattpl.messages import Conversation, conversation_from_row
+from chattpl.errors import InputError, LimitError, SourceError
+from chattpl.rows import LocatedRow, read_rows
 
-_ROW_KEYS = ("messages", "conversations", "conversation", "prompt", "instruction", "question")
 _WAIT_SECONDS = 1.0
 
 
-class Row(NamedTuple):
-    """One row of a file."""
-
-    place: str
-    """The file, and the line or the row where it holds several."""
-    number: int | None
-    """Counted from 1; None where the file is one conversation."""
-    conversation: Conversation | None
-    """None if the row could not be read."""
-    error: ChatTemplateError | None = None
-    """Why it could not be read."""
-
-
-def read_rows(path: str | None) -> Iterator[Row] | None:
-    """Reads the conversations of a file, or of standard input.
+def read_conversations(path: str | None) -> Iterator[LocatedRow] | None:
+    """Reads the rows of a file, or of standard input.
 
     Args:
-        path: A `.json` or `.jsonl` file; `-` for standard input; None for standard input if something comes from there.
+        path: A file of rows (`chattpl.rows.read_rows`); `-` for standard input; None for standard input if something comes
+            from there.
 
     Returns:
         The rows; None if no path was given and nothing came from standard input.
@@ -44,14 +32,8 @@ def read_rows(path: str | None) -> Iterator[Row] | None:
         return None
     if path is None or path == "-":
         data = _read_stdin()
-        return _rows_of(data, "<stdin>") if path == "-" or data.strip() else None
-    try:
-        if path.lower().endswith((".jsonl", ".ndjson")):
-            return _lines(path, open(path, "rb"))  # the generator closes it
-        with open(path, "rb") as file:
-            return _rows_of(file.read(), path)
-    except OSError as error:
-        raise SourceError(f"cannot be read: {error.strerror}", location=path) from error
+        return read_rows(BytesIO(data)) if path == "-" or data.strip() else None
+    return read_rows(path)
 
 
 def read_json_file(path: str, key: str) -> list[Any]:
@@ -107,60 +89,3 @@ def _read_stdin() -> bytes:
     if not ready:
         console.talk("chattpl: waiting for a conversation on standard input (name a file to read that instead)")
     return sys.stdin.buffer.read()
-
-
-def _rows_of(data: bytes, place: str) -> Iterator[Row]:
-    try:
-        value = parse(data, place)
-    except InputError as error:
-        if "Extra data" in error.message and b"\n" in data.strip():
-            return _lines(place, data.splitlines())
-        raise
-    if _holds_rows(value):
-        return _rows([(f"{place}[{index}]", row) for index, row in enumerate(value)])
-    return iter([Row(place, None, _conversation(value, place))])
-
-
-def _holds_rows(value: object) -> bool:
-    """Tells a list of conversations from a list of messages."""
-    if not (isinstance(value, list) and value):
-        return False
-    first = value[0]
-    return isinstance(first, list) or (
-        isinstance(first, dict) and "role" not in first and any(key in first for key in _ROW_KEYS)
-    )
-
-
-def _lines(path: str, lines: Iterable[bytes]) -> Iterator[Row]:
-    number = 0
-    try:
-        for line_number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            number += 1
-            place = f"{path}:{line_number}"
-            try:
-                row = Row(place, number, _conversation(parse(line, path, line_number), place))
-            except ChatTemplateError as error:
-                row = Row(place, number, None, error)
-            yield row
-    finally:
-        if hasattr(lines, "close"):
-            lines.close()
-
-
-def _rows(placed: list[tuple[str, Any]]) -> Iterator[Row]:
-    for number, (place, value) in enumerate(placed, 1):
-        try:
-            row = Row(place, number, _conversation(value, place))
-        except ChatTemplateError as error:
-            row = Row(place, number, None, error)
-        yield row
-
-
-def _conversation(value: object, place: str) -> Conversation:
-    try:
-        return conversation_from_row(value)
-    except ChatTemplateError as error:
-        error.location = error.location or place
-        raise

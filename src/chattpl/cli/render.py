@@ -3,8 +3,9 @@
 On a terminal the colours show where text came from: control tokens in bold magenta, the template's other words dim,
 content by the role of its message (system yellow, user green, assistant cyan, tool blue).
 
-A conversation is a JSON list of messages, or an object that holds one (`messages`, ShareGPT's `conversations`, `prompt`
-and `response`, ...), or a JSON Lines file of such rows. Without one, a built-in sample is shown.
+A conversation is a list of messages, or a row of any dialect: `messages`, ShareGPT's `conversations`, Alpaca's
+`instruction` and `output`, `prompt` and `response`, ... A file holds one in JSON, or many as JSON Lines, a JSON array,
+Parquet or Arrow, compressed or not. Without one, a built-in sample is shown.
 """
 
 from __future__ import annotations
@@ -15,17 +16,19 @@ import sys
 from argparse import ArgumentParser, ArgumentTypeError, BooleanOptionalAction, Namespace
 from collections.abc import Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from chattpl import Rendered, Segment
 from chattpl.cli import console, exit_code
-from chattpl.cli.conversations import Row, read_json_file, read_rows
+from chattpl.cli.conversations import read_conversations, read_json_file
 from chattpl.cli.formats import load_format
 from chattpl.errors import ChatTemplateError, InputError, RenderError
 from chattpl.format import ChatFormat
-from chattpl.messages import Conversation, oddities
+from chattpl.location import Location
+from chattpl.messages import oddities
 from chattpl.origin import BY_CODE, Origin
+from chattpl.rows import LocatedRow, Row
 
 _MOST_WARNINGS = 20
 _RESERVED = {
@@ -35,6 +38,8 @@ _RESERVED = {
     "add_generation_prompt": "--generation-prompt",
     "continue_final_message": "--continue-final-message",
     "now": "--now",
+    "normalize": "--normalize",
+    "null_fields": "--null-fields",
 }
 
 _CONTROL, _LITERAL, _OTHER = "\x1b[1;35m", "\x1b[2m", "\x1b[34m"
@@ -52,12 +57,12 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     which.add_argument("--template", "-t", metavar="FILE", help="a template file")
     parser.add_argument(
-        "conversation", nargs="?", metavar="CONVERSATION", help="a .json or .jsonl file; - for standard input"
+        "conversation", nargs="?", metavar="CONVERSATION", help="a file with one conversation or many rows; - for standard input"
     )
     add_conversation_arguments(parser)
     parser.add_argument("--tokenizer", metavar="T", help="a tokenizer file or folder, or a shipped vocabulary's name")
     parser.add_argument("--ids", action="store_true", help="print the tokens: id, text, origin, message")
-    parser.add_argument("--mask", action="store_true", help="as --ids, and which tokens are learnt")
+    parser.add_argument("--mask", action="store_true", help="as --ids, and which tokens are trained on")
     parser.add_argument("--segments", action="store_true", help="print where each piece came from")
     parser.add_argument("--format", choices=("text", "json"), default="text", help="json: one object a line")
     parser.add_argument("--row", type=int, metavar="N", help="only the Nth row of a file with several, from 1")
@@ -90,7 +95,21 @@ def add_conversation_arguments(parser: ArgumentParser) -> None:
         metavar="FIELD",
         help="leave the last message open, or one field of it",
     )
-    parser.add_argument("--now", metavar="ISO", type=_time, help="the time that the template is told")
+    parser.add_argument("--now", metavar="ISO", type=_time, help="the time that `strftime_now` prints")
+    parser.add_argument(
+        "--normalize",
+        nargs="?",
+        const="auto",
+        choices=("off", "auto"),
+        default="off",
+        help="auto: bring messages into the form that the template takes (default: off)",
+    )
+    parser.add_argument(
+        "--null-fields",
+        choices=("drop", "keep"),
+        default="drop",
+        help="what becomes of null fields of messages (default: drop, as transformers)",
+    )
 
 
 def conversation_keywords(options: Namespace) -> dict[str, Any]:
@@ -99,6 +118,8 @@ def conversation_keywords(options: Namespace) -> dict[str, Any]:
     keywords["add_generation_prompt"] = options.generation_prompt
     keywords["continue_final_message"] = options.continue_final_message
     keywords["now"] = options.now
+    keywords["normalize"] = options.normalize
+    keywords["null_fields"] = options.null_fields
     for key in ("tools", "documents"):
         if (path := getattr(options, key)) is not None:
             keywords[key] = read_json_file(path, key)
@@ -109,41 +130,45 @@ def run(options: Namespace) -> int:
     """Renders each conversation; goes on past those that fail."""
     chat = load_format(options)
     keywords = conversation_keywords(options)
-    rows = read_rows(options.conversation)
+    rows = read_conversations(options.conversation)
     if rows is None:
         console.talk(f"chattpl: no conversation given, so this is a built-in sample in the format `{chat.name}`")
-        rows = iter([Row("<sample>", None, _fitting_sample(chat, keywords))])
+        row = _fitting_sample(chat, keywords)
+        sample = {"messages": row.messages, "tools": row.tools}
+        rows = iter([LocatedRow(location=Location(source="<sample>"), value=sample)])
     if options.row is not None:
         rows = _only(rows, options.row, options.conversation or "-")
-    return max((_render_row(chat, row, keywords, options) for row in rows), default=0)
+    first = list(islice(rows, 2))
+    several = len(first) > 1
+    return max((_render_row(chat, row, keywords, options, several) for row in chain(first, rows)), default=0)
 
 
-def _render_row(chat: ChatFormat, row: Row, keywords: dict[str, Any], options: Namespace) -> int:
+def _render_row(
+    chat: ChatFormat, located: LocatedRow, keywords: dict[str, Any], options: Namespace, several: bool
+) -> int:
     """Renders and prints one row.
 
     Returns:
         The exit code for it.
     """
-    several = row.number is not None and options.row is None
+    place = located.location
     try:
-        if row.conversation is None:
-            raise row.error or InputError("unreadable row")
-        _warn(row.conversation, chat, row.place if several else None)
+        row = located.read()
+        _warn(row, chat, str(place) if several else None)
         if options.ids or options.mask:
-            return _print_tokens(chat, row, keywords, options)
-        rendered = _render(chat, row.conversation, keywords)
+            return _print_tokens(chat, located, keywords, options, several)
+        rendered = chat.render(located.value, **keywords)
     except ChatTemplateError as error:
-        if several:
-            console.talk(f"chattpl: row {row.number} ({row.place}) failed")
+        if several and not isinstance(error.location, Location):
+            located.located(error)
         console.complain(error)
         return exit_code(error)
     if options.format == "json":
-        record = {"row": row.number} if row.number is not None else {}
-        _print_json(chat, rendered, record, options.segments)
+        _print_json(chat, rendered, _numbered(place, several), options.segments)
         return 0
     if several:
-        console.talk(f"--- row {row.number} ({row.place})")
-    roles = [message.get("role") if isinstance(message, dict) else None for message in row.conversation.messages]
+        console.talk(f"--- {place}")
+    roles = [message.get("role") if isinstance(message, dict) else None for message in row.messages]
     text = _segment_lines(rendered) if options.segments else _shown(chat, rendered, roles)
     # A pipe gets the text and nothing else; a terminal, or a list of texts, needs its line ends.
     if (several or console.is_terminal(sys.stdout)) and not rendered.text.endswith("\n"):
@@ -152,33 +177,39 @@ def _render_row(chat: ChatFormat, row: Row, keywords: dict[str, Any], options: N
     return 0
 
 
-def _print_tokens(chat: ChatFormat, row: Row, keywords: dict[str, Any], options: Namespace) -> int:
+def _numbered(place: Location, several: bool) -> dict[str, Any]:
+    """The beginning of a JSON record: the number of the row, where there are several."""
+    return {"row": place.row} if several else {}
+
+
+def _print_tokens(
+    chat: ChatFormat, located: LocatedRow, keywords: dict[str, Any], options: Namespace, several: bool
+) -> int:
     """Prints the tokens of one row: a line each, or one JSON object."""
-    conversation = row.conversation
-    assert conversation is not None
-    own = {"tools": conversation.tools, "documents": conversation.documents}
-    encoded = chat.encode(conversation.messages, **{**own, **keywords})
+    encoded = chat.encode(located.value, **keywords)
     ids, mask = encoded.input_ids.tolist(), encoded.loss_mask.tolist()
     messages, origins = encoded.message_index.tolist(), [BY_CODE[code] for code in encoded.origin.tolist()]
     if options.format == "json":
-        record: dict[str, Any] = {"row": row.number} if row.number is not None else {}
+        record = _numbered(located.location, several)
         record |= {"format": chat.name, "text": encoded.text, "input_ids": ids}
         record |= {"loss_mask": mask, "message_index": messages, "origin": origins}
+        if encoded.loss_weight is not None:
+            record["loss_weight"] = encoded.loss_weight.tolist()
         console.write_data(json.dumps(record, ensure_ascii=False) + "\n")
         return 0
-    if row.number is not None and options.row is None:
-        console.talk(f"--- row {row.number} ({row.place})")
+    if several:
+        console.talk(f"--- {located.location}")
     colours = console.wants_colour(sys.stdout)
     special = {token_id for token_id, _, is_special in chat.tokenizer.added_tokens if is_special}
     lines = []
-    for token_id, learnt, message, origin in zip(ids, mask, messages, origins, strict=True):
+    for token_id, trained, message, origin in zip(ids, mask, messages, origins, strict=True):
         text = _token_text(chat.tokenizer.id_to_bytes(token_id))
-        if colours and (learnt if options.mask else token_id in special):
+        if colours and (trained if options.mask else token_id in special):
             text = f"{_CONTROL if token_id in special else _ROLE_COLOURS['assistant']}{text}{console.RESET}"
-        flag = f"{'x' if learnt else '.'} " if options.mask else ""
+        flag = f"{'x' if trained else '.'} " if options.mask else ""
         lines.append(f"{flag}{token_id:>7}  {origin:<9} {'-' if message < 0 else message:>3}  {text}\n")
     if options.mask:
-        lines.append(f"{sum(mask)} of {len(ids)} tokens are learnt\n")
+        lines.append(f"{sum(mask)} of {len(ids)} tokens are trained on\n")
     console.write_data("".join(lines))
     return 0
 
@@ -191,26 +222,21 @@ def _token_text(token: bytes) -> str:
         return f"<{token.hex(' ')}>"
 
 
-def _render(chat: ChatFormat, conversation: Conversation, keywords: dict[str, Any]) -> Rendered:
-    own = {"tools": conversation.tools, "documents": conversation.documents}
-    return chat.render(conversation.messages, **{**own, **keywords})
-
-
-def _fitting_sample(chat: ChatFormat, keywords: dict[str, Any]) -> Conversation:
+def _fitting_sample(chat: ChatFormat, keywords: dict[str, Any]) -> Row:
     """Finds the first built-in conversation that the template does not refuse."""
     from chattpl.cli.sample import samples
 
     candidates = samples(chat.info)
-    for conversation in candidates[:-1]:
+    for row in candidates[:-1]:
         try:
-            _render(chat, conversation, keywords)
+            chat.render(row.messages, **{**row.keywords(), **keywords})
         except RenderError:
             continue
-        return conversation
+        return row
     return candidates[-1]
 
 
-def _only(rows: Iterator[Row], number: int, name: str) -> Iterator[Row]:
+def _only(rows: Iterator[LocatedRow], number: int, name: str) -> Iterator[LocatedRow]:
     found = next(islice(rows, number - 1, None), None) if number >= 1 else None
     if found is None:
         raise InputError(f"there is no row {number}", location=name, hint="rows are counted from 1")
@@ -220,10 +246,10 @@ def _only(rows: Iterator[Row], number: int, name: str) -> Iterator[Row]:
 _warned = 0
 
 
-def _warn(conversation: Conversation, chat: ChatFormat, place: str | None) -> None:
+def _warn(row: Row, chat: ChatFormat, place: str | None) -> None:
     """Says what looks wrong in a conversation, up to a number of warnings a run."""
     global _warned
-    for where, what in oddities(conversation.messages, chat.info.roles):
+    for where, what in oddities(row.messages, chat.info.roles):
         _warned += 1
         if _warned <= _MOST_WARNINGS:
             console.talk(f"warning: {what}\n  --> {f'{place}: ' if place else ''}{where}")

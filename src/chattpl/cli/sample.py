@@ -1,6 +1,6 @@
 """The conversation that `chattpl render` shows when it is given none."""
 
-from chattpl.messages import Conversation
+from chattpl.rows import Row
 from chattpl.registry import ModelInfo
 
 _PLAIN = [
@@ -54,9 +54,9 @@ _TOOLS = [
 ]
 
 
-def samples(info: ModelInfo) -> list[Conversation]:
+def samples(info: ModelInfo) -> list[Row]:
     """Lists built-in conversations for a format, the richest first; a template may refuse all but the last."""
-    plain = [Conversation([_SYSTEM, *_PLAIN]), Conversation(_PLAIN), Conversation(_PLAIN[:1])]
+    plain = [Row(messages=[_SYSTEM, *_PLAIN]), Row(messages=_PLAIN), Row(messages=_PLAIN[:1])]
     if info.roles and "system" not in info.roles:
         plain = plain[1:]
-    return [Conversation(_WITH_TOOL, _TOOLS), *plain] if info.tools else plain
+    return [Row(messages=_WITH_TOOL, tools=_TOOLS), *plain] if info.tools else plain

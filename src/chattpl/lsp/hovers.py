@@ -9,7 +9,7 @@ from typing import Any
 from chattpl import Template
 from chattpl.cli.sample import samples
 from chattpl.errors import ChatTemplateError
-from chattpl.messages import Conversation
+from chattpl.rows import Row
 from chattpl.registry import ModelInfo
 
 _INFO = ModelInfo(name="template", source="", tools=True)
@@ -43,7 +43,7 @@ def sample_with(text: str, offset: int, tokens: Mapping[str, str]) -> str | None
     return None
 
 
-def _marked(template: Template, conversation: Conversation, byte: int, tokens: Mapping[str, Any]) -> str | None:
+def _marked(template: Template, conversation: Row, byte: int, tokens: Mapping[str, Any]) -> str | None:
     try:
         rendered = template.render(
             conversation.messages, tools=conversation.tools, add_generation_prompt=True, **tokens

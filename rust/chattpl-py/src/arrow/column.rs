@@ -13,11 +13,14 @@ use arrow_array::types::{
 use arrow_array::{make_array, Array, ArrayRef, StringViewArray};
 use arrow_buffer::{ArrowNativeType, BooleanBuffer, Buffer, NullBuffer, ScalarBuffer};
 use arrow_data::ArrayData;
-use arrow_schema::{DataType, Fields};
+use arrow_schema::{DataType, Field, Fields};
 use chattpl_render::error::code;
-use chattpl_render::{too_deep, Data, Input, Place, RenderError, Slot, Step, MAX_INPUT_DEPTH};
+use chattpl_render::{read_value, too_deep, Data, Input, Place, RenderError, Slot, Step, MAX_INPUT_DEPTH};
 
 type Result<T> = std::result::Result<T, RenderError>;
+
+/// The key of a field's metadata that names its extension type.
+const EXTENSION: &str = "ARROW:extension:name";
 
 /// An array and, where it nests, those in it.
 pub struct Column {
@@ -39,8 +42,10 @@ enum Values {
     /// Its entries are structs of a key and a value.
     Map(Offsets, Box<Column>),
     Dictionary(Box<Column>, Box<Column>),
-    /// Bytes, which are no text; what `transformers` makes of them in its messages.
-    Bytes,
+    /// Text that holds JSON.
+    Json(Box<Column>),
+    /// Values that are no JSON (bytes, times, decimals): what `transformers` makes of their Python objects in messages.
+    Named(&'static str),
     /// What no template reads; refused where there is a value of it.
     Other(String),
 }
@@ -58,41 +63,60 @@ enum Number {
 }
 
 impl Column {
-    /// Looks at an array, `depth` levels below the outermost one.
+    /// Looks at an array, `depth` levels below the outermost one, which is that of `field` if it is known.
+    ///
+    /// Text of the extension type `arrow.json`, as `datasets` writes the feature `Json`, stands for the value that it holds.
     ///
     /// # Errors
     /// A struct with two fields of one name; arrays nested too deeply.
-    pub fn new(array: ArrayData, depth: u32) -> Result<Self> {
+    pub fn new(array: ArrayData, field: Option<&Field>, depth: u32) -> Result<Self> {
+        let column = Column::of_array(array, depth)?;
+        Ok(match field.and_then(|field| field.metadata().get(EXTENSION)).map(String::as_str) {
+            Some("arrow.json") => Column { nulls: column.nulls.clone(), values: Values::Json(Box::new(column)) },
+            _ => column,
+        })
+    }
+
+    fn of_array(array: ArrayData, depth: u32) -> Result<Self> {
         if depth > MAX_INPUT_DEPTH {
             return Err(too_deep("the type of an Arrow array"));
         }
         let nulls = array.nulls().cloned();
-        let child = |at: usize| Column::new(array.child_data()[at].clone(), depth + 1).map(Box::new);
+        let child = |at: usize, field: Option<&Field>| {
+            Column::new(array.child_data()[at].clone(), field, depth + 1).map(Box::new)
+        };
         let values = match array.data_type() {
             DataType::Null => Values::Null,
             DataType::Boolean => Values::Bool(make_array(array).as_boolean().values().clone()),
             DataType::Utf8 => Values::Text(Offsets::small(&array)?, array.buffers()[1].clone()),
             DataType::LargeUtf8 => Values::Text(Offsets::large(&array)?, array.buffers()[1].clone()),
             DataType::Utf8View => Values::TextView(make_array(array).as_string_view().clone()),
-            DataType::List(_) => Values::List(Offsets::small(&array)?, child(0)?),
-            DataType::LargeList(_) => Values::List(Offsets::large(&array)?, child(0)?),
-            DataType::FixedSizeList(_, size) => {
-                Values::Fixed(array.offset(), usize::try_from(*size).map_err(|_| damaged())?, child(0)?)
+            DataType::List(item) => Values::List(Offsets::small(&array)?, child(0, Some(item))?),
+            DataType::LargeList(item) => Values::List(Offsets::large(&array)?, child(0, Some(item))?),
+            DataType::FixedSizeList(item, size) => {
+                Values::Fixed(array.offset(), usize::try_from(*size).map_err(|_| damaged())?, child(0, Some(item))?)
             }
             DataType::Struct(names) => Values::Struct(array.offset(), fields(names, &array, depth)?),
             DataType::Map(..) => {
-                let entries = Column::new(array.child_data()[0].clone(), depth + 1)?;
+                let entries = Column::new(array.child_data()[0].clone(), None, depth + 1)?;
                 Values::Map(Offsets::small(&array)?, Box::new(entries))
             }
             DataType::Dictionary(keys, _) => {
-                let values = child(0)?;
+                let values = child(0, None)?;
                 let keys = array.clone().into_builder().data_type((**keys).clone()).child_data(Vec::new());
                 // SAFETY: the keys of a dictionary array are laid out as an array of their own type.
                 let keys = unsafe { keys.build_unchecked() };
-                Values::Dictionary(Box::new(Column::new(keys, depth + 1)?), values)
+                Values::Dictionary(Box::new(Column::new(keys, None, depth + 1)?), values)
             }
             DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
-                Values::Bytes
+                Values::Named("<bytes>")
+            }
+            DataType::Timestamp(..) | DataType::Date64 => Values::Named("<datetime>"),
+            DataType::Date32 => Values::Named("<date>"),
+            DataType::Time32(_) | DataType::Time64(_) => Values::Named("<time>"),
+            DataType::Duration(_) => Values::Named("<timedelta>"),
+            DataType::Decimal32(..) | DataType::Decimal64(..) | DataType::Decimal128(..) | DataType::Decimal256(..) => {
+                Values::Named("<Decimal>")
             }
             other => match number_of(other) {
                 Some(read) => Values::Number(make_array(array), read),
@@ -130,16 +154,11 @@ impl Column {
         })
     }
 
-    /// Whether this is a column of lists.
-    pub fn is_list(&self) -> bool {
-        matches!(self.values, Values::List(..) | Values::Fixed(..))
-    }
-
     /// Reads the value at `at`, which belongs at `place`.
     ///
     /// # Errors
     /// Text that is not UTF-8, a type that no template reads, an array that contradicts itself.
-    pub fn read<'r>(&'r self, at: usize, input: &Input<'r>, place: Place, slot: Slot<'_, 'r>) -> Result<()> {
+    pub fn read<'r>(&'r self, at: usize, input: &mut Input<'r>, place: Place, slot: Slot<'_, 'r>) -> Result<()> {
         if self.is_null(at) {
             slot.fill(input.none(place));
             return Ok(());
@@ -164,7 +183,13 @@ impl Column {
             Values::Struct(first, fields) => structure(fields, first + at, input, place, slot)?,
             Values::Map(offsets, entries) => map(offsets.get(at), entries, input, place, slot)?,
             Values::Dictionary(keys, values) => values.read(keys.key(at).ok_or_else(damaged)?, input, place, slot)?,
-            Values::Bytes => slot.fill(input.str(place, "<bytes>")),
+            Values::Named(name) => slot.fill(input.str(place, name)),
+            Values::Json(texts) => {
+                let text =
+                    texts.text(at).ok_or_else(damaged)?.map_err(|error| error.at_input(input.describe(place)))?;
+                let value = read_value(input, place, text.as_bytes());
+                slot.fill(value.map_err(|error| error.at_input(input.describe(place)))?);
+            }
             Values::Other(name) => {
                 let message = format!("a value of the Arrow type `{name}`, which no template can print");
                 let error = RenderError::own(code::SHAPE, message, "cast the column to text or numbers");
@@ -179,7 +204,7 @@ impl Column {
     ///
     /// # Errors
     /// As [`Column::read`].
-    pub fn value<'r>(&'r self, at: usize, input: &Input<'r>, place: Place) -> Result<Data<'r>> {
+    pub fn value<'r>(&'r self, at: usize, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
         let mut data = input.none(place);
         self.read(at, input, place, data.slot())?;
         Ok(data)
@@ -188,7 +213,8 @@ impl Column {
     /// Whether there are values at all of `range`, as far as that can be told without reading them.
     fn holds(&self, range: &Range<usize>) -> bool {
         let len = match &self.values {
-            Values::Null | Values::Fixed(..) | Values::Struct(..) | Values::Bytes | Values::Other(_) => usize::MAX,
+            Values::Null | Values::Fixed(..) | Values::Struct(..) | Values::Named(_) | Values::Other(_) => usize::MAX,
+            Values::Json(texts) => return texts.holds(range),
             Values::Bool(bits) => bits.len(),
             Values::Number(array, _) => array.len(),
             Values::Text(offsets, _) | Values::List(offsets, _) | Values::Map(offsets, _) => offsets.len(),
@@ -257,7 +283,7 @@ fn fields(names: &Fields, array: &ArrayData, depth: u32) -> Result<Vec<(String, 
             let message = format!("a struct has two fields called `{}`", field.name());
             return Err(RenderError::own(code::SHAPE, message, "rename one of them"));
         }
-        fields.push((field.name().clone(), Column::new(values.clone(), depth + 1)?));
+        fields.push((field.name().clone(), Column::new(values.clone(), Some(field), depth + 1)?));
     }
     Ok(fields)
 }
@@ -265,7 +291,7 @@ fn fields(names: &Fields, array: &ArrayData, depth: u32) -> Result<Vec<(String, 
 fn list<'r>(
     range: Option<Range<usize>>,
     items: &'r Column,
-    input: &Input<'r>,
+    input: &mut Input<'r>,
     place: Place,
     slot: Slot<'_, 'r>,
 ) -> Result<()> {
@@ -283,7 +309,7 @@ fn list<'r>(
 fn structure<'r>(
     fields: &'r [(String, Column)],
     at: usize,
-    input: &Input<'r>,
+    input: &mut Input<'r>,
     place: Place,
     slot: Slot<'_, 'r>,
 ) -> Result<()> {
@@ -292,7 +318,7 @@ fn structure<'r>(
     for (index, (name, values)) in there().enumerate() {
         let value_place = input.place(place, Step::Name(name));
         let (key_slot, value_slot) = room.slots(index).ok_or_else(damaged)?;
-        key_slot.fill(input.str(value_place, name));
+        key_slot.fill(input.key(value_place, name));
         values.read(at, input, value_place, value_slot)?;
     }
     slot.fill(input.dict_in(place, room));
@@ -303,7 +329,7 @@ fn structure<'r>(
 fn map<'r>(
     range: Option<Range<usize>>,
     entries: &'r Column,
-    input: &Input<'r>,
+    input: &mut Input<'r>,
     place: Place,
     slot: Slot<'_, 'r>,
 ) -> Result<()> {
@@ -321,7 +347,7 @@ fn map<'r>(
             error.at_input(input.describe(place))
         })??;
         let value_place = input.place(place, Step::Name(name));
-        read.push((input.str(value_place, name), values.value(at, input, value_place)?));
+        read.push((input.key(value_place, name), values.value(at, input, value_place)?));
     }
     slot.fill(input.dict_with_repeats(place, &read));
     Ok(())

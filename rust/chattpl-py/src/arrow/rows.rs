@@ -1,10 +1,13 @@
-//! Rows with messages, tools and documents.
+//! Rows of Arrow arrays: tables of any dialect, or arrays of conversations.
 
 use arrow_buffer::NullBuffer;
 use arrow_data::ArrayData;
-use arrow_schema::DataType;
+use arrow_schema::{DataType, Field};
 use chattpl_render::error::code;
-use chattpl_render::{read_value, Data, Input, Place, RenderError};
+use chattpl_render::rows::{
+    can_hold_conversation, is_list_field, is_row_field, place_of_field, read_messages, read_row, RowReport,
+};
+use chattpl_render::{Input, Place, RenderError};
 
 use super::column::{type_name, Column};
 
@@ -21,9 +24,19 @@ struct Part {
     first: usize,
     len: usize,
     nulls: Option<NullBuffer>,
-    messages: Column,
-    tools: Option<Column>,
-    documents: Option<Column>,
+    columns: Columns,
+}
+
+enum Columns {
+    /// An array of conversations.
+    Messages(Column),
+    /// A table.
+    Fields {
+        /// Columns that the row reader looks at, by name.
+        known: Vec<(String, Column)>,
+        /// Which values of the others are not null.
+        others: Vec<(String, ArrayData)>,
+    },
 }
 
 /// One row.
@@ -33,10 +46,10 @@ pub struct Row<'a> {
 }
 
 impl Rows {
-    /// Looks at arrays of conversations: lists of messages, or structs (tables) with a field `messages`.
+    /// Looks at arrays of conversations: lists of messages, or structs (tables) with the fields of rows.
     ///
     /// # Errors
-    /// Columns that cannot hold messages, tools or documents; the error names the column and its type.
+    /// Columns of types that cannot be read; the error names the type.
     pub fn new(arrays: &[ArrayData]) -> Result<Self> {
         Ok(Rows { parts: arrays.iter().map(Part::new).collect::<Result<_>>()? })
     }
@@ -49,94 +62,92 @@ impl Rows {
 
 impl Part {
     fn new(array: &ArrayData) -> Result<Self> {
-        let (first, len) = (array.offset(), array.len());
+        let (first, len, nulls) = (array.offset(), array.len(), array.nulls().cloned());
         let DataType::Struct(fields) = array.data_type() else {
-            let messages = messages(array, "the array")?;
-            return Ok(Part { first: 0, len, nulls: None, messages, tools: None, documents: None });
+            check_type(&Field::new("", array.data_type().clone(), true))?;
+            let messages = Column::new(array.clone(), None, 0)?;
+            return Ok(Part { first: 0, len, nulls: None, columns: Columns::Messages(messages) });
         };
-        let column = |name| fields.find(name).and_then(|(at, _)| array.child_data().get(at));
-        let Some(found) = column("messages") else {
+        if !fields.iter().any(|field| can_hold_conversation(field.name())) {
             let names: Vec<String> = fields.iter().map(|field| format!("`{}`", field.name())).collect();
             let message = match names.is_empty() {
                 true => "there are no columns".to_owned(),
-                false => format!("no column `messages` among {}", names.join(", ")),
+                false => format!("no column `messages`, and none of another dialect, among {}", names.join(", ")),
             };
             return Err(RenderError::own(code::SHAPE, message, HINT));
-        };
-        let optional = |name| column(name).map(|column| list_or_text(column, name)).transpose();
-        let messages = messages(found, "the column `messages`")?;
-        let (tools, documents) = (optional("tools")?, optional("documents")?);
-        Ok(Part { first, len, nulls: array.nulls().cloned(), messages, tools, documents })
-    }
-}
-
-const HINT: &str = "give a column `messages` of the type list<struct<role, content, ...>>, or an array of that type";
-
-fn messages(array: &ArrayData, what: &str) -> Result<Column> {
-    let holds_structs = match array.data_type() {
-        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
-            matches!(item.data_type(), DataType::Struct(_) | DataType::Map(..) | DataType::Null)
         }
-        DataType::Null => true,
-        _ => false,
-    };
-    if holds_structs {
-        return Column::new(array.clone(), 0);
+        for field in fields.iter().filter(|field| is_list_field(field.name())) {
+            check_type(field)?;
+        }
+        let (mut known, mut others) = (Vec::new(), Vec::new());
+        for (field, values) in fields.iter().zip(array.child_data()) {
+            let name = field.name().clone();
+            match is_row_field(&name) {
+                true => known.push((name, Column::new(values.clone(), Some(field), 0)?)),
+                false => others.push((name, values.clone())),
+            }
+        }
+        Ok(Part { first, len, nulls, columns: Columns::Fields { known, others } })
     }
-    let message = format!("{what} has the type `{}`, which is no list of messages", type_name(array.data_type()));
-    Err(RenderError::own(code::SHAPE, message, HINT))
 }
 
-fn list_or_text(array: &ArrayData, name: &str) -> Result<Column> {
-    let column = Column::new(array.clone(), 0)?;
-    let is_text = match array.data_type() {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => true,
-        DataType::Dictionary(_, values) => matches!(**values, DataType::Utf8 | DataType::LargeUtf8),
-        _ => false,
+const HINT: &str =
+    "give a column `messages` of the type list<struct<role, content, ...>>, or columns of another dialect; \
+                    see docs/rows.md";
+
+/// Refuses a type that holds neither lists nor text.
+fn check_type(field: &Field) -> Result<()> {
+    let is_text = |kind: &DataType| matches!(kind, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View);
+    let fits = match field.data_type() {
+        DataType::List(_) | DataType::LargeList(_) | DataType::FixedSizeList(..) | DataType::Null => true,
+        DataType::Dictionary(_, values) => is_text(values),
+        kind => is_text(kind),
     };
-    if is_text || column.is_list() {
-        return Ok(column);
+    if fits {
+        return Ok(());
     }
-    let message = format!("the column `{name}` has the type `{}`", type_name(array.data_type()));
-    Err(RenderError::own(code::SHAPE, message, "it holds lists of structs, or JSON text"))
+    let (kind, what) = (type_name(field.data_type()), field.name());
+    let message = match what.is_empty() {
+        true => format!("the array has the type `{kind}`, which holds no conversations"),
+        false => format!("the column `{what}` has the type `{kind}`, which holds neither lists nor JSON text"),
+    };
+    Err(RenderError::own(code::SHAPE, message, HINT))
 }
 
 impl Row<'_> {
     /// Reads the row; tools and documents that `input` has already are kept.
     ///
     /// # Errors
-    /// A row without messages; what [`Column::read`] finds.
-    pub fn read<'r>(&'r self, input: &mut Input<'r>) -> Result<()> {
+    /// A row without a conversation; what [`Column::read`] finds.
+    pub fn read<'r>(&'r self, input: &mut Input<'r>) -> Result<RowReport<'r>> {
         let part = self.part;
         let at = part.first + self.at;
-        let gone = part.nulls.as_ref().is_some_and(|nulls| nulls.is_null(self.at));
-        if gone || part.messages.is_null(at) {
-            return Err(RenderError::own(code::SHAPE, "the row has no `messages`", "leave out rows that are null"));
+        if part.nulls.as_ref().is_some_and(|nulls| nulls.is_null(self.at)) {
+            return Err(RenderError::own(code::SHAPE, "the row is null", "leave out rows that are null"));
         }
-        let messages = part.messages.value(at, input, Place::MESSAGES)?;
-        input.set_messages(messages);
-        if let Some(column) = part.tools.as_ref().filter(|column| !input.has_tools() && !column.is_null(at)) {
-            let tools = list_in(column, at, input, Place::TOOLS)?;
-            input.set_tools(tools);
+        match &part.columns {
+            Columns::Messages(messages) if messages.is_null(at) => Err(RenderError::own(
+                code::SHAPE,
+                "the row has no messages: it is null",
+                "leave out rows that are null",
+            )),
+            Columns::Messages(messages) => {
+                let messages = messages.value(at, input, Place::MESSAGES)?;
+                read_messages(input, messages)
+            }
+            Columns::Fields { known, others } => {
+                let mut fields = Vec::with_capacity(known.len());
+                for (name, column) in known.iter().filter(|(_, column)| !column.is_null(at)) {
+                    let place = place_of_field(input, name);
+                    fields.push((name.as_str(), column.value(at, input, place)?));
+                }
+                let has_value = |values: &ArrayData| {
+                    !matches!(values.data_type(), DataType::Null)
+                        && !values.nulls().is_some_and(|nulls| nulls.is_null(at))
+                };
+                let unread = others.iter().filter(|(_, values)| has_value(values)).map(|(name, _)| name.as_str());
+                read_row(input, &fields, &unread.collect::<Vec<_>>())
+            }
         }
-        if let Some(column) = part.documents.as_ref().filter(|column| !input.has_documents() && !column.is_null(at)) {
-            let documents = list_in(column, at, input, Place::DOCUMENTS)?;
-            input.set_documents(documents);
-        }
-        Ok(())
-    }
-}
-
-/// A list, or JSON text of one; blank text is none.
-fn list_in<'r>(column: &'r Column, at: usize, input: &mut Input<'r>, place: Place) -> Result<Data<'r>> {
-    match column.text(at) {
-        Some(text) => match text?.trim() {
-            "" => Ok(input.none(place)),
-            json => read_value(input, place, json.as_bytes()).map_err(|error| {
-                let place = input.describe(place);
-                error.at_input(place)
-            }),
-        },
-        None => column.value(at, input, place),
     }
 }

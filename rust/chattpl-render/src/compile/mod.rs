@@ -51,6 +51,7 @@ impl Program {
             places,
             errors,
             has_blocks,
+            forms: std::sync::OnceLock::new(),
         })
     }
 }

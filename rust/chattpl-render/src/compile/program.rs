@@ -415,6 +415,8 @@ pub struct Program {
     pub(crate) errors: Vec<DelayedError>,
     /// `{% block %}` is used, so top-level variables are looked up by name too.
     pub(crate) has_blocks: bool,
+    /// The forms of messages that the template takes, once they were asked for.
+    pub(crate) forms: std::sync::OnceLock<crate::normalize::Forms>,
 }
 
 impl Program {

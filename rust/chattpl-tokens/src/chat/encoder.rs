@@ -196,13 +196,23 @@ impl ChatEncoder {
             let output = render(&self.program, probe, options, buffers).ok()?;
             Some(output.into_parts())
         };
-        Headers::of(|conversation, prompt| rendered(conversation, prompt).map(|(text, segments, _)| (text, segments)))
+        let strings = input.strings();
+        let headers = Headers::of(|conversation, prompt| {
+            rendered(conversation, prompt).map(|(text, segments, _)| (text, segments))
+        });
+        input.forget_strings_after(strings);
+        headers
     }
 }
 
 impl DraftRoom {
     /// Longer texts are given back, in bytes.
     const MAX_BYTES: usize = 1 << 20;
+
+    /// Memory for renders that are no drafts.
+    pub fn buffers(&mut self) -> &mut Buffers {
+        &mut self.buffers
+    }
 
     /// Takes the memory of a draft that has served.
     pub fn reuse(&mut self, draft: Draft) {
