@@ -29,13 +29,13 @@ class Encoded:
     input_ids: NDArray[np.int32]
     """int32[T]."""
     loss_mask: NDArray[np.uint8]
-    """uint8[T], 1 where the token is learnt."""
+    """uint8[T], 1 where the token is trained: where its weight is not 0."""
     message_index: NDArray[np.int32]
     """int32[T]: the message that the token belongs to; -1 for none."""
     origin: NDArray[np.uint8]
     """uint8[T]: code of the `Origin` of the token's first byte."""
     loss_weight: NDArray[np.float32] | None = None
-    """float32[T]: how much the token counts; None where every part counts fully, so that the mask says it all."""
+    """float32[T]: how much the token counts; None where every trained token counts 1, so that the mask says it all."""
     text: str | None = None
     """The rendered text; None for a conversation of a batch."""
 
@@ -166,7 +166,8 @@ def batch_of(
         ids, mask, index, origin, weight, offsets = made[0]
     else:
         ids, mask, index, origin = (np.concatenate([part[at] for part in made]) for at in range(4))
-        weight = None if made[0][4] is None else np.concatenate([part[4] for part in made])
+        weights = [part[1].astype("float32") if part[4] is None else part[4] for part in made]
+        weight = None if all(part[4] is None for part in made) else np.concatenate(weights)
         bases = np.cumsum([0, *(int(part[5][-1]) for part in made)])
         starts = [part[5][:-1] + base for part, base in zip(made, bases, strict=False)]
         offsets = np.concatenate([*starts, bases[-1:]]).astype("int64")

@@ -32,9 +32,9 @@ pub struct ChatEncoder {
 /// Arrays of one or more conversations: ids, mask, message index, origin, weights (if they are not the mask), offsets.
 type Arrays = (Buffer, Buffer, Buffer, Buffer, Option<Buffer>, Buffer);
 
-fn arrays(batch: Batch, weighted: bool) -> Arrays {
+fn arrays(batch: Batch) -> Arrays {
     let Batch { input_ids, loss_mask, message_index, origin, loss_weight, offsets } = batch;
-    let weight = weighted.then(|| Buffer::from(loss_weight));
+    let weight = (!loss_weight.is_empty()).then(|| Buffer::from(loss_weight));
     (input_ids.into(), loss_mask.into(), message_index.into(), origin.into(), weight, offsets.into())
 }
 
@@ -190,7 +190,7 @@ impl ChatEncoder {
             (batch, done)
         });
         done.map_err(|error| token_error(py, &error))?;
-        Ok((arrays(batch, !settings.train.parts.all()), draft.text))
+        Ok((arrays(batch), draft.text))
     }
 
     /// Encodes a list of conversations: lists of messages, or mappings with `messages` and, if need be, `tools` and
@@ -264,7 +264,7 @@ impl ChatEncoder {
         let threads = workers::count(threads, rows.len().div_ceil(BLOCK_ROWS));
         let on_fault = || failed.store(!quarantine, Ordering::Relaxed);
         let shares = self.finish_all(py, threads, (make, rows.len()), &options, &spare, on_fault);
-        let done = self.gather(py, shares, threads, &settings, left_out, quarantine)?;
+        let done = self.gather(py, shares, threads, left_out, quarantine)?;
         last.map_or(Ok(done), Err)
     }
 
@@ -295,7 +295,7 @@ impl ChatEncoder {
             let rows: Vec<&[u8]> = lines_of(bytes).collect();
             self.encode_all(&rows, first_row, threads, arguments, &options)
         });
-        self.gather(py, shares, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
+        self.gather(py, shares, workers::count(threads, usize::MAX), Vec::new(), quarantine)
     }
 
     /// Encodes what has `__arrow_c_stream__` or `__arrow_c_array__`; otherwise as `encode_lines`.
@@ -323,7 +323,7 @@ impl ChatEncoder {
             Ok(self.encode_all(&rows, 0, threads, arguments, &options))
         });
         let shares = shares.map_err(|error: RenderError| render_error(py, &error, self.core.program()))?;
-        self.gather(py, shares, workers::count(threads, usize::MAX), &settings, Vec::new(), quarantine)
+        self.gather(py, shares, workers::count(threads, usize::MAX), Vec::new(), quarantine)
     }
 }
 
@@ -506,7 +506,6 @@ impl ChatEncoder {
         py: Python<'_>,
         shares: Vec<Share<Made>>,
         threads: usize,
-        settings: &Settings,
         mut left_out: Vec<LeftOut>,
         quarantine: bool,
     ) -> PyResult<(Arrays, Vec<LeftOut>)> {
@@ -530,7 +529,7 @@ impl ChatEncoder {
         }
         left_out.sort_by_key(|row| row.0);
         let batch = py.detach(|| Batch::join(batches, &parts, threads));
-        Ok((arrays(batch, !settings.train.parts.all()), left_out))
+        Ok((arrays(batch), left_out))
     }
 }
 
@@ -551,9 +550,10 @@ fn read_control(name: &str) -> PyResult<Control> {
     }
 }
 
-/// `(roles, turns, (content, reasoning, tool_calls, end_of_turn))`.
+/// `(roles, turns, (content, reasoning, tool_calls, end_of_turn), whether flags are used)`.
 fn read_train(train: &Bound<'_, PyTuple>) -> PyResult<Train> {
-    let (roles, turns, parts): (Vec<String>, Bound<'_, PyAny>, (f32, f32, f32, f32)) = train.extract()?;
+    type Given<'py> = (Vec<String>, Bound<'py, PyAny>, (f32, f32, f32, f32), bool);
+    let (roles, turns, parts, uses_flags): Given<'_> = train.extract()?;
     let turns = match turns.cast::<PyString>() {
         Ok(name) => match name.to_str()? {
             "all" => Turns::All,
@@ -567,5 +567,5 @@ fn read_train(train: &Bound<'_, PyTuple>) -> PyResult<Train> {
         Err(_) => Turns::Indices(turns.extract()?),
     };
     let (content, reasoning, tool_calls, end_of_turn) = parts;
-    Ok(Train { roles, turns, parts: Parts { content, reasoning, tool_calls, end_of_turn } })
+    Ok(Train { roles, turns, parts: Parts { content, reasoning, tool_calls, end_of_turn }, uses_flags })
 }

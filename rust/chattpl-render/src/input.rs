@@ -103,6 +103,8 @@ pub struct Input<'r> {
     pub(crate) tools: Value<'r>,
     pub(crate) documents: Value<'r>,
     pub(crate) arguments: BumpVec<'r, (&'r str, Value<'r>)>,
+    /// How much the whole conversation counts.
+    weight: f32,
 }
 
 impl<'r> Input<'r> {
@@ -120,6 +122,7 @@ impl<'r> Input<'r> {
             tools: Value::None(TOOLS_ROOT),
             documents: Value::None(DOCUMENTS_ROOT),
             arguments: BumpVec::new_in(arena),
+            weight: 1.0,
         }
     }
 
@@ -251,19 +254,14 @@ impl<'r> Input<'r> {
         Input { messages: messages.0, tools, documents, arguments: self.arguments.clone(), ..*self }
     }
 
-    /// The `role` of each message, where it is a string.
-    pub fn roles(&self) -> impl Iterator<Item = Option<&'r str>> + '_ {
-        let messages = match self.messages {
-            Value::List(seq) | Value::Tuple(seq) => seq.items,
-            _ => &[],
-        };
-        messages.iter().map(|message| match message {
-            Value::Dict(dict) => match dict.get_str(self.arena, "role") {
-                Some(Value::Str(role)) => Some(role.flat(self.arena)),
-                _ => None,
-            },
-            _ => None,
-        })
+    /// Sets how much the conversation counts: a factor for the weight of every token of it that is trained.
+    pub fn set_weight(&mut self, weight: f32) {
+        self.weight = weight;
+    }
+
+    /// How much the conversation counts; 1 unless it was set.
+    pub fn weight(&self) -> f32 {
+        self.weight
     }
 
     /// Sets the messages.
