@@ -29,13 +29,13 @@ class Encoded:
     input_ids: NDArray[np.int32]
     """int32[T]."""
     loss_mask: NDArray[np.uint8]
-    """uint8[T], 1 where the token is trained on."""
+    """uint8[T], 1 where the token is trained: where its weight is not 0."""
     message_index: NDArray[np.int32]
     """int32[T]: the message that the token belongs to; -1 for none."""
     origin: NDArray[np.uint8]
     """uint8[T]: code of the `Origin` of the token's first byte."""
     loss_weight: NDArray[np.float32] | None = None
-    """float32[T]: how much the token counts; None where every part counts fully, so that the mask says it all."""
+    """float32[T]: how much the token counts; None where every trained token counts 1, so that the mask says it all."""
     text: str | None = None
     """The rendered text; None for a conversation of a batch."""
     unprinted: tuple[tuple[str | int, ...], ...] | None = None

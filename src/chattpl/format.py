@@ -274,7 +274,7 @@ class ChatFormat:
             report = RowsReport.of([made.notes], self._knows_role)
             if made.lost:
                 notices.warn_unprinted(made.lost)
-            elif report.unknown_roles or report.flag_like or report.unused:
+            elif report.unknown_roles or report.flag_like or report.unused or report.without_stop:
                 notices.warn_rows(replace(report, untrained=None, empty=None))
         return encoded_of(made)
 
@@ -638,7 +638,7 @@ def _source_parts(run: _Run, opened: Any, name: str | None) -> Iterator[Part]:
             first_row += batch.num_rows
             any_part = True
     else:
-        for block in opened:
+        for block in opened.blocks():
             where = {"first_row": block.first_row, "first_line": block.first_line - 1, "spans": block.spans}
             yield Part(run.encode(block.data, name=name, **where, **texts), first_row=block.first_row)
             any_part = True

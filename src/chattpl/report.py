@@ -38,6 +38,8 @@ class RowsReport:
     """Rows without a token."""
     untrained: Tally | None = None
     """Rows of which nothing is trained."""
+    without_stop: Tally | None = None
+    """Rows of a format whose stop token is not known: neither it nor its template tells where an answer ends."""
     dialects: tuple[Tally, ...] = ()
     """Dialects other than `messages`."""
     changes: tuple[Tally, ...] = ()
@@ -63,6 +65,7 @@ class RowsReport:
             unknown_roles=tuple(tally for tally in tallies.get("roles", ()) if not tally.name or not knows(tally.name)),
             empty=next(iter(tallies.get("empty", ())), None),
             untrained=next(iter(tallies.get("untrained", ())), None),
+            without_stop=next(iter(tallies.get("without_stop", ())), None),
             dialects=tallies.get("dialects", ()),
             changes=tallies.get("changes", ()),
         )
@@ -76,7 +79,7 @@ class RowsReport:
                 value = getattr(report, name)
                 _add(merged.setdefault(name, {}), (value,) if isinstance(value, Tally) else value or ())
         fields: dict[str, Any] = {name: tuple(known.values()) for name, known in merged.items()}
-        for name in ("empty", "untrained"):
+        for name in ("empty", "untrained", "without_stop"):
             fields[name] = next(iter(fields.get(name, ())), None)
         return cls(**fields)
 
@@ -98,6 +101,11 @@ class RowsReport:
             lines.append(f"no tokens at all: {_count(self.empty)}")
         if self.untrained:
             lines.append(f"nothing to train: {_count(self.untrained)}")
+        if self.without_stop:
+            lines.append(
+                f"no stop token is known, so that no answer is trained to end: {_count(self.without_stop)}; "
+                "name one with load(..., stop_tokens=[...]) or --stop-token"
+            )
         if self.flag_like:
             lines.append(
                 f"fields that look like training flags and have no effect: {_listed(self.flag_like)}; "

@@ -120,7 +120,7 @@ def read_rows(source: str | os.PathLike[str] | bytes | Any) -> Iterator[LocatedR
                 number += 1
                 yield LocatedRow(location=Location(source=name, row=number), value=value)
         return
-    for block in opened:
+    for block in opened.blocks():
         for number, (start, end, line) in enumerate(_parts(block), block.first_row + 1):
             location = Location(source=name, line=line, row=number)
             yield LocatedRow(location=location, value=bytes(block.data[start:end]))

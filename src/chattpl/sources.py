@@ -19,13 +19,13 @@ class RowBlock:
 
 
 class Source:
-    kind = "json"
+    kind = "json_lines"
 
     def __init__(self, source: Any, block_bytes: int) -> None:
         self.name = str(source) if isinstance(source, str) or hasattr(source, "__fspath__") else None
         self._source, self._block = source, block_bytes
 
-    def __iter__(self) -> Any:
+    def blocks(self) -> Any:
         line, row = 1, 0
         blocks = [bytes(self._source)] if isinstance(self._source, bytes | bytearray | memoryview) else jsonl.blocks(self._source, self._block)
         for block in blocks:

@@ -1,4 +1,4 @@
-"""What a model is to learn from a conversation."""
+"""What of a conversation a model is trained on."""
 
 from __future__ import annotations
 
@@ -13,10 +13,14 @@ PARTS: tuple[Part, ...] = ("content", "reasoning", "tool_calls", "end_of_turn")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Train:
-    """Which roles, turns and parts are learnt; by default all that assistants said, thought and called.
+    """Which roles, turns and parts are trained; by default all that assistants said, thought and called.
 
-    Of a turn, only what the model samples is learnt: not the header that the generation prompt supplies, and nothing
+    Of a turn, only what the model samples is trained: not the header that the generation prompt supplies, and nothing
     after the token that ends the turn.
+
+    Rows may say it for themselves: a message's `weight` (a number) multiplies the weight of every token that is trained
+    in it, and `train`, `trainable`, `training` or `loss` (true or false) switch it on or off. Null is no flag. Flags
+    never make a message of a role trained that `roles` leaves out.
 
     Example:
         >>> Train(turns="last", parts={"content": 1.0, "end_of_turn": 1.0, "reasoning": 0.5}).weights
@@ -24,12 +28,14 @@ class Train:
     """
 
     roles: Sequence[str] = ("assistant",)
-    """Roles whose messages are learnt."""
+    """Roles whose messages are trained."""
     turns: Literal["all", "last", "last_chain"] | Sequence[int] = "all"
     """Which of their messages: all, the last one, those after the last message of anybody else but tools
     (`"last_chain"`), or those with these indices among the messages; negative ones count from the end."""
     parts: Sequence[Part] | Mapping[Part, float] = field(default=PARTS)
     """Which parts of a turn, or how much each counts; parts that are not named count nothing."""
+    flags: Literal["use", "ignore"] = "use"
+    """Whether flags in messages are used."""
 
     def __post_init__(self) -> None:
         if isinstance(self.roles, str):
@@ -41,6 +47,8 @@ class Train:
             raise ValueError(f"parts={self.parts!r}: the parts are {', '.join(PARTS)}")
         if any(weight < 0 for weight in self.weights):
             raise ValueError(f"parts={self.parts!r}: a weight is 0 or more")
+        if self.flags not in ("use", "ignore"):
+            raise ValueError(f'flags={self.flags!r}: it is "use" or "ignore"')
 
     @property
     def weights(self) -> tuple[float, float, float, float]:
@@ -53,10 +61,10 @@ class Train:
 
     @classmethod
     def nothing(cls) -> Train:
-        """Learns nothing: for prompts, and where masks are not wanted."""
+        """Trains nothing: for prompts, and where masks are not wanted."""
         return cls(roles=())
 
-    def as_tuple(self) -> tuple[list[str], str | list[int], tuple[float, float, float, float]]:
+    def as_tuple(self) -> tuple[list[str], str | list[int], tuple[float, float, float, float], bool]:
         """What the extension takes."""
         turns = self.turns if isinstance(self.turns, str) else list(self.turns)
-        return list(self.roles), turns, self.weights
+        return list(self.roles), turns, self.weights, self.flags == "use"

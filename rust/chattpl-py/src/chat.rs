@@ -237,7 +237,7 @@ impl ChatEncoder {
         let segments = &drafted.draft.segments;
         let (unprinted, lost) = (crate::rendered::unprinted(py, segments)?, crate::rendered::lost(py, segments)?);
         let finished = Finished { batch, rows: vec![1], lines: None, kept: Vec::new(), left_out: Vec::new(), notes };
-        let mut encoded = finished.into_python(py, &settings, &[], |_| None)?;
+        let mut encoded = finished.into_python(py, &[], |_| None)?;
         encoded.text = Some(drafted.draft.text);
         encoded.unprinted = Some(unprinted.unbind());
         encoded.lost = lost.map(Bound::unbind);
@@ -283,7 +283,7 @@ impl ChatEncoder {
                 Ok((self.encode_all(&rows, &run, reading, &chat), rows.len()))
             });
             let (shares, count) = shares.map_err(|error: RenderError| crate::errors::input_error(py, &error))?;
-            return self.gather(py, (shares, count, None), &settings, &run, Vec::new(), |_| None);
+            return self.gather(py, (shares, count, None), &run, Vec::new(), |_| None);
         }
         let held = ReadOnly::of(source)?;
         let spans = spans.map(ReadOnly::of).transpose()?;
@@ -296,7 +296,7 @@ impl ChatEncoder {
         let shares = py.detach(|| self.encode_all(&rows, &run, reading, &chat));
         let lines = rows.iter().map(|row| row.line as i64).collect();
         let text = |row: usize| std::str::from_utf8(rows[row].bytes).ok();
-        self.gather(py, (shares, rows.len(), Some(lines)), &settings, &run, Vec::new(), text)
+        self.gather(py, (shares, rows.len(), Some(lines)), &run, Vec::new(), text)
     }
 }
 
@@ -388,12 +388,10 @@ impl Finished {
     fn into_python<'t>(
         self,
         py: Python<'_>,
-        settings: &Settings<'_>,
         keep: &[String],
         text: impl Fn(usize) -> Option<&'t str>,
     ) -> PyResult<EncodedRows> {
         let Batch { input_ids, loss_mask, message_index, origin, loss_weight, offsets } = self.batch;
-        let weighted = !settings.train.parts.all();
         let buffer = |buffer: Buffer| Py::new(py, buffer);
         let kept = PyDict::new(py);
         for (at, name) in keep.iter().enumerate() {
@@ -410,7 +408,7 @@ impl Finished {
             loss_mask: buffer(loss_mask.into())?,
             message_index: buffer(message_index.into())?,
             origin: buffer(origin.into())?,
-            loss_weight: weighted.then(|| buffer(loss_weight.into())).transpose()?,
+            loss_weight: (!loss_weight.is_empty()).then(|| buffer(loss_weight.into())).transpose()?,
             offsets: buffer(offsets.into())?,
             rows: buffer(self.rows.into())?,
             lines: self.lines.map(|lines| buffer(lines.into())).transpose()?,
@@ -468,15 +466,13 @@ impl ChatEncoder {
             input.set_weight(weight as f32);
         }
         notes.add_report(row, report, keep);
-        notes.add_roles(row, input.roles());
-        let mut own = KnownHeaders::default();
-        let known = match input.row_arguments().next() {
-            // Arguments of its own may change the prompt.
-            Some(_) => &mut own,
-            None => &mut known[usize::from(has_tools)],
-        };
+        notes.add_roles(row, input.headings(false).map(|heading| heading.ok().and_then(|heading| heading.role)));
+        let known = &mut known[usize::from(has_tools)];
         let draft = core.draft(input, options, known, room).map_err(|error| (error, has_tools))?;
         notes.add_unprinted(row, &draft.segments);
+        if draft.lacks_stop_token() {
+            notes.add_without_stop(row);
+        }
         Ok((draft, has_tools))
     }
 
@@ -553,7 +549,7 @@ impl ChatEncoder {
         let on_fault = || failed.store(!run.quarantine, Ordering::Relaxed);
         let mut shares = self.finish_all(py, threads, (make, rows.len()), &options, &spare, on_fault);
         shares[0].made.notes.merge(notes);
-        let done = self.gather(py, (shares, rows.len(), None), settings, run, left_out, |_| None)?;
+        let done = self.gather(py, (shares, rows.len(), None), run, left_out, |_| None)?;
         last.map_or(Ok(done), Err)
     }
 
@@ -677,7 +673,6 @@ impl ChatEncoder {
         &self,
         py: Python<'_>,
         (shares, count, lines): (Vec<Share<Made>>, usize, Option<Vec<i64>>),
-        settings: &Settings<'_>,
         run: &Run<'_>,
         mut left_out: Vec<LeftOut>,
         text: impl Fn(usize) -> Option<&'t str>,
@@ -720,7 +715,7 @@ impl ChatEncoder {
         let rows = encoded.iter().map(|row| (run.first_row + row + 1) as i64).collect();
         let batch = py.detach(|| Batch::join(batches, &parts, threads));
         let finished = Finished { batch, rows, lines, kept, left_out, notes };
-        finished.into_python(py, settings, if width > 0 { run.keep } else { &[] }, text)
+        finished.into_python(py, if width > 0 { run.keep } else { &[] }, text)
     }
 }
 

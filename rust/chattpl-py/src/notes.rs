@@ -69,6 +69,7 @@ pub struct Notes {
     untrained: Tally,
     dialects: Tally,
     changes: Tally,
+    without_stop: Tally,
 }
 
 /// Roles that every format may know.
@@ -109,6 +110,11 @@ impl Notes {
         }
     }
 
+    /// Counts a row of a format whose stop token is not known.
+    pub fn add_without_stop(&mut self, row: usize) {
+        self.without_stop.add("", row);
+    }
+
     /// Counts a row of which nothing is trained, or that has no tokens.
     pub fn add_tokens(&mut self, row: usize, tokens: usize, is_trained: bool) {
         if tokens == 0 {
@@ -129,6 +135,7 @@ impl Notes {
         self.untrained.merge(other.untrained);
         self.dialects.merge(other.dialects);
         self.changes.merge(other.changes);
+        self.without_stop.merge(other.without_stop);
     }
 
     /// The tallies by name.
@@ -143,6 +150,7 @@ impl Notes {
             ("untrained", &self.untrained),
             ("dialects", &self.dialects),
             ("changes", &self.changes),
+            ("without_stop", &self.without_stop),
         ];
         for (name, tally) in tallies {
             if !tally.0.is_empty() {

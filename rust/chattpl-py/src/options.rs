@@ -204,9 +204,10 @@ pub fn read_control(name: &str) -> PyResult<Control> {
     }
 }
 
-/// `(roles, turns, (content, reasoning, tool_calls, end_of_turn))`.
+/// `(roles, turns, (content, reasoning, tool_calls, end_of_turn), whether flags are used)`.
 pub fn read_train(train: &Bound<'_, PyTuple>) -> PyResult<Train> {
-    let (roles, turns, parts): (Vec<String>, Bound<'_, PyAny>, (f32, f32, f32, f32)) = train.extract()?;
+    type Given<'py> = (Vec<String>, Bound<'py, PyAny>, (f32, f32, f32, f32), bool);
+    let (roles, turns, parts, uses_flags): Given<'_> = train.extract()?;
     let turns = match turns.cast::<PyString>() {
         Ok(name) => match name.to_str()? {
             "all" => Turns::All,
@@ -220,5 +221,5 @@ pub fn read_train(train: &Bound<'_, PyTuple>) -> PyResult<Train> {
         Err(_) => Turns::Indices(turns.extract()?),
     };
     let (content, reasoning, tool_calls, end_of_turn) = parts;
-    Ok(Train { roles, turns, parts: Parts { content, reasoning, tool_calls, end_of_turn } })
+    Ok(Train { roles, turns, parts: Parts { content, reasoning, tool_calls, end_of_turn }, uses_flags })
 }

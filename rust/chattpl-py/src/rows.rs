@@ -1,6 +1,6 @@
 //! The row reader as Python sees it.
 
-use chattpl_render::{Bump, Data, Input, View};
+use chattpl_render::{Bump, Data, View};
 use num_bigint::BigInt;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};

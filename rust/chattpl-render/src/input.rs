@@ -152,6 +152,7 @@ pub struct Input<'r> {
     call_arguments: BumpVec<'r, &'r str>,
     /// How many of the arguments, the last ones, are of the row.
     row_arguments: usize,
+    /// How much the whole conversation counts.
     weight: f32,
     /// Names of the fields of a row whose JSON text is kept, and those texts.
     kept_names: &'r [&'r str],
@@ -321,19 +322,14 @@ impl<'r> Input<'r> {
         Input { messages: messages.0, tools, documents, arguments, call_arguments, kept, ..*self }
     }
 
-    /// The `role` of each message, where it is a string.
-    pub fn roles(&self) -> impl Iterator<Item = Option<&'r str>> + '_ {
-        let messages = match self.messages {
-            Value::List(seq) | Value::Tuple(seq) => seq.items,
-            _ => &[],
-        };
-        messages.iter().map(|message| match message {
-            Value::Dict(dict) => match dict.get_str(self.arena, "role") {
-                Some(Value::Str(role)) => Some(role.flat(self.arena)),
-                _ => None,
-            },
-            _ => None,
-        })
+    /// Sets how much the conversation counts: a factor for the weight of every token of it that is trained.
+    pub fn set_weight(&mut self, weight: f32) {
+        self.weight = weight;
+    }
+
+    /// How much the conversation counts; 1 unless it was set.
+    pub fn weight(&self) -> f32 {
+        self.weight
     }
 
     /// Sets the messages.
@@ -395,16 +391,6 @@ impl<'r> Input<'r> {
         if let Some(at) = self.kept_names.iter().position(|kept| *kept == name) {
             self.kept[at] = Some(text);
         }
-    }
-
-    /// Sets how much everything that is trained counts.
-    pub fn set_weight(&mut self, weight: f32) {
-        self.weight = weight;
-    }
-
-    /// How much everything that is trained counts; 1 unless it was set.
-    pub fn weight(&self) -> f32 {
-        self.weight
     }
 
     /// Notes how many strings were read so far, for [`Input::forget_strings_after`].

@@ -222,6 +222,21 @@ impl Segments {
         }
     }
 
+    /// The index that a segment's path begins with, below its root: of a message, a tool or a document.
+    pub fn index_in_root(&self, index: usize) -> Option<u32> {
+        let source = self.records[index].source;
+        if source & TEMPLATE_BIT != 0 {
+            return None;
+        }
+        let mut node = &self.paths[source as usize];
+        let mut below = None;
+        while node.parent != u32::MAX {
+            below = Some(node);
+            node = &self.paths[node.parent as usize];
+        }
+        below.filter(|node| node.len == u32::MAX).map(|node| node.start)
+    }
+
     /// All segments in order.
     pub fn iter(&self) -> impl Iterator<Item = Segment> + '_ {
         (0..self.len()).map(|index| self.get(index))

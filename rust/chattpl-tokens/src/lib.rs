@@ -20,7 +20,7 @@ pub mod vocabulary;
 
 pub use chat::{
     Batch, ChatEncoder, ChatOptions, ChatScratch, Control, Conversation, Draft, DraftRoom, Header, Headers,
-    KnownHeaders, Part, Parts, Row, Train, Turns,
+    KnownHeaders, Part, Parts, Row, StopSource, StopTokens, Train, Turns,
 };
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use engine::{Engine, EngineScratch, EngineStream, BYTES_A_TOKEN};

@@ -16,7 +16,7 @@ pub(crate) struct Run {
     pub weight: f32,
 }
 
-/// A stretch of text that is learnt.
+/// A stretch of text that is trained.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Span {
     pub start_byte: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Span {
     pub weight: f32,
 }
 
-/// Segments and learnt spans laid over each other. Spans ascend and do not overlap.
+/// Segments and trained spans laid over each other. Spans ascend and do not overlap.
 pub(crate) fn runs(segments: &Segments, spans: &[Span], runs: &mut Vec<Run>) {
     runs.clear();
     let mut spans = spans.iter().copied().filter(|span| span.start_byte < span.end_byte).peekable();
@@ -53,19 +53,21 @@ pub(crate) fn runs(segments: &Segments, spans: &[Span], runs: &mut Vec<Run>) {
 }
 
 /// Appends a row: the ids of `tokens`, and for each what its run says.
-pub(crate) fn align(tokens: &Tokens, table: &TokenTable, runs: &[Run], weighted: bool, batch: &mut Batch) {
+pub(crate) fn align(tokens: &Tokens, table: &TokenTable, runs: &[Run], batch: &mut Batch) {
     let base = batch.input_ids.len();
     batch.input_ids.extend(tokens.ids.iter().map(|&id| id as i32));
     batch.offsets.push(batch.input_ids.len() as i64);
     // Gives all tokens before `to` that have nothing yet what a run says.
     let mut fill = |to: usize, run: &Run| {
         let len = base + to;
-        batch.loss_mask.resize(len, u8::from(run.weight > 0.0));
-        batch.message_index.resize(len, run.message);
-        batch.origin.resize(len, run.origin);
-        if weighted {
+        let is_counted = run.weight != 0.0 && run.weight != 1.0 && batch.loss_mask.len() < len;
+        if !batch.loss_weight.is_empty() || is_counted {
+            batch.weigh();
             batch.loss_weight.resize(len, run.weight);
         }
+        batch.loss_mask.resize(len, u8::from(run.weight != 0.0));
+        batch.message_index.resize(len, run.message);
+        batch.origin.resize(len, run.origin);
     };
     let mut current = 0;
     let mut begin = |token: usize, start_byte: usize| {

@@ -10,13 +10,13 @@ use crate::joined::joined;
 pub struct Batch {
     /// Ids of all tokens.
     pub input_ids: Vec<i32>,
-    /// 1 where a token is learnt.
+    /// 1 where a token is trained.
     pub loss_mask: Vec<u8>,
     /// Which message each token belongs to; -1 for none.
     pub message_index: Vec<i32>,
     /// Code of the origin of each token's first byte.
     pub origin: Vec<u8>,
-    /// How much each token counts; empty where the mask says it all.
+    /// How much each token counts; empty where no trained token counts other than 1, so that the mask says it all.
     pub loss_weight: Vec<f32>,
     /// Where each conversation begins, and where the last ends.
     pub offsets: Vec<i64>,
@@ -77,6 +77,13 @@ impl Batch {
         self.offsets.reserve(rows);
     }
 
+    /// Fills in the weights of the tokens that have a mask, if they have none yet.
+    pub(crate) fn weigh(&mut self) {
+        if self.loss_weight.is_empty() {
+            self.loss_weight.extend(self.loss_mask.iter().map(|&mask| f32::from(mask)));
+        }
+    }
+
     /// The conversation at `index`.
     ///
     /// # Panics
@@ -108,12 +115,15 @@ impl Batch {
             offsets.extend(of_part[1..].iter().map(|offset| base + offset));
             tokens.push((*batch, of_part[0] as usize..of_part[rows.len()] as usize));
         }
+        if batches.iter().any(|batch| !batch.loss_weight.is_empty()) {
+            batches.iter_mut().for_each(Batch::weigh);
+        }
         fn column<'b, T>(
             batches: &'b [Batch],
             tokens: &[(usize, Range<usize>)],
             of: impl Fn(&'b Batch) -> &'b [T],
         ) -> Vec<&'b [T]> {
-            // Weights are there for all batches or for none.
+            // Weights are there for all batches, but for those without tokens, or for none.
             let part =
                 |(batch, range): &(usize, Range<usize>)| of(&batches[*batch]).get(range.clone()).unwrap_or_default();
             tokens.iter().map(part).collect()

@@ -2,22 +2,28 @@
 
 use std::sync::{Arc, OnceLock};
 
-use chattpl_render::{read_conversation, render, Buffers, Input, Options, Place, Program, RenderError, Segments, Step};
+use chattpl_render::{
+    error::code, read_conversation, render, Buffers, Input, Options, Place, Program, RenderError, Segments, Step,
+};
 
 use super::align::{align, runs, Run, Span};
 use super::encoded::Batch;
 use super::header::Turns;
+use super::known::{write_key, Dates, Known};
 use super::literals::Literals;
+use super::probe::{Printed, Probe, Probed, StopSource, StopTokens, ANSWERED, HISTORY, SYSTEM};
 use super::prompt::Headers;
+use super::roles::KnownRoles;
 use super::speaker::Speaker;
 use super::train::Train;
 use super::trust::{Control, Trust};
-use crate::encode::{Scratch, Tokens};
+use super::written::Written;
+use crate::encode::{Scratch, Spelled, Tokens};
 use crate::engine::Engine;
 use crate::error::TokenError;
-use crate::vocabulary::TokenId;
+use crate::vocabulary::{AddedToken, TokenId};
 
-/// Encodes conversations: renders them, and says of each token whose it is and whether it is learnt.
+/// Encodes conversations: renders them, and says of each token whose it is and whether it is trained.
 pub struct ChatEncoder {
     program: Arc<Program>,
     engine: Engine,
@@ -26,9 +32,17 @@ pub struct ChatEncoder {
     declared: Vec<String>,
     /// Whether the template says what a model generates.
     marks_generation: bool,
-    no_headers: Arc<Headers>,
+    /// Whether an added token that is not flagged special may be structure of the template.
+    may_have_structure: bool,
+    not_probed: Arc<Probed>,
+    known: Known,
+    dates: Dates,
     /// Made when they are first needed.
     literals: OnceLock<Literals>,
+    /// Made when they are first needed.
+    roles: OnceLock<KnownRoles>,
+    /// Made when they are first needed.
+    spelled: OnceLock<Spelled>,
 }
 
 /// How to encode.
@@ -38,7 +52,7 @@ pub struct ChatOptions<'a> {
     pub render: Options<'a>,
     /// Who may make a control token.
     pub control: Control,
-    /// What is learnt.
+    /// What is trained.
     pub train: &'a Train,
 }
 
@@ -67,21 +81,38 @@ pub struct Draft {
     /// What `{% generation %}` blocks printed, in the order of the text.
     generation: Vec<(u32, u32)>,
     speakers: Vec<Speaker>,
-    headers: Arc<Headers>,
+    probed: Arc<Probed>,
 }
 
-/// The generation prompts of one set of template arguments; found when the first conversation needs them.
+/// What is known of a format for the template arguments of the conversation before; found anew where they change.
 #[derive(Debug, Default)]
-pub struct KnownHeaders(Option<Arc<Headers>>);
+pub struct KnownHeaders {
+    /// The arguments, as bytes; empty where there are none yet.
+    key: Vec<u8>,
+    next_key: Vec<u8>,
+    probed: Option<Arc<Probed>>,
+}
 
 impl ChatEncoder {
     /// Puts a template and a vocabulary together.
     ///
     /// `declared` names the arguments that hold tokens of the format itself, such as `bos_token`.
     pub fn new(program: Arc<Program>, engine: Engine, stop_tokens: Vec<TokenId>, declared: Vec<String>) -> Self {
-        let (marks_generation, no_headers) = (program.marks_generation(), Arc::default());
-        let literals = OnceLock::new();
-        ChatEncoder { program, engine, stop_tokens, declared, marks_generation, no_headers, literals }
+        let may_be_structure = |token: &AddedToken| !token.special && !token.content.trim().is_empty();
+        ChatEncoder {
+            marks_generation: program.marks_generation(),
+            may_have_structure: engine.added().iter().any(may_be_structure),
+            dates: Dates::of(&program),
+            program,
+            engine,
+            stop_tokens,
+            declared,
+            not_probed: Arc::default(),
+            known: Known::default(),
+            literals: OnceLock::new(),
+            roles: OnceLock::new(),
+            spelled: OnceLock::new(),
+        }
     }
 
     /// Takes what [`ChatEncoder::literals`] gave for the same template and vocabulary, so that it need not be made.
@@ -99,6 +130,10 @@ impl ChatEncoder {
     /// The tokens of the template's literals, as far as they are sure whatever stands beside them, as JSON text.
     pub fn literals(&self) -> String {
         self.known_literals().write()
+    }
+
+    fn roles(&self) -> &KnownRoles {
+        self.roles.get_or_init(|| KnownRoles::of(&self.program))
     }
 
     fn known_literals(&self) -> &Literals {
@@ -123,10 +158,10 @@ impl ChatEncoder {
 
     /// Renders one conversation.
     ///
-    /// `known` is kept between conversations that have the same template arguments.
+    /// `known` is kept between conversations: it saves work where they have the same template arguments.
     ///
     /// # Errors
-    /// What rendering raises.
+    /// What rendering raises, and flags of messages that are wrong.
     pub fn draft<'r>(
         &'r self,
         input: Input<'r>,
@@ -135,15 +170,29 @@ impl ChatEncoder {
         room: &mut DraftRoom,
     ) -> Result<Draft, RenderError> {
         let DraftRoom { buffers, speakers } = room;
-        Speaker::list(input.roles(), options.train, speakers);
-        if known.0.is_none() && speakers.iter().any(|speaker| speaker.is_learnt) && !self.marks_generation {
-            known.0 = Some(Arc::new(self.headers(&input, options, buffers)));
+        let train = options.train;
+        let headings = input.headings(train.uses_flags && !train.roles.is_empty());
+        if !input.weight().is_finite() {
+            let message = format!("the weight of the conversation is {}; it must be a finite number", input.weight());
+            return Err(RenderError::own(code::SHAPE, message, "give another weight"));
         }
+        Speaker::list(headings, input.weight(), train, self.roles(), speakers)?;
+        let is_trained = speakers.iter().any(|speaker| speaker.is_trained);
+        let probed = match is_trained || (self.may_have_structure && options.control != Control::Parity) {
+            true => self.probed(&input, options.render, known, buffers),
+            false => Arc::clone(&self.not_probed),
+        };
         let output = render(&self.program, input, &options.render, buffers)?;
         let (text, segments, mut generation) = output.into_parts();
         generation.sort_unstable();
-        let headers = Arc::clone(known.0.as_ref().unwrap_or(&self.no_headers));
-        Ok(Draft { text, segments, generation, speakers: std::mem::take(speakers), headers })
+        Ok(Draft { text, segments, generation, speakers: std::mem::take(speakers), probed })
+    }
+
+    /// The stop tokens that are used for conversations with the arguments of `input`: those that the format names, where
+    /// the template ends an assistant's turn with one of them, else those that it writes there. The result says which, and
+    /// whether none was found.
+    pub fn stop_tokens_in_effect<'r>(&'r self, input: &Input<'r>, options: Options<'_>) -> StopTokens {
+        self.probed(input, options, &mut KnownHeaders::default(), &mut Buffers::default()).stops.clone()
     }
 
     /// Appends the tokens of a rendered conversation to `batch`.
@@ -160,48 +209,123 @@ impl ChatEncoder {
         let Draft { text, segments, .. } = draft;
         let tokens = &mut scratch.tokens;
         tokens.clear();
-        let trust = Trust { control: options.control, segments, declared: &self.declared, speakers: &draft.speakers };
-        self.engine.encode_trusted(&mut scratch.scratch, text, &trust, self.known_literals(), tokens)?;
+        let Draft { probed, speakers, .. } = draft;
+        let written = self.written(text, segments, speakers);
+        let trust = Trust { control: options.control, written, structure: &probed.structure };
+        self.engine.encode_trusted(&mut scratch.scratch, &trust, self.known_literals(), self.spelled(), tokens)?;
         scratch.spans.clear();
-        if draft.speakers.iter().any(|speaker| speaker.is_learnt) {
-            let turns = Turns {
-                text,
-                segments,
-                tokens,
-                headers: &draft.headers,
-                speakers: &draft.speakers,
-                stop_tokens: &self.stop_tokens,
-                parts: options.train.parts,
-            };
+        if speakers.iter().any(|speaker| speaker.is_trained) {
+            let (headers, stop_tokens) = (&probed.headers, &probed.stops.ids);
+            let turns = Turns { written, tokens, headers, stop_tokens, parts: options.train.parts };
             match self.marks_generation {
                 true => turns.marked_spans(&draft.generation, &mut scratch.spans),
                 false => turns.spans(&mut scratch.begun, &mut scratch.spans),
             }
         }
         runs(segments, &scratch.spans, &mut scratch.runs);
-        align(tokens, self.engine.table(), &scratch.runs, !options.train.parts.all(), batch);
+        align(tokens, self.engine.table(), &scratch.runs, batch);
         Ok(())
     }
 
-    /// The generation prompts for the arguments of `input`: after a user's message, and after a tool's.
-    fn headers<'r>(&'r self, input: &Input<'r>, options: &ChatOptions<'_>, buffers: &mut Buffers) -> Headers {
-        let Options { limits, clock, null_fields, .. } = options.render;
-        let options: &'r Options<'r> =
-            input.arena().alloc(Options { limits, clock, continue_field: None, null_fields });
-        let mut rendered = |conversation: &'static str, prompt: bool| {
+    fn written<'a>(&'a self, text: &'a str, segments: &'a Segments, speakers: &'a [Speaker]) -> Written<'a> {
+        Written { text, segments, declared: &self.declared, speakers, roles: self.roles() }
+    }
+
+    fn spelled(&self) -> &Spelled {
+        self.spelled.get_or_init(|| self.engine.own().map(|own| Spelled::of(own.vocabulary())).unwrap_or_default())
+    }
+
+    /// What is known for the arguments of `input`, from the conversation before, from the cache, or from new probes.
+    fn probed<'r>(
+        &'r self,
+        input: &Input<'r>,
+        options: Options<'_>,
+        known: &mut KnownHeaders,
+        buffers: &mut Buffers,
+    ) -> Arc<Probed> {
+        let key = &mut known.next_key;
+        let is_whole = write_key(input, self.dates, &options.clock, options.limits, key);
+        if let Some(probed) = known.probed.as_ref().filter(|_| is_whole && *key == known.key) {
+            return Arc::clone(probed);
+        }
+        let found = if is_whole { self.known.get(key) } else { None };
+        let probed = found.unwrap_or_else(|| {
+            let probed = Arc::new(self.probe(input, options, buffers));
+            if is_whole {
+                self.known.put(key, &probed);
+            }
+            probed
+        });
+        if is_whole {
+            std::mem::swap(&mut known.key, &mut known.next_key);
+            known.probed = Some(Arc::clone(&probed));
+        }
+        probed
+    }
+
+    /// Renders short conversations with the arguments of `input`, and reads off them what is to be known of the format.
+    fn probe<'r>(&'r self, input: &Input<'r>, options: Options<'_>, buffers: &mut Buffers) -> Probed {
+        let options: &'r Options<'r> = input.arena().alloc(Options { continue_field: None, ..options });
+        let mut rendered = |conversation: &str, prompt: bool| -> Option<Printed> {
+            let conversation = input.arena().alloc_str(conversation);
             let mut probe = input.with_messages(input.list(Place::MESSAGES, &[]));
             read_conversation(&mut probe, conversation.as_bytes()).ok()?;
             let name = "add_generation_prompt";
             probe.set_argument(name, probe.bool(probe.place(Place::ARGUMENTS, Step::Name(name)), prompt));
-            let output = render(&self.program, probe, options, buffers).ok()?;
-            Some(output.into_parts())
+            let mut speakers = Vec::new();
+            Speaker::list(probe.headings(false), 1.0, &Train::default(), self.roles(), &mut speakers).ok()?;
+            let (text, segments, _) = render(&self.program, probe, options, buffers).ok()?.into_parts();
+            Some(Printed { text, segments, speakers })
         };
         let strings = input.strings();
+        let mut prompted = Vec::new();
         let headers = Headers::of(|conversation, prompt| {
-            rendered(conversation, prompt).map(|(text, segments, _)| (text, segments))
+            let printed = rendered(conversation, prompt)?;
+            let found = (printed.text.clone(), printed.segments.clone());
+            if prompt {
+                prompted.push(printed);
+            }
+            Some(found)
         });
+        let mut first = |conversations: &[&str]| conversations.iter().find_map(|it| rendered(it, false));
+        let (history, last) = (first(&HISTORY), first(&ANSWERED));
+        let system = if self.may_have_structure { first(&SYSTEM) } else { None };
+        // The strings of probes are no part of the conversation.
         input.forget_strings_after(strings);
-        headers
+        let mut scratch = self.engine.scratch();
+        let mut ending = |printed: &Option<Printed>| {
+            let printed = printed.as_ref()?;
+            self.with_probe(printed, &mut scratch, |probe| probe.ending()).flatten()
+        };
+        let stops = StopTokens::of(&self.stop_tokens, ending(&history), ending(&last));
+        let mut structure = Vec::new();
+        if self.may_have_structure {
+            for printed in prompted.iter().chain(&history).chain(&last).chain(&system) {
+                self.with_probe(printed, &mut scratch, |probe| probe.add_structure(&mut structure));
+            }
+        }
+        Probed { headers, stops, structure }
+    }
+
+    /// Encodes a probe and looks at it.
+    fn with_probe<T>(
+        &self,
+        printed: &Printed,
+        scratch: &mut Option<Scratch>,
+        look: impl FnOnce(&Probe<'_>) -> T,
+    ) -> Option<T> {
+        let written = self.written(&printed.text, &printed.segments, &printed.speakers);
+        let trust = Trust { control: Control::Template, written, structure: &[] };
+        let mut tokens = Tokens::default();
+        self.engine.encode_trusted(scratch, &trust, self.known_literals(), self.spelled(), &mut tokens).ok()?;
+        Some(look(&Probe { written, tokens: &tokens, added: self.engine.added() }))
+    }
+}
+
+impl Draft {
+    /// Whether something of it is trained and nothing tells where sampling stops: neither the format nor the template.
+    pub fn lacks_stop_token(&self) -> bool {
+        self.probed.stops.source == StopSource::Nowhere && self.speakers.iter().any(|speaker| speaker.is_trained)
     }
 }
 

@@ -69,11 +69,21 @@ impl Headers {
     /// Whether the template is known to prompt for such a turn with nothing.
     pub(crate) fn is_empty(&self, after_tool: bool) -> bool {
         let header = if after_tool { &self.after_tool } else { &self.after_user };
-        header.as_ref().is_some_and(|header| header.prompt.is_empty())
+        header.as_ref().is_some_and(|header| header.core().is_empty())
     }
 }
 
 impl Header {
+    /// The prompt without the white space around it.
+    pub(crate) fn core(&self) -> &str {
+        self.prompt.trim()
+    }
+
+    /// The white space that the prompt ends with.
+    pub(crate) fn trailing_space(&self) -> &str {
+        &self.prompt[self.prompt.trim_end().len()..]
+    }
+
     /// Reads it off the text of a conversation `without` the prompt, and the render `with` it.
     pub(crate) fn new(without: &str, with: &str, segments: &Segments) -> Self {
         let shared = common_prefix(without.as_bytes(), with.as_bytes());

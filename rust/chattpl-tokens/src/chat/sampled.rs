@@ -2,12 +2,14 @@
 
 use std::ops::Range;
 
-use chattpl_render::Segments;
+use chattpl_render::{Heading, Segments};
 
 use super::header::Turns;
 use super::prompt::Headers;
+use super::roles::KnownRoles;
 use super::speaker::Speaker;
 use super::train::{Parts, Train};
+use super::written::Written;
 use crate::encode::Tokens;
 use crate::vocabulary::TokenId;
 
@@ -32,14 +34,20 @@ impl Conversation<'_> {
     /// What the model samples: byte ranges of the text, ascending. They are derived from the text; what the template's own
     /// `{% generation %}` blocks say does not matter.
     pub fn sampled(&self) -> Vec<Range<usize>> {
-        let (mut speakers, mut spans) = (Vec::new(), Vec::new());
-        Speaker::list(self.roles.iter().map(|role| Some(*role)), &Train::default(), &mut speakers);
+        let (mut speakers, mut spans, roles) = (Vec::new(), Vec::new(), KnownRoles::standard());
+        let headings = self.roles.iter().map(|role| Ok(Heading::of_role(Some(*role))));
+        let listed = Speaker::list(headings, 1.0, &Train::default(), &roles, &mut speakers);
+        listed.expect("headings of our own have no fault");
         let turns = Turns {
-            text: self.text,
-            segments: self.segments,
+            written: Written {
+                text: self.text,
+                segments: self.segments,
+                declared: &[],
+                speakers: &speakers,
+                roles: &roles,
+            },
             tokens: self.tokens,
             headers: self.headers,
-            speakers: &speakers,
             stop_tokens: self.stop_tokens,
             parts: Parts::default(),
         };

@@ -1,24 +1,26 @@
-//! What a model is to learn from a conversation.
+//! What of a conversation a model is trained on.
 
-/// Which roles, turns and parts are learnt.
+/// Which roles, turns and parts are trained.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Train {
-    /// Roles whose messages are learnt.
+    /// Roles whose messages are trained.
     pub roles: Vec<String>,
     /// Which of their messages.
     pub turns: Turns,
     /// Which parts of those.
     pub parts: Parts,
+    /// Whether flags in messages (`weight`, `train` and their like) are used.
+    pub uses_flags: bool,
 }
 
-/// Which messages of the learnt roles are learnt.
+/// Which messages of the trained roles are trained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Turns {
     /// All of them.
     All,
     /// The last one.
     Last,
-    /// Those after the last message of a role that is not learnt and not a tool's: one answer with all its calls.
+    /// Those after the last message of a role that is not trained and not a tool's: one answer with all its calls.
     LastChain,
     /// Those with these indices among the messages of the conversation; negative ones count from the end.
     Indices(Vec<i64>),
@@ -52,7 +54,7 @@ pub enum Part {
 
 impl Default for Train {
     fn default() -> Self {
-        Train { roles: vec!["assistant".to_owned()], turns: Turns::All, parts: Parts::default() }
+        Train { roles: vec!["assistant".to_owned()], turns: Turns::All, parts: Parts::default(), uses_flags: true }
     }
 }
 

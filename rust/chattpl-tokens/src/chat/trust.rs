@@ -1,15 +1,18 @@
 //! Who may make a control token.
 
-use chattpl_render::{Origin, Segments};
+use chattpl_render::{Origin, PathStep};
 
-use super::speaker::Speaker;
+use super::written::Written;
 use crate::error::TokenError;
-use crate::vocabulary::AddedToken;
+use crate::vocabulary::{AddedToken, TokenId};
 
-/// Where the text of an added token counts as that token.
+/// Where the text of a control token counts as that token.
+///
+/// A control token is one flagged special, or another added token that the template writes as structure: at the start or
+/// the end of a turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
-    /// Tokens flagged special only where the template, or a token that the format declares, wrote them.
+    /// Only where the template, or a token that the format declares, wrote it. Other added tokens count anywhere.
     Template,
     /// The same, and other added tokens only there and in what assistants said.
     Strict,
@@ -22,74 +25,59 @@ pub enum Control {
 /// Decides for one rendered conversation.
 pub(crate) struct Trust<'a> {
     pub control: Control,
-    pub segments: &'a Segments,
-    /// Names of the arguments that hold the format's own tokens.
-    pub declared: &'a [String],
-    /// Who says the messages.
-    pub speakers: &'a [Speaker],
+    pub written: Written<'a>,
+    /// Added tokens not flagged special that the template writes as structure.
+    pub structure: &'a [TokenId],
 }
 
 impl Trust<'_> {
+    /// Whether an added token is a control token.
+    pub fn is_control(&self, token: &AddedToken) -> bool {
+        token.special || self.structure.contains(&token.id)
+    }
+
     /// Whether the added token that `text[start..end]` spells counts.
     pub fn admits(&self, start: usize, end: usize, token: &AddedToken) -> bool {
         match self.control {
             Control::Parity => true,
-            Control::Template | Control::Error => !token.special || self.all(start, end, |index| self.is_own(index)),
-            Control::Strict if token.special => self.all(start, end, |index| self.is_own(index)),
-            Control::Strict => self.all(start, end, |index| self.is_own(index) || self.is_assistants(index)),
+            Control::Template | Control::Error => !self.is_control(token) || self.written.spells(start, end),
+            Control::Strict => {
+                self.written.spells(start, end) || (!self.is_control(token) && self.is_trusted_text(start, end))
+            }
         }
     }
 
-    /// Whether all segments under `start..end` are as asked.
-    fn all(&self, start: usize, end: usize, is: impl Fn(usize) -> bool) -> bool {
-        let mut index = self.segments.index_at(start);
-        loop {
-            if !is(index) {
-                return false;
-            }
-            if self.segments.end(index) >= end {
-                return true;
-            }
-            index += 1;
-        }
-    }
-
-    /// Whether the template wrote a segment, or it is one of the format's own tokens.
-    fn is_own(&self, index: usize) -> bool {
-        match self.segments.origin_at(index) {
-            Origin::Template => true,
-            Origin::Argument => {
-                self.segments.name_at(index, 0).is_some_and(|name| self.declared.iter().any(|own| own == name))
-            }
-            _ => false,
-        }
+    /// Whether the template and assistants wrote `start..end`.
+    fn is_trusted_text(&self, start: usize, end: usize) -> bool {
+        self.written.under(start, end).all(|index| self.written.is_own(index) || self.is_assistants(index))
     }
 
     fn is_assistants(&self, index: usize) -> bool {
-        self.segments.origin_at(index) == Origin::Message
-            && self
-                .segments
+        let Written { segments, speakers, .. } = self.written;
+        segments.origin_at(index) == Origin::Message
+            && segments
                 .message(index)
-                .and_then(|message| self.speakers.get(message as usize))
+                .and_then(|message| speakers.get(message as usize))
                 .is_some_and(|speaker| speaker.is_assistant)
     }
 
     /// The error for a control token in data.
     pub fn refusal(&self, start: usize, end: usize, token: &AddedToken) -> TokenError {
-        let mut index = self.segments.index_at(start);
-        while self.is_own(index) && self.segments.end(index) < end {
-            index += 1;
-        }
-        let segment = self.segments.get(index);
+        let segments = self.written.segments;
+        let is_harmless = |index: usize| self.written.is_own(index) || self.written.is_role(index);
+        let mut under = self.written.under(start, end);
+        let first = segments.index_at(start);
+        let index = under.find(|&index| !is_harmless(index)).unwrap_or(first);
+        let segment = segments.get(index);
         let mut place = String::new();
-        for step in self.segments.path(&segment) {
+        for step in segments.path(&segment) {
             match step {
-                chattpl_render::PathStep::Name(name) if place.is_empty() => place.push_str(name),
-                chattpl_render::PathStep::Name(name) => {
+                PathStep::Name(name) if place.is_empty() => place.push_str(name),
+                PathStep::Name(name) => {
                     place.push('.');
                     place.push_str(name);
                 }
-                chattpl_render::PathStep::Index(at) => place.push_str(&format!("[{at}]")),
+                PathStep::Index(at) => place.push_str(&format!("[{at}]")),
             }
         }
         let message = format!("`{}` is a control token of this format and stands in the conversation", token.content);

@@ -4,7 +4,8 @@ use chattpl_render::Program;
 
 use super::literals::Literals;
 use super::trust::{Control, Trust};
-use crate::encode::{Scratch, Tokens};
+use super::written::Written;
+use crate::encode::{Scratch, Spelled, Tokens};
 use crate::engine::Engine;
 use crate::error::TokenError;
 use crate::vocabulary::AddedToken;
@@ -27,11 +28,12 @@ impl Engine {
     pub(super) fn encode_trusted(
         &self,
         scratch: &mut Option<Scratch>,
-        text: &str,
         trust: &Trust<'_>,
         literals: &Literals,
+        spelled: &Spelled,
         tokens: &mut Tokens,
     ) -> Result<(), TokenError> {
+        let Written { text, segments, .. } = trust.written;
         let fault = |start: usize, end: usize, token: &AddedToken| {
             (!trust.admits(start, end, token)).then(|| trust.refusal(start, end, token))
         };
@@ -42,7 +44,11 @@ impl Engine {
                     encoder.refuse(text, fault)?;
                 }
                 let scratch = scratch.get_or_insert_with(|| encoder.scratch());
-                encoder.encode_with_literals(scratch, text, literals.of(text, trust.segments), admits, tokens)
+                encoder.encode_with_literals(scratch, text, literals.of(text, segments), admits, tokens)?;
+                match trust.control {
+                    Control::Parity => Ok(()),
+                    _ => spelled.replace(tokens, trust.structure),
+                }
             }
             Engine::Foreign(foreign) => {
                 if trust.control == Control::Error {
@@ -50,7 +56,7 @@ impl Engine {
                 }
                 match trust.control {
                     Control::Parity => foreign.encode(text, tokens),
-                    _ => foreign.encode_admitting(text, admits, tokens),
+                    _ => foreign.encode_admitting(text, admits, trust.structure, tokens),
                 }
             }
         }

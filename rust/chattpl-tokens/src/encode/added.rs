@@ -155,7 +155,7 @@ impl Finder {
 }
 
 impl Finder {
-    /// Refuses a text in which `fault(start, end, token)` finds a token flagged special amiss.
+    /// Refuses a text in which `fault(start, end, token)` finds a token amiss.
     ///
     /// # Errors
     /// The first fault.
@@ -167,7 +167,7 @@ impl Finder {
     ) -> Result<(), TokenError> {
         let first = RefCell::new(None);
         let look = |start: usize, end: usize, token: usize| {
-            if added[token].special && first.borrow().is_none() {
+            if first.borrow().is_none() {
                 *first.borrow_mut() = fault(start, end, &added[token]);
             }
             false

@@ -90,6 +90,33 @@ impl Tokens {
         Coordinates::Table(first)
     }
 
+    /// Puts what `parts(id, start_byte)` gives in the place of tokens that are not added ones; `start_byte` is that of the
+    /// region. The parts of a token have its bytes.
+    pub(crate) fn replace<'p>(&mut self, mut parts: impl FnMut(TokenId, usize) -> Option<&'p [TokenId]>) {
+        let mut replaced: Option<Vec<TokenId>> = None;
+        for index in 0..self.regions.len() {
+            let range = self.tokens_of(index);
+            let region = &self.regions[index];
+            let (is_added, start_byte) = (region.is_added(), region.start_byte);
+            let first_token = replaced.as_ref().map_or(range.start, |ids| ids.len());
+            for at in range {
+                let id = self.ids[at];
+                match if is_added { None } else { parts(id, start_byte) } {
+                    Some(parts) => replaced.get_or_insert_with(|| self.ids[..at].to_vec()).extend_from_slice(parts),
+                    None => {
+                        if let Some(ids) = &mut replaced {
+                            ids.push(id);
+                        }
+                    }
+                }
+            }
+            self.regions[index].first_token = first_token;
+        }
+        if let Some(ids) = replaced {
+            self.ids = ids;
+        }
+    }
+
     /// Calls `each(token, place)` for the tokens of one region in order, while it returns true.
     ///
     /// A token that holds part of a character begins or ends inside it. In text that normalization changed, bounds are

@@ -172,18 +172,20 @@ impl Foreign {
         Ok(())
     }
 
-    /// Appends the tokens of a text; only the added tokens count that `admits(start, end, token)` lets pass.
+    /// Appends the tokens of a text; only the added tokens count that `admits(start, end, token)` lets pass. `structure`
+    /// names control tokens that are not flagged special.
     pub(crate) fn encode_admitting(
         &self,
         text: &str,
         admits: impl Fn(usize, usize, &AddedToken) -> bool,
+        structure: &[TokenId],
         tokens: &mut Tokens,
     ) -> Result<(), TokenError> {
         let added = self.library.added();
         let mut found = Vec::new();
         let counts = |start: usize, end: usize, token: usize| admits(start, end, &added[token]);
         self.finder.find(added, text, (0, text.len()), counts, Refused::LookInside, &mut found);
-        let placed = self.placed_only(text, &found)?;
+        let placed = self.placed_only(text, &found, structure)?;
         self.push(&placed, text, tokens);
         Ok(())
     }
@@ -198,12 +200,13 @@ impl Foreign {
 
     /// The tokens of a text with the added tokens that are found; what else the model takes for a control token is cut
     /// in two.
-    fn placed_only(&self, text: &str, found: &[Found]) -> Result<Vec<Placed>, TokenError> {
+    fn placed_only(&self, text: &str, found: &[Found], structure: &[TokenId]) -> Result<Vec<Placed>, TokenError> {
         let mut cuts = Vec::new();
         loop {
             let placed = self.on_characters(text, Admitted::Only { found, cuts: &cuts })?;
             let known = cuts.len();
-            for token in placed.iter().filter(|token| self.spelled.contains(&token.id) && !is_in(found, token)) {
+            let is_control = |id: &TokenId| self.spelled.contains(id) || structure.contains(id);
+            for token in placed.iter().filter(|token| is_control(&token.id) && !is_in(found, token)) {
                 let first = text[token.start..].chars().next().map_or(0, char::len_utf8);
                 let cut = token.start + first;
                 if cut >= token.end || cuts[..known].binary_search(&cut).is_ok() {

@@ -1,0 +1,91 @@
+//! Cache of what is known of a format, from template arguments to what probes with them told.
+
+use std::sync::{Arc, Mutex};
+
+use chattpl_render::{Clock, Input, Limits, Program};
+
+use super::probe::Probed;
+
+/// Sets of arguments that are kept; the oldest goes first.
+const ENTRIES: usize = 16;
+
+/// Longer arguments are not kept, in bytes.
+const MAX_BYTES: usize = 1 << 16;
+
+/// What probes told, by the bytes of the arguments.
+#[derive(Debug, Default)]
+pub(crate) struct Known(Mutex<Vec<(Box<[u8]>, Arc<Probed>)>>);
+
+impl Known {
+    /// What was kept for these arguments.
+    ///
+    /// Never waits: where another thread, or one that a fork left behind, has the lock, nothing is found.
+    pub fn get(&self, key: &[u8]) -> Option<Arc<Probed>> {
+        let entries = self.0.try_lock().ok()?;
+        entries.iter().find(|(known, _)| **known == *key).map(|(_, probed)| Arc::clone(probed))
+    }
+
+    /// Keeps what probes told, unless somebody else has the lock.
+    pub fn put(&self, key: &[u8], probed: &Arc<Probed>) {
+        let Ok(mut entries) = self.0.try_lock() else { return };
+        if key.len() <= MAX_BYTES && !entries.iter().any(|(known, _)| **known == *key) {
+            if entries.len() == ENTRIES {
+                entries.remove(0);
+            }
+            entries.push((key.into(), Arc::clone(probed)));
+        }
+    }
+}
+
+/// How much of the clock a template can print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dates {
+    /// Nothing.
+    Never,
+    /// Dates, unless an argument holds another format.
+    Days,
+    /// Times.
+    Times,
+}
+
+impl Dates {
+    /// Reads it off the formats in a template.
+    pub fn of(program: &Program) -> Self {
+        match program.uses_clock() {
+            false => Dates::Never,
+            true if program.literals().all(|(_, text)| is_of_days(text)) => Dates::Days,
+            true => Dates::Times,
+        }
+    }
+}
+
+/// Whether a text, taken for a format of `strftime`, prints no more than a date.
+fn is_of_days(text: &str) -> bool {
+    let mut directives = text.split('%').skip(1);
+    directives.all(|rest| {
+        let directive = rest.trim_start_matches(['-', '_', '0', '^', '#']);
+        directive
+            .starts_with(['A', 'a', 'B', 'b', 'd', 'D', 'e', 'F', 'h', 'j', 'm', 'U', 'u', 'V', 'W', 'w', 'Y', 'y'])
+    })
+}
+
+/// Writes all that the render of a probe depends on; returns whether all of it could be written.
+pub(crate) fn write_key(input: &Input<'_>, dates: Dates, clock: &Clock, limits: Limits, key: &mut Vec<u8>) -> bool {
+    key.clear();
+    for limit in [limits.max_instructions as usize, limits.max_output_bytes, limits.max_memory_bytes] {
+        key.extend_from_slice(&limit.to_le_bytes());
+    }
+    key.extend_from_slice(&limits.max_depth.to_le_bytes());
+    let is_whole = input.write_arguments(key);
+    if dates != Dates::Never {
+        let now = &clock.now;
+        key.extend_from_slice(&now.year.to_le_bytes());
+        key.extend([now.month, now.day]);
+        // An argument may hold a format of its own.
+        if dates == Dates::Times || memchr::memchr(b'%', key).is_some() {
+            key.extend([now.hour, now.minute, now.second]);
+            key.extend_from_slice(&now.microsecond.to_le_bytes());
+        }
+    }
+    is_whole
+}
