@@ -142,7 +142,7 @@ class _Progress:
             for line in report.notes():
                 console.talk(f"chattpl: {line}")
             for line in report.lines():
-                console.talk(f"warning: {line.replace('normalize="auto"', '--normalize')}")
+                console.talk("warning: " + line.replace('normalize="auto"', "--normalize"))
 
 
 def _counted(
