@@ -13,11 +13,13 @@ __all__ = [
     "Buffer",
     "ChatEncoder",
     "DecodeStream",
+    "JsonSplitter",
     "Rendered",
     "Segment",
     "Template",
     "Tokenizer",
     "__version__",
+    "count_lines",
     "emit_bytecode",
     "emit_tree",
     "format_for_model_id",
@@ -149,6 +151,16 @@ class DecodeStream:
 
     def push(self, token_id: int) -> str: ...
     def finish(self) -> str: ...
+
+@final
+class JsonSplitter:
+    """Splits JSON text into rows while it is read."""
+
+    def __new__(cls, first_line: int = 1) -> Self: ...
+    def push(self, piece: bytes) -> tuple[bytes, Buffer, int] | None: ...
+    def finish(self) -> None: ...
+
+def count_lines(text: bytes) -> tuple[int, int]: ...
 
 _Arrays = tuple[Buffer, Buffer, Buffer, Buffer, Buffer | None, Buffer]
 _LeftOut = list[tuple[int, str, str, str | None]]

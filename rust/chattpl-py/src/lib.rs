@@ -8,6 +8,7 @@ mod convert;
 mod engines;
 mod errors;
 mod inspect;
+mod json_rows;
 mod lint;
 mod plain;
 mod registry;
@@ -30,6 +31,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<chat::ChatEncoder>()?;
     module.add_class::<tokenizer::Tokenizer>()?;
     module.add_class::<tokenizer::DecodeStream>()?;
+    module.add_class::<json_rows::JsonSplitter>()?;
     module.add_function(wrap_pyfunction!(inspect::emit_tree, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::emit_bytecode, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_names, module)?)?;
@@ -44,5 +46,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(lint::lint_rules, module)?)?;
     module.add_function(wrap_pyfunction!(engines::lint_portability, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
+    module.add_function(wrap_pyfunction!(json_rows::count_lines, module)?)?;
     Ok(())
 }

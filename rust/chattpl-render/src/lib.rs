@@ -8,6 +8,7 @@ mod compile;
 pub mod error;
 mod input;
 mod json;
+pub mod json_rows;
 mod meter;
 pub mod names;
 mod options;
