@@ -13,11 +13,13 @@ __all__ = [
     "Buffer",
     "ChatEncoder",
     "DecodeStream",
+    "JsonSplitter",
     "Rendered",
     "Segment",
     "Template",
     "Tokenizer",
     "__version__",
+    "count_lines",
     "emit_bytecode",
     "emit_tree",
     "format_for_model_id",
@@ -234,6 +236,16 @@ class EncodedRows:
     def unprinted(self) -> list[tuple[str | int, ...]] | None: ...
     @property
     def lost(self) -> list[tuple[str | int, ...]] | None: ...
+
+@final
+class JsonSplitter:
+    """Splits JSON text into rows while it is read."""
+
+    def __new__(cls, first_line: int = 1) -> Self: ...
+    def push(self, piece: bytes) -> tuple[bytes, Buffer, int] | None: ...
+    def finish(self) -> None: ...
+
+def count_lines(text: bytes) -> tuple[int, int]: ...
 
 @final
 class ChatEncoder:

@@ -639,7 +639,8 @@ def _source_parts(run: _Run, opened: Any, name: str | None) -> Iterator[Part]:
             any_part = True
     else:
         for block in opened.blocks():
-            where = {"first_row": block.first_row, "first_line": block.first_line - 1, "spans": block.spans}
+            spans = None if block.spans is None else block.spans.tobytes()
+            where = {"first_row": block.first_row, "first_line": block.first_line - 1, "spans": spans}
             yield Part(run.encode(block.data, name=name, **where, **texts), first_row=block.first_row)
             any_part = True
     if not any_part:

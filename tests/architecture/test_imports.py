@@ -30,6 +30,7 @@ LAYERS = [
         "vocabularies",
         "train",
         "encoded",
+        "sources",
         "jsonl",
     ],
     ["tokenizer"],
@@ -47,6 +48,7 @@ MAY_IMPORT_CORE = {
     "errors",
     "vocabularies",
     "linter",
+    "sources",
     "__init__",
 }
 # Who may import what is heavy, in a function that needs it.
@@ -58,7 +60,7 @@ MAY_IMPORT_HEAVY = {
     "transformers": {"integrations"},
     "numpy": {"arrays", "encoded", "tokenizer", "integrations"},
     "tokenizers": set(),
-    "pyarrow": {"encoded", "cli"},
+    "pyarrow": {"encoded", "sources", "cli"},
     "minijinja": {"linter"},
     "pygls": {"lsp"},
     "lsprotocol": {"lsp"},

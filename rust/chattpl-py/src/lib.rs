@@ -8,6 +8,7 @@ mod convert;
 mod engines;
 mod errors;
 mod inspect;
+mod json_rows;
 mod lint;
 mod notes;
 mod options;
@@ -37,6 +38,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<chat::EncodedRows>()?;
     module.add_class::<tokenizer::Tokenizer>()?;
     module.add_class::<tokenizer::DecodeStream>()?;
+    module.add_class::<json_rows::JsonSplitter>()?;
     module.add_function(wrap_pyfunction!(inspect::emit_tree, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::emit_bytecode, module)?)?;
     module.add_function(wrap_pyfunction!(registry::format_names, module)?)?;
@@ -52,5 +54,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(engines::lint_portability, module)?)?;
     module.add_function(wrap_pyfunction!(rows::read_row, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
+    module.add_function(wrap_pyfunction!(json_rows::count_lines, module)?)?;
     Ok(())
 }

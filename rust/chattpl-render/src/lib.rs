@@ -10,6 +10,7 @@ mod fingerprint;
 mod flags;
 mod input;
 mod json;
+pub mod json_rows;
 mod meter;
 pub mod names;
 mod normalize;
