@@ -239,7 +239,7 @@ class _Tokens:
         self.rebuild = tokenizer_classes.REBUILDS.get(class_name or "")
         self.outline = outline
         fields = dict(config)
-        if fields.get("additional_special_tokens") is not None and not fields.get("extra_special_tokens"):
+        if "additional_special_tokens" in fields and not fields.get("extra_special_tokens"):
             fields["extra_special_tokens"] = fields.pop("additional_special_tokens")
         specific: dict[str, Any] = {
             key: fields.pop(key)
