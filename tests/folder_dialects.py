@@ -13,6 +13,7 @@ import tiny_tokenizers as tiny
 TEMPLATE = (
     "{{ bos_token }}{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
     "{{ image_token }}{{ unk_token }}{{ pad_token }}{{ eos_token }}"
+    "{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 Files = dict[str, Any]
 
@@ -69,7 +70,7 @@ def write(folder: Path, files: Files) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     for name, value in {"chat_template.jinja": TEMPLATE, **files}.items():
         text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_bytes(text.encode("utf-8", "surrogatepass"))
     return folder
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from chattpl import _core, tokenizer_classes
 from chattpl.errors import SourceError, VocabularyError
-from chattpl.source import read_json
+from chattpl.source import NOT_ARGUMENTS, read_json
 
 CONFIG_FILE = "tokenizer_config.json"
 TOKENIZER_FILE = "tokenizer.json"
@@ -23,13 +23,6 @@ _ADDED_FILE = "added_tokens.json"
 
 NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _FLAGS = ("single_word", "lstrip", "rstrip", "normalized", "special")
-_NOT_ARGUMENTS = frozenset(
-    {
-        *("messages", "tools", "documents", "add_generation_prompt", "continue_final_message", "conversations"),
-        *("chat_template", "return_assistant_tokens_mask", "now", "train", "special_tokens", "threads", "errors"),
-        "source",
-    }
-)
 _TEXT_CONFIGS = ("text_config", "llm_config", "language_config", "language_model_config", "thinker_config")
 """Keys of `config.json` under which a model of several parts keeps the configuration of its language model."""
 
@@ -271,8 +264,8 @@ class _Tokens:
         self.named, self.extra = self._named(fields)
         self.arguments = {name: _content(token) for name, token in self.named.items()}
         for name in self.arguments:
-            if name in _NOT_ARGUMENTS:
-                raise SourceError(f"a token cannot be called `{name}`: templates get something else by that name")
+            if name in NOT_ARGUMENTS:
+                raise self._bad("templates get something else by that name", name)
         self.changed = False
         self.vocabulary = self._vocabulary(folder, decoder)
 
@@ -343,6 +336,7 @@ class _Tokens:
     def _value(self, key: str, value: object) -> str | Token:
         """A token as the configuration writes it: a text, or the fields of an `AddedToken`."""
         if isinstance(value, str | Token):
+            _check_text(_content(value), f"{self.place}: {key}")
             return value
         if isinstance(value, dict) and isinstance(value.get("content"), str):
             token = _token(value, f"{self.place}: {key}")
@@ -500,11 +494,19 @@ def _token(value: object, where: str) -> Token:
     """An added token of its fields; those that `tokenizers` does not know are ignored, as there."""
     if not isinstance(value, dict) or not isinstance(value.get("content"), str):
         raise SourceError("a token without a text under `content`", location=where)
+    _check_text(value["content"], where)
     flags = {name: value[name] for name in _FLAGS if name in value}
     for name, flag in flags.items():
         if not isinstance(flag, bool):
             raise SourceError(f"`{name}` is {_kind(flag)}, not true or false", location=where)
     return Token(value["content"], **flags)
+
+
+def _check_text(text: str, where: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise SourceError(f"the token {text[:40]!r} holds a lone surrogate", location=where) from error
 
 
 def _is_token(value: object) -> bool:

@@ -190,11 +190,29 @@ def _from_path(path: Path, text: str) -> tuple[ModelInfo, ChatSource]:
     return ModelInfo(name=name, source=source), chat
 
 
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("name", "source", "notes"), str),
+    **dict.fromkeys(("title", "vendor", "released", "follows", "summary", "license", "tokenizer"), str | None),
+    **dict.fromkeys(("aliases", "hub", "roles"), tuple),
+    **dict.fromkeys(("tools", "reasoning"), bool | None),
+    **dict.fromkeys(("constraints", "arguments"), dict),
+    "verified": bool,
+    "checked_against": str | None,
+}
+"""What the fields of a `ModelInfo` hold."""
+
+
 def _from_compiled(path: Path) -> tuple[ModelInfo, ChatSource]:
     info, source = compiled.read(path)
     tuples = {key: tuple(value) for key, value in info.items() if isinstance(value, list)}
     try:
-        return ModelInfo(**{**info, **tuples, "source": str(path)}), source
+        made = ModelInfo(**{**info, **tuples, "source": str(path)})
+        for name, kinds in _KINDS.items():
+            value = getattr(made, name)
+            parts = value if isinstance(value, tuple) else ()
+            if not isinstance(value, kinds) or not all(isinstance(part, str) for part in parts):
+                raise TypeError(f"`{name}` is {value!r}"[:200])
+        return made, source
     except TypeError as error:
         raise SourceError(f"the compiled format is damaged: {error}", location=str(path)) from error
 

@@ -14,6 +14,15 @@ LFS_POINTER = "version https://git-lfs.github.com/spec/v1"
 """How a file begins that Git LFS has put in the place of another."""
 LFS_HINT = "run `git lfs pull` in its folder, or download the file itself"
 
+NOT_ARGUMENTS = frozenset(
+    {
+        *("messages", "tools", "documents", "add_generation_prompt", "continue_final_message", "conversations"),
+        *("chat_template", "return_assistant_tokens_mask", "now", "train", "special_tokens", "threads", "errors"),
+        "source",
+    }
+)
+"""Names that templates get something else by, or that are options of `ChatFormat.encode`: no token is called so."""
+
 
 class ChatSource(NamedTuple):
     """Template texts and the tokens that go with them."""
