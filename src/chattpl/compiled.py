@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from chattpl.errors import SourceError
-from chattpl.source import ChatSource
+from chattpl.source import NOT_ARGUMENTS, ChatSource
 
 SUFFIX = ".chattpl"
 MAGIC = b"chattplF"
@@ -96,9 +96,9 @@ def read(path: Path) -> Compiled:
         raise _damaged("its checksum is wrong", str(path))
     try:
         said = json.loads(description.decode("utf-8", "surrogatepass"))
-        source = ChatSource(**said["source"])._replace(stop_tokens=tuple(said["source"]["stop_tokens"]))
+        source = _source(said["source"])
         return Compiled(dict(said["info"]), source._replace(literals=_literals(said.get("literals"))))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise _damaged(f"its description is not one of ours ({error})", str(path)) from error
 
 
@@ -112,11 +112,30 @@ def vocabulary_of(data: Any, path: str) -> memoryview:
     return memoryview(data)[start:end]
 
 
+def _source(said: dict[str, Any]) -> ChatSource:
+    """The templates and tokens of a description, every value of its type."""
+    source = ChatSource(**said)._replace(stop_tokens=tuple(said["stop_tokens"]))
+    if not all(isinstance(value, str | None) for value in (source.name, source.file)):
+        raise TypeError("names are text")
+    texts = [*source.templates.values(), *source.arguments.values(), *source.stop_tokens]
+    if isinstance(said["stop_tokens"], str) or not all(isinstance(text, str) for text in texts):
+        raise TypeError("templates, arguments and stop tokens are text")
+    for text in filter(None, [source.name, source.file, *texts, *source.arguments, *source.special_tokens]):
+        text.encode()  # a lone surrogate is in no file
+    if taken := NOT_ARGUMENTS & source.arguments.keys():
+        raise TypeError(f"no argument is called {min(taken)}")
+    if not all(token_id is None or type(token_id) is int for token_id in source.special_tokens.values()):
+        raise TypeError("ids are whole numbers")
+    return source
+
+
 def _literals(said: object) -> dict[str, str] | None:
     if said is None:
         return None
     if not isinstance(said, dict) or not all(isinstance(tokens, str) for tokens in said.values()):
         raise TypeError("tokens of literals are text, by template")
+    for tokens in said.values():
+        tokens.encode()
     return said
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import cache
@@ -14,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 from chattpl import _core, compiled, notices
 from chattpl._core import Rendered
 from chattpl.errors import FormatNotFoundError, InputError, VocabularyError
-from chattpl.registry import ModelInfo, find
+from chattpl.registry import ModelInfo, find, with_tokens_of
 from chattpl.source import ChatSource
 from chattpl.template import Template
 from chattpl.train import Train
@@ -59,6 +60,10 @@ class ChatFormat:
         template: The name of the template to use; None for the default one, or the one for tools where there are any.
         tokenizer: Its vocabulary: a tokenizer, a file or folder, or the name of a shipped one; None for the one that
             belongs to the format.
+        stop_tokens: The tokens that end a turn, in place of those of the source.
+
+    Raises:
+        VocabularyError: The vocabulary lacks one of `stop_tokens`.
     """
 
     __slots__ = (
@@ -67,6 +72,7 @@ class ChatFormat:
         "_compiled",
         "_encoders",
         "_file",
+        "_given_stops",
         "_literals",
         "_sources",
         "_tokenizer",
@@ -88,10 +94,12 @@ class ChatFormat:
         source: ChatSource,
         template: str | None = None,
         tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
+        stop_tokens: Sequence[str] | None = None,
     ) -> None:
         self.info = info
         self.special_tokens = source.special_tokens
-        self.stop_tokens = source.stop_tokens
+        self.stop_tokens = source.stop_tokens if stop_tokens is None else _texts(stop_tokens)
+        self._given_stops = stop_tokens is not None
         self._sources = source.templates
         self._arguments = source.arguments
         self._file = source.file
@@ -102,6 +110,11 @@ class ChatFormat:
         self._tokenizer = tokenizer
         if template is not None or "default" in self._sources:
             self.template_for(None)  # so that an unknown name or a syntax error shows now
+        if self._given_stops:
+            with suppress(VocabularyError):  # one that cannot be had is no fault before something is encoded
+                self.tokenizer  # noqa: B018
+            if not isinstance(self._tokenizer, str | os.PathLike | None):
+                self.stop_token_ids  # noqa: B018
 
     @property
     def name(self) -> str:
@@ -216,9 +229,20 @@ class ChatFormat:
 
     @property
     def stop_token_ids(self) -> tuple[int, ...]:
-        """The ids of `stop_tokens`, as far as the vocabulary has them."""
-        ids = (self.tokenizer.token_to_id(token) for token in self.stop_tokens)
-        return tuple(token_id for token_id in ids if token_id is not None)
+        """The ids of `stop_tokens`, as far as the vocabulary has them.
+
+        Raises:
+            VocabularyError: It lacks one that was given as `stop_tokens`; or see `tokenizer`.
+        """
+        ids = {token: self.tokenizer.token_to_id(token) for token in self.stop_tokens}
+        missing = [token for token, token_id in ids.items() if token_id is None]
+        if missing and self._given_stops:
+            raise VocabularyError(
+                f"the vocabulary has no stop token `{missing[0]}`",
+                location=self.tokenizer.name or None,
+                hint="give a token of the vocabulary, spelt as it stands there",
+            )
+        return tuple(token_id for token_id in ids.values() if token_id is not None)
 
     def encode(
         self,
@@ -524,21 +548,22 @@ class ChatFormat:
                 literals.get(plain),
                 self._template_called("tool_use") if has_tool_template else None,
                 literals.get("tool_use") if has_tool_template else None,
+                needs_tools=self._chosen is None and "default" not in self._sources,
             )
         return self._encoders[replaced]
 
     def _find_tokenizer(self) -> Tokenizer:
-        from chattpl.tokenizer import Tokenizer
+        from chattpl.tokenizer import Tokenizer, has_tokenizer
 
         given = self._tokenizer
         if isinstance(given, str | os.PathLike):
             return Tokenizer.from_file(given) if os.path.exists(given) else _shipped(os.fspath(given))
-        place = Path(self.info.source)
+        place = Path(self._file or self.info.source)
         if compiled.is_compiled(place):
             return Tokenizer.from_file(place)
-        for folder in (place, place.parent) if place.exists() else ():
-            if folder.is_dir() and (folder / "tokenizer.json").is_file():
-                return Tokenizer.from_file(folder)
+        folder = place if place.is_dir() else place.parent
+        if place.exists() and has_tokenizer(folder):
+            return Tokenizer.from_file(folder)
         name = self.info.tokenizer
         if name is None or name == "none":
             raise VocabularyError(
@@ -561,7 +586,14 @@ class ChatFormat:
             self._file,
             self._literals,
         )
-        return ChatFormat, (self.info, source, self._chosen, self._tokenizer)
+        stops = self.stop_tokens if self._given_stops else None
+        return ChatFormat, (self.info, source, self._chosen, self._tokenizer, stops)
+
+
+def _texts(tokens: Sequence[str]) -> tuple[str, ...]:
+    if isinstance(tokens, str) or not all(isinstance(token, str) for token in tokens):
+        raise InputError(f"`stop_tokens` is {tokens!r}", hint='give a list of texts, such as `["<|im_end|>"]`')
+    return tuple(dict.fromkeys(tokens))
 
 
 def _check(errors: str, threads: int | None) -> None:
@@ -684,6 +716,7 @@ def load(
     *,
     template: str | None = None,
     tokenizer: Tokenizer | str | os.PathLike[str] | None = None,
+    stop_tokens: Sequence[str] | None = None,
 ) -> ChatFormat:
     """Loads a chat format.
 
@@ -698,7 +731,9 @@ def load(
             `ref@name` chooses among a model's named templates.
         template: The name of the template to use, where the model has several.
         tokenizer: Its vocabulary: a tokenizer, a file or folder, or the name of a shipped one; by default the one that
-            belongs to the format. It is read when something is encoded.
+            belongs to the format. It is read when something is encoded. The tokens of a model's folder (`bos_token`,
+            special and stop tokens) apply to a template that is a file; to other formats, where they have none.
+        stop_tokens: The tokens that end a turn, in place of those that are known.
 
     Returns:
         The format; `info.source` says where it was taken from.
@@ -707,6 +742,7 @@ def load(
         FormatNotFoundError: Nothing has that name; the closest names are in the hint.
         SourceError: A file or folder that holds no readable template.
         TemplateSyntaxError: The template does not parse.
+        VocabularyError: The vocabulary lacks one of `stop_tokens`.
 
     Example:
         >>> chat = load("chatml")
@@ -718,5 +754,9 @@ def load(
     if isinstance(ref, str) and template is None and "@" in ref and not os.path.exists(ref):
         base, _, name = ref.rpartition("@")
         if base and name:
-            return ChatFormat(*find(base), name, tokenizer)
-    return ChatFormat(*find(ref), template, tokenizer)
+            ref, template = base, name
+    info, source = find(ref)
+    folder = tokenizer if isinstance(tokenizer, str | os.PathLike | None) else tokenizer.folder
+    if folder is not None and os.path.isdir(folder):
+        source = with_tokens_of(Path(folder), source)
+    return ChatFormat(info, source, template, tokenizer, stop_tokens)

@@ -10,6 +10,9 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import sys
+from array import array
+from collections import deque
 from typing import Any, NoReturn
 
 from chattpl.errors import SourceError
@@ -19,6 +22,7 @@ _MAGIC = b"GGUF"
 _STRING, _ARRAY = 8, 9
 # Value types by their number, as `struct` formats.
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
+_OWN_ORDER = "<" if sys.byteorder == "little" else ">"
 _CONTROL_TOKEN = 3
 _MAX_ARRAY_DEPTH = 4
 
@@ -34,6 +38,9 @@ _NAMED_IDS = {
     "mask_token": "tokenizer.ggml.mask_token_id",
 }
 _STOP_IDS = ("tokenizer.ggml.eos_token_id", "tokenizer.ggml.eot_token_id", "tokenizer.ggml.eom_token_id")
+
+_WANTED = frozenset({_TEMPLATE, _TOKENS, _TOKEN_TYPES, "general.name", *_NAMED_IDS.values(), *_STOP_IDS})
+"""The keys that matter for chatting; what others hold is passed over, however much it is."""
 
 
 def read_chat(path: str | os.PathLike[str]) -> ChatSource:
@@ -65,7 +72,7 @@ def _chat(metadata: dict[str, Any]) -> ChatSource:
     tokens = tokens if isinstance(tokens, list) else []
     ids = {key: _token_id(metadata, id_key, tokens) for key, id_key in _NAMED_IDS.items()}
     types = metadata.get(_TOKEN_TYPES)
-    types = types if isinstance(types, tuple) else ()
+    types = types if isinstance(types, array) else ()
     control = {token_id for token_id, kind in enumerate(types[: len(tokens)]) if kind == _CONTROL_TOKEN}
     control.update(token_id for token_id in ids.values() if token_id is not None)
     stops = [_token_id(metadata, key, tokens) for key in _STOP_IDS]
@@ -114,8 +121,8 @@ class _Reader:
         for _ in range(self.count(self.number("Q"), 13)):
             key = self.string()
             kind = self.number("I")
-            wanted = key.startswith("tokenizer.") or key == "general.name"
-            value = self.value(kind, wanted and key not in ("tokenizer.ggml.merges", "tokenizer.ggml.scores"), 0)
+            wanted = key in _WANTED or key.startswith(f"{_TEMPLATE}.")
+            value = self.value(kind, wanted, 0)
             if wanted:
                 pairs[key] = value
         return pairs
@@ -135,12 +142,20 @@ class _Reader:
         if kind == _STRING:
             return self.strings(self.count(length, 8), wanted)
         if kind not in _SCALARS:
-            values = [self.value(kind, wanted, depth + 1) for _ in range(self.count(length, 12))]
-            return values if wanted else None
+            values = (self.value(kind, wanted, depth + 1) for _ in range(self.count(length, 12)))
+            if wanted:
+                return list(values)
+            deque(values, maxlen=0)
+            return None
         width = struct.calcsize(f"={_SCALARS[kind]}")
         start = self.at
         self.skip(self.count(length, width) * width)
-        return struct.unpack(f"{self.order}{length}{_SCALARS[kind]}", self.data[start : self.at]) if wanted else None
+        if not wanted:
+            return None
+        numbers = array(_SCALARS[kind].replace("?", "B"), self.data[start : self.at])
+        if self.order != _OWN_ORDER:
+            numbers.byteswap()
+        return numbers
 
     def strings(self, length: int, wanted: bool) -> list[bytes]:
         """Reads an array of strings, undecoded: a vocabulary has a hundred thousand, and three of them matter."""

@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from chattpl.errors import SourceError
-from chattpl.source import ChatSource, read_text
+from chattpl.folder import CONFIG_FILE, gather
+from chattpl.source import ChatSource, read_json, read_text
 
 TEMPLATE_FILE = "chat_template.jinja"
 TEMPLATE_FOLDER = "additional_chat_templates"
-CONFIG_FILE = "tokenizer_config.json"
 _LEGACY_FILES = ("chat_template.json", CONFIG_FILE, "processor_config.json")
 MODEL_FILES = (CONFIG_FILE, "tokenizer.json", "config.json", "generation_config.json", "special_tokens_map.json")
 """What tells the folder of a model from a folder of templates."""
-_NAMED_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 
 
@@ -116,23 +115,6 @@ def cache_folder() -> Path:
     return Path(os.environ.get("HF_HOME") or default).expanduser() / "hub"
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Reads a JSON object.
-
-    Raises:
-        SourceError: The file cannot be read or holds something else.
-    """
-    import json
-
-    try:
-        value = json.loads(read_text(path))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise SourceError(f"not JSON: {error}", location=str(path)) from error
-    if not isinstance(value, dict):
-        raise SourceError("not a JSON object", location=str(path))
-    return value
-
-
 def _template_files(folder: Path) -> dict[str, str]:
     files = {path.stem: path for path in sorted((folder / TEMPLATE_FOLDER).glob("*.jinja"))}
     if (folder / TEMPLATE_FILE).is_file():
@@ -161,45 +143,5 @@ def _templates_in(config: dict[str, Any], path: Path) -> dict[str, str]:
 
 
 def _source(folder: Path, templates: dict[str, str], config_file: Path | None = None) -> ChatSource:
-    config_file = config_file or folder / CONFIG_FILE
-    config = read_json(config_file) if config_file.is_file() else {}
-    if "added_tokens_decoder" not in config and (folder / "special_tokens_map.json").is_file():
-        config = {**config, **read_json(folder / "special_tokens_map.json")}
-    arguments = {key: text for key in _NAMED_TOKENS if (text := _token_text(config.get(key))) is not None}
-    for key in ("extra_special_tokens", "model_specific_special_tokens"):
-        if isinstance(extra := config.get(key), dict):
-            arguments.update((name, text) for name, token in extra.items() if (text := _token_text(token)) is not None)
-    id_of = _added_ids(config)
-    special: dict[str, int | None] = {**id_of}
-    for text in arguments.values():
-        special.setdefault(text, None)
-    return ChatSource(None, templates, arguments, special, _stop_tokens(folder, arguments, id_of))
-
-
-def _token_text(token: object) -> str | None:
-    """Takes the text of a token given as a string or as the fields of an `AddedToken`."""
-    if isinstance(token, dict):
-        token = token.get("content")
-    return token if isinstance(token, str) else None
-
-
-def _added_ids(config: dict[str, Any]) -> dict[str, int]:
-    decoder = config.get("added_tokens_decoder")
-    if not isinstance(decoder, dict):
-        return {}
-    return {
-        token["content"]: int(token_id)
-        for token_id, token in decoder.items()
-        if token_id.isdecimal() and isinstance(token, dict) and token.get("special") and _token_text(token) is not None
-    }
-
-
-def _stop_tokens(folder: Path, arguments: dict[str, str], id_of: dict[str, int]) -> tuple[str, ...]:
-    """Lists the end-of-sequence token and what `generation_config.json` adds to it."""
-    stops = [arguments["eos_token"]] if "eos_token" in arguments else []
-    path = folder / "generation_config.json"
-    if path.is_file():
-        ids = read_json(path).get("eos_token_id")
-        text_of = {token_id: text for text, token_id in id_of.items()}
-        stops += [text_of[i] for i in (ids if isinstance(ids, list) else [ids]) if isinstance(i, int) and i in text_of]
-    return tuple(dict.fromkeys(stops))
+    gathered = gather(folder, config_file)
+    return ChatSource(None, templates, gathered.arguments, gathered.special_tokens, gathered.stop_tokens)

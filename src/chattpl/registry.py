@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 
 from chattpl import _core, compiled, hub
 from chattpl.errors import FormatNotFoundError, SourceError
+from chattpl.folder import CONFIG_FILE
 from chattpl.source import ChatSource, read_text
 
 _PATH_SUFFIXES = (".jinja", ".jinja2", ".j2", ".json", ".gguf", ".txt", compiled.SUFFIX)
@@ -86,6 +87,25 @@ def find(ref: str | os.PathLike[str]) -> tuple[ModelInfo, ChatSource]:
     if (name := _lookup(text)) is not None:
         return _from_registry(name, "registry")
     return _from_hub(text) or _refuse(text)
+
+
+def with_tokens_of(folder: Path, source: ChatSource) -> ChatSource:
+    """The same source with the tokens of a model's folder.
+
+    They replace those of a template that is a file; another source has tokens of its own, which come first.
+
+    Raises:
+        SourceError: A configuration in the folder is damaged.
+    """
+    tokens = hub.read_tokens(folder)
+    if source.file is not None:
+        return tokens._replace(templates=source.templates, file=source.file)
+    known = {text: token_id for text, token_id in source.special_tokens.items() if token_id is not None}
+    return source._replace(
+        arguments={**tokens.arguments, **source.arguments},
+        special_tokens={**source.special_tokens, **known, **tokens.special_tokens},
+        stop_tokens=source.stop_tokens or tokens.stop_tokens,
+    )
 
 
 def closest(text: str, limit: int = 3) -> list[str]:
@@ -170,11 +190,29 @@ def _from_path(path: Path, text: str) -> tuple[ModelInfo, ChatSource]:
     return ModelInfo(name=name, source=source), chat
 
 
+_KINDS: dict[str, Any] = {
+    **dict.fromkeys(("name", "source", "notes"), str),
+    **dict.fromkeys(("title", "vendor", "released", "follows", "summary", "license", "tokenizer"), str | None),
+    **dict.fromkeys(("aliases", "hub", "roles"), tuple),
+    **dict.fromkeys(("tools", "reasoning"), bool | None),
+    **dict.fromkeys(("constraints", "arguments"), dict),
+    "verified": bool,
+    "checked_against": str | None,
+}
+"""What the fields of a `ModelInfo` hold."""
+
+
 def _from_compiled(path: Path) -> tuple[ModelInfo, ChatSource]:
     info, source = compiled.read(path)
     tuples = {key: tuple(value) for key, value in info.items() if isinstance(value, list)}
     try:
-        return ModelInfo(**{**info, **tuples, "source": str(path)}), source
+        made = ModelInfo(**{**info, **tuples, "source": str(path)})
+        for name, kinds in _KINDS.items():
+            value = getattr(made, name)
+            parts = value if isinstance(value, tuple) else ()
+            if not isinstance(value, kinds) or not all(isinstance(part, str) for part in parts):
+                raise TypeError(f"`{name}` is {value!r}"[:200])
+        return made, source
     except TypeError as error:
         raise SourceError(f"the compiled format is damaged: {error}", location=str(path)) from error
 
@@ -192,11 +230,11 @@ def _read_path(path: Path) -> tuple[ChatSource | None, str]:
     except OSError as error:
         raise SourceError(f"cannot be read: {error.strerror}", location=str(path)) from error
     text = read_text(path)
-    if path.name == hub.TEMPLATE_FILE and (path.parent / hub.CONFIG_FILE).is_file():
+    if path.name == hub.TEMPLATE_FILE and (path.parent / CONFIG_FILE).is_file():
         tokens = hub.read_tokens(path.parent)
         return tokens._replace(
             templates={"default": text}, file=str(path)
-        ), f"{path} with the tokens of {hub.CONFIG_FILE} beside it"
+        ), f"{path} with the tokens of {CONFIG_FILE} beside it"
     return ChatSource(None, {"default": text}, {}, {}, (), str(path)), str(path)
 
 
@@ -210,7 +248,7 @@ def _hint_for(path: Path) -> str:
         return "the file has no `chat_template`; name a template with a `.jinja` file"
     if quantized := sorted(path.glob("*.gguf")):
         return f"name the file itself: {quantized[0]}"
-    return f"a model's folder holds {hub.TEMPLATE_FILE}, or a {hub.CONFIG_FILE} with a `chat_template`"
+    return f"a model's folder holds {hub.TEMPLATE_FILE}, or a {CONFIG_FILE} with a `chat_template`"
 
 
 def _from_hub(text: str) -> tuple[ModelInfo, ChatSource] | None:

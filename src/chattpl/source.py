@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import os
-from typing import NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from chattpl.errors import SourceError
 
 _MAX_CHARACTERS = 64 * 2**20
+
+LFS_POINTER = "version https://git-lfs.github.com/spec/v1"
+"""How a file begins that Git LFS has put in the place of another."""
+LFS_HINT = "run `git lfs pull` in its folder, or download the file itself"
+
+NOT_ARGUMENTS = frozenset(
+    {
+        *("messages", "tools", "documents", "add_generation_prompt", "continue_final_message", "conversations"),
+        *("chat_template", "return_assistant_tokens_mask", "now", "train", "special_tokens", "threads", "errors"),
+        "source",
+    }
+)
+"""Names that templates get something else by, or that are options of `ChatFormat.encode`: no token is called so."""
 
 
 class ChatSource(NamedTuple):
@@ -44,4 +58,25 @@ def read_text(path: str | os.PathLike[str]) -> str:
         raise SourceError(f"not UTF-8 text: {error.reason}", location=str(path)) from error
     if len(text) > _MAX_CHARACTERS:
         raise SourceError(f"longer than {_MAX_CHARACTERS} characters", location=str(path))
+    if text.startswith(LFS_POINTER):
+        raise SourceError("a Git LFS pointer, not the file itself", location=str(path), hint=LFS_HINT)
     return text
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Reads a JSON object.
+
+    Raises:
+        SourceError: The file cannot be read or holds something else.
+    """
+    import json
+
+    try:
+        value = json.loads(read_text(path))
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise SourceError(f"not JSON: {error}", location=str(path)) from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise SourceError(f"not JSON that can be read: {error}", location=str(path)) from error
+    if not isinstance(value, dict):
+        raise SourceError("not a JSON object", location=str(path))
+    return value

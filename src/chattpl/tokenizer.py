@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from chattpl import _core
 from chattpl.arrays import array
 from chattpl.errors import VocabularyError
+from chattpl.source import LFS_HINT, LFS_POINTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,8 +45,16 @@ class Tokenizer(_core.Tokenizer):
     """What makes it again: in another process, or from a pickle."""
 
     @classmethod
-    def _make(cls, data: Any, kind: str, name: str, origin: tuple[Any, ...], description: str | None = None) -> Self:
-        self = cls.__new__(cls, data, kind, name, description)
+    def _make(
+        cls,
+        data: Any,
+        kind: str,
+        name: str,
+        origin: tuple[Any, ...],
+        description: str | None = None,
+        overlay: str | None = None,
+    ) -> Self:
+        self = cls.__new__(cls, data, kind, name, description, overlay)
         self._origin = origin
         return self
 
@@ -82,27 +92,35 @@ class Tokenizer(_core.Tokenizer):
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str]) -> Self:
-        """Reads a tokenizer file.
+        """Reads a tokenizer file, or the tokenizer of a folder.
 
         Args:
             path: A `tokenizer.json`, a `tekken.json`, a SentencePiece `.model`, a pack of ours (`.pack`), a compiled
-                format (`.chattpl`), or a folder that holds one of them.
+                format (`.chattpl`), or a folder that holds one of them. A file is taken as it is. Of a folder, all
+                files count that `AutoTokenizer` of `transformers` reads: see `docs/folders.md`.
 
         Raises:
             VocabularyError: The file is missing, damaged, or of a kind that is not read.
-            SourceError: A damaged compiled format.
+            SourceError: A damaged compiled format, or a damaged configuration beside the tokenizer.
         """
         from pathlib import Path
 
-        from chattpl import compiled
+        from chattpl import compiled, folder
 
-        file = Path(path)
+        file, overlay = Path(path), None
         if file.is_dir():
-            file = _in_folder(file)
-        data = _map(file)
+            gathered = folder.gather(file)
+            if gathered.refusal is not None:
+                raise gathered.refusal
+            file, overlay = in_folder(file), gathered.overlay
+        data = map_file(file)
         if file.suffix == compiled.SUFFIX or bytes(data[: len(compiled.MAGIC)]) == compiled.MAGIC:
             return cls._make(compiled.vocabulary_of(data, str(file)), "pack", file.stem, ("from_file", str(path)))
-        return cls._make(data, _kind(file, data), file.stem, ("from_file", str(path)))
+        kind = kind_of(file, data)
+        try:
+            return cls._make(data, kind, file.stem, ("from_file", str(path)), overlay=overlay)
+        except VocabularyError as error:
+            raise placed(error, file) from None
 
     @classmethod
     def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self:
@@ -180,6 +198,12 @@ class Tokenizer(_core.Tokenizer):
         to_list = getattr(ids, "tolist", None)
         return super().decode(to_list() if to_list is not None else list(ids), skip_special_tokens)
 
+    @property
+    def folder(self) -> str | None:
+        """The folder that it was read from; None where it was a file or has a name."""
+        how, *rest = self._origin
+        return os.fspath(rest[0]) if how == "from_file" and os.path.isdir(rest[0]) else None
+
     def __len__(self) -> int:
         return self.vocab_size
 
@@ -195,7 +219,12 @@ def _again(cls: type[Tokenizer], how: str, *args: Any) -> Tokenizer:
     return made
 
 
-def _map(file: Path) -> Any:
+def map_file(file: Path) -> Any:
+    """The bytes of a file, mapped where there are any.
+
+    Raises:
+        VocabularyError: It cannot be read.
+    """
     import mmap
 
     try:
@@ -203,39 +232,80 @@ def _map(file: Path) -> Any:
             if os.fstat(opened.fileno()).st_size == 0:
                 return b""
             return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise VocabularyError(
-            f"cannot read {file}: {error.strerror}",
+            f"cannot read {file}: {getattr(error, 'strerror', None) or error}",
             location=str(file),
             hint="give a tokenizer file, or a folder with one",
         ) from error
 
 
-_FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
+def placed(error: VocabularyError, file: Path) -> VocabularyError:
+    """The same error with the path of the file before the place in it."""
+    location = f"{file}: {error.location}" if error.location else str(file)
+    return VocabularyError(error.message, code=error.code, location=location, hint=error.hint)
 
 
-def _in_folder(folder: Path) -> Path:
-    for name in _FILES:
+FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
+"""The tokenizers of folders, the first that is there counts."""
+_OTHER_FILES = ("tiktoken.model", "vocab.json", "vocab.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model")
+
+
+def has_tokenizer(folder: Path) -> bool:
+    """Whether a folder holds a tokenizer of any kind, readable or not."""
+    return any((folder / name).is_file() for name in FILES + _OTHER_FILES)
+
+
+def in_folder(folder: Path) -> Path:
+    """Finds the tokenizer of a folder.
+
+    Raises:
+        VocabularyError: There is none; the hint says what else is there.
+    """
+    for name in FILES:
         if (folder / name).is_file():
             return folder / name
     packs = sorted(folder.glob("*.pack"))
     if packs:
         return packs[0]
-    raise VocabularyError(
-        f"no tokenizer in {folder}", location=str(folder), hint=f"a folder with one of {', '.join(_FILES)} is read"
-    )
+    hint = f"a folder with one of {', '.join(FILES)} is read"
+    for name in _OTHER_FILES:
+        if (folder / name).is_file():
+            if name.endswith(".model"):
+                kind_of(folder / name, map_file(folder / name))  # says what is wrong with it
+            hint += f"; this one has {name}: load it with `transformers` and `save_pretrained` it, which writes a "
+            hint += "tokenizer.json"
+            break
+    raise VocabularyError(f"no tokenizer in {folder}", location=str(folder), hint=hint)
 
 
-def _kind(file: Path, data: Any) -> str:
-    head = bytes(data[:64])
+_RANKS = re.compile(rb"[A-Za-z0-9+/]+={0,2} \d+\r?\n")
+
+
+def kind_of(file: Path, data: Any) -> str:
+    """Tells the kind of a tokenizer file by its first bytes and its name.
+
+    Raises:
+        VocabularyError: It is none, or one that cannot be read by itself.
+    """
+    head = bytes(data[:4096])
+    start = head.lstrip()
     if head.startswith(b"chattplV") or file.suffix == ".pack":
         return "pack"
-    if head.lstrip()[:1] == b"{":
+    why, hint = None, "download the file again"
+    if not start:
+        why = "the file is empty" if not len(data) else "the file holds nothing but white space"
+    elif start.startswith(LFS_POINTER.encode()):
+        why, hint = f"{file.name} is a Git LFS pointer, not the tokenizer itself", LFS_HINT
+    elif start[:1] == b"<" and start[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
+        why = f"{file.name} is a web page, not a tokenizer"
+    elif file.suffix == ".tiktoken" or _RANKS.match(head):
+        why = f"{file.name} holds ranks of tiktoken alone: no control tokens and no way to split text"
+        hint = 'give the `tokenizer.json` of the model, or load it by name, as `Tokenizer.load("qwen")`'
+    elif start[:1] != b"{" and file.suffix == ".json":
+        why = f"{file.name} is not a JSON object"
+    if why is not None:
+        raise VocabularyError(why, location=str(file), hint=hint)
+    if start[:1] == b"{":
         return "tekken.json" if file.name.startswith("tekken") else "tokenizer.json"
-    if file.suffix == ".tiktoken":
-        raise VocabularyError(
-            f"{file.name} holds ranks alone: no control tokens and no way to split text",
-            location=str(file),
-            hint='load it by name, as `Tokenizer.load("qwen")`, or give the `tokenizer.json` of the model',
-        )
     return "sentencepiece"

@@ -9,6 +9,7 @@ use std::panic::{catch_unwind, AssertUnwindSafe};
 use chattpl_tokens::vocabulary::AddedToken;
 use chattpl_tokens::{Foreign, Library, TokenError, TokenId};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use tokenizers::{Model, Tokenizer};
 
 use library::HuggingFace;
@@ -23,7 +24,6 @@ const LARGEST_VOCAB: usize = 1 << 31;
 /// # Errors
 /// [`TokenError::UNREADABLE`] for a file that the crate `tokenizers` refuses, or with an id of 2^31 or more.
 pub fn tokenizer_json(name: &str, file: &[u8], reason: &str) -> Result<Foreign, TokenError> {
-    let refused = |why: &str| TokenError::new(TokenError::UNREADABLE, format!("`tokenizers` refuses the file: {why}"));
     let read = caught(|| Tokenizer::from_bytes(file)).map_err(|panic| refused(&panic))?;
     let mut tokenizer = read.map_err(|error| refused(&error.to_string()))?;
     tokenizer.with_truncation(None).map_err(|error| refused(&error.to_string()))?;
@@ -36,6 +36,53 @@ pub fn tokenizer_json(name: &str, file: &[u8], reason: &str) -> Result<Foreign, 
         return Err(TokenError::new(TokenError::UNREADABLE, "an id of 2^31 or more").at("model.vocab"));
     }
     Ok(Foreign::new(name, reason, Box::new(tokenizer)))
+}
+
+/// Reads a `tokenizer.json` of which some parts are replaced, as `chattpl_tokens::read::tokenizer_json_with` does.
+///
+/// # Errors
+/// As [`tokenizer_json`], and where the crate gives an added token another id than the overlay.
+pub fn tokenizer_json_with(name: &str, file: &[u8], overlay: &str, reason: &str) -> Result<Foreign, TokenError> {
+    let replaced = replaced(file, overlay).map_err(|error| refused(&error.to_string()))?;
+    let read = tokenizer_json(name, &replaced, reason)?;
+    let overlay: AddedOfOverlay = serde_json::from_str(overlay).map_err(|error| refused(&error.to_string()))?;
+    let expected = overlay.added_tokens.unwrap_or_default();
+    match expected.iter().find(|token| read.library().id_of(&token.content) != Some(token.id)) {
+        None => Ok(read),
+        Some(AddedId { id, content }) => {
+            let found = read.library().id_of(content).map_or("no id".to_owned(), |found| format!("the id {found}"));
+            let message = format!("the added token {content:?} has {found} in `tokenizers`, and the id {id} here");
+            Err(TokenError::new(TokenError::UNREADABLE, message).at("added_tokens"))
+        }
+    }
+}
+
+/// The file with the parts of the overlay in place of its own.
+fn replaced(file: &[u8], overlay: &str) -> serde_json::Result<Vec<u8>> {
+    let mut file: Map<String, Value> = serde_json::from_slice(file)?;
+    let overlay: Map<String, Value> = serde_json::from_str(overlay)?;
+    for (key, value) in overlay {
+        match (file.get_mut(&key), value) {
+            (Some(Value::Object(model)), Value::Object(fields)) if key == "model" => model.extend(fields),
+            (_, value) => drop(file.insert(key, value)),
+        }
+    }
+    serde_json::to_vec(&file)
+}
+
+fn refused(why: &str) -> TokenError {
+    TokenError::new(TokenError::UNREADABLE, format!("`tokenizers` refuses the file: {why}"))
+}
+
+#[derive(Deserialize)]
+struct AddedOfOverlay {
+    added_tokens: Option<Vec<AddedId>>,
+}
+
+#[derive(Deserialize)]
+struct AddedId {
+    id: TokenId,
+    content: String,
 }
 
 /// What of a file the crate keeps to itself.

@@ -30,6 +30,8 @@ pub struct ChatEncoder {
     plain: Core,
     with_tools: Option<Core>,
     limits: Limits,
+    /// Whether there is a template for conversations with tools alone.
+    needs_tools: bool,
     spare: Mutex<Vec<ChatScratch>>,
 }
 
@@ -184,7 +186,8 @@ impl ChatEncoder {
     /// `declared` names the arguments that hold tokens of the format itself. `literals` is what the method of that name gave
     /// for the same template and vocabulary. `tool_template` is the one for conversations with tools.
     #[new]
-    #[pyo3(signature = (template, tokenizer, stop_tokens, declared, literals=None, tool_template=None, tool_literals=None))]
+    #[pyo3(signature = (template, tokenizer, stop_tokens, declared, literals=None, tool_template=None, tool_literals=None,
+                        needs_tools=false))]
     #[allow(clippy::too_many_arguments)]
     fn new(
         py: Python<'_>,
@@ -195,6 +198,7 @@ impl ChatEncoder {
         literals: Option<&str>,
         tool_template: Option<&Template>,
         tool_literals: Option<&str>,
+        needs_tools: bool,
     ) -> PyResult<Self> {
         let core = |template: &Template, literals: Option<&str>| {
             let program = Arc::clone(template.program());
@@ -206,7 +210,7 @@ impl ChatEncoder {
         };
         let with_tools = tool_template.map(|template| core(template, tool_literals)).transpose()?;
         let plain = core(template, literals)?;
-        Ok(ChatEncoder { plain, with_tools, limits: template.limits(), spare: Mutex::default() })
+        Ok(ChatEncoder { plain, with_tools, limits: template.limits(), needs_tools, spare: Mutex::default() })
     }
 
     /// The tokens of the template's literals, as far as they are sure whatever stands beside them, as JSON text.
@@ -458,6 +462,11 @@ impl ChatEncoder {
         let has_tools = self.with_tools.is_some() && input.has_tools();
         let core = self.core(has_tools);
         check(&input, reading.both).map_err(|error| (error, has_tools))?;
+        if self.needs_tools && !input.has_tools() {
+            let message = "the conversation has no tools, and the format has a template for tools alone";
+            let hint = "give it tools, or choose a template with `template=` or `name@template`";
+            return Err((RenderError::own(chattpl_render::error::code::SHAPE, message, hint), has_tools));
+        }
         if reading.normalize {
             let changes = normalize(core.program(), &mut input, &options.render, room.buffers());
             notes.add_changes(row, &changes);

@@ -55,5 +55,6 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rows::read_row, module)?)?;
     module.add_function(wrap_pyfunction!(vocabulary::pack_of_ranks, module)?)?;
     module.add_function(wrap_pyfunction!(json_rows::count_lines, module)?)?;
+    module.add_function(wrap_pyfunction!(tokenizer::tokenizer_outline, module)?)?;
     Ok(())
 }

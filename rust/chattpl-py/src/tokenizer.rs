@@ -5,7 +5,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use chattpl_tokens::read::{sentencepiece, tekken, tiktoken, tokenizer_json, Description};
+use chattpl_tokens::read::{
+    outline, sentencepiece, tekken, tiktoken, tokenizer_json, tokenizer_json_with, Description,
+};
 use chattpl_tokens::{
     joined, pack, reserve_large, sentencepiece_pieces, Encoder, Engine, EngineScratch, EngineStream, SpecialTokens,
     TokenError, TokenId, Vocabulary, BYTES_A_TOKEN,
@@ -135,15 +137,16 @@ fn special_tokens(name: &str) -> PyResult<SpecialTokens> {
 #[pymethods]
 impl Tokenizer {
     /// `kind`: `pack`, `tokenizer.json`, `tekken.json`, `sentencepiece` or `tiktoken` (with a description), of which `data` is
-    /// all, or `image`, of which it is the path.
+    /// all, or `image`, of which it is the path. `overlay` replaces parts of a `tokenizer.json`.
     #[new]
-    #[pyo3(signature = (data, kind, name="", description=None))]
+    #[pyo3(signature = (data, kind, name="", description=None, overlay=None))]
     fn new(
         py: Python<'_>,
         data: &Bound<'_, PyAny>,
         kind: &str,
         name: &str,
         description: Option<&str>,
+        overlay: Option<&str>,
     ) -> PyResult<Self> {
         if kind == "image" {
             let path: PathBuf = data.extract()?;
@@ -154,7 +157,8 @@ impl Tokenizer {
         let bytes = data.as_slice();
         let description =
             description.map(Description::from_json).transpose().map_err(|error| token_error(py, &error))?;
-        let engine = py.detach(|| engine(bytes, kind, name, description)).map_err(|error| token_error(py, &error))?;
+        let engine =
+            py.detach(|| engine(bytes, kind, name, description, overlay)).map_err(|error| token_error(py, &error))?;
         Ok(Tokenizer { engine, spare: Mutex::default() })
     }
 
@@ -296,12 +300,19 @@ fn mapped(path: &Path) -> io::Result<Result<Encoder, TokenError>> {
 }
 
 /// What encodes with a vocabulary: our encoder, or another where it does not cover the file.
-fn engine(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) -> Result<Engine, TokenError> {
-    let own = read(bytes, kind, name, description).and_then(|read| Encoder::new(Arc::new(read)));
+fn engine(
+    bytes: &[u8],
+    kind: &str,
+    name: &str,
+    description: Option<Description>,
+    overlay: Option<&str>,
+) -> Result<Engine, TokenError> {
+    let own = read(bytes, kind, name, description, overlay).and_then(|read| Encoder::new(Arc::new(read)));
     let foreign = match (own, kind) {
-        (Err(error), "tokenizer.json") if error.code == TokenError::UNSUPPORTED => {
-            chattpl_foreign::tokenizer_json(name, bytes, &error.message)?
-        }
+        (Err(error), "tokenizer.json") if error.code == TokenError::UNSUPPORTED => match overlay {
+            None => chattpl_foreign::tokenizer_json(name, bytes, &error.message)?,
+            Some(overlay) => chattpl_foreign::tokenizer_json_with(name, bytes, overlay, &error.message)?,
+        },
         (Err(error), "sentencepiece") if error.code == TokenError::UNSUPPORTED => {
             sentencepiece_pieces(name, bytes, error)?
         }
@@ -310,15 +321,37 @@ fn engine(bytes: &[u8], kind: &str, name: &str, description: Option<Description>
     Ok(Engine::Foreign(Arc::new(foreign)))
 }
 
-fn read(bytes: &[u8], kind: &str, name: &str, description: Option<Description>) -> Result<Vocabulary, TokenError> {
+fn read(
+    bytes: &[u8],
+    kind: &str,
+    name: &str,
+    description: Option<Description>,
+    overlay: Option<&str>,
+) -> Result<Vocabulary, TokenError> {
     match (kind, description) {
         ("pack", _) => pack::read(bytes),
-        ("tokenizer.json", _) => tokenizer_json(name, bytes),
+        ("tokenizer.json", _) => match overlay {
+            None => tokenizer_json(name, bytes),
+            Some(overlay) => tokenizer_json_with(name, bytes, overlay),
+        },
         ("tekken.json", _) => tekken(name, bytes),
         ("sentencepiece", _) => sentencepiece(name, bytes),
         ("tiktoken", Some(description)) => tiktoken(bytes, description),
         _ => Err(TokenError::new(TokenError::UNSUPPORTED, format!("a vocabulary of kind `{kind}`"))),
     }
+}
+
+/// A `tokenizer.json` without its tokens and merges, as JSON text; see `chattpl_tokens::read::outline`.
+#[pyfunction]
+pub fn tokenizer_outline(
+    py: Python<'_>,
+    data: &Bound<'_, PyAny>,
+    texts: Vec<String>,
+    ids: Vec<TokenId>,
+) -> PyResult<String> {
+    let data = ReadOnly::of(data)?;
+    let bytes = data.as_slice();
+    py.detach(|| outline(bytes, &texts, &ids)).map_err(|error| token_error(py, &error))
 }
 
 /// Decodes ids as they come, never half a character.

@@ -14,10 +14,19 @@ def add_format_arguments(parser: ArgumentParser) -> None:
     which.add_argument("--model", "-m", metavar="M", help="a format's name, a Hub id, a model's folder")
     which.add_argument("--template", "-t", metavar="FILE", help="a template file; needs --tokenizer")
     parser.add_argument(
-        "--tokenizer", metavar="T", help="a tokenizer file or folder, or the name of a shipped vocabulary"
+        "--tokenizer",
+        metavar="T",
+        help="a tokenizer file or a model's folder, whose tokens then apply, or the name of a shipped vocabulary",
+    )
+    parser.add_argument(
+        "--stop-token",
+        metavar="TOKEN",
+        action="append",
+        help="a token that ends a turn, in place of those that are known; can be given several times",
     )
 
 
 def load_format(options: Namespace) -> ChatFormat:
     """Loads what these arguments name."""
-    return load(Path(options.template) if options.template is not None else options.model, tokenizer=options.tokenizer)
+    ref = Path(options.template) if options.template is not None else options.model
+    return load(ref, tokenizer=options.tokenizer, stop_tokens=getattr(options, "stop_token", None))

@@ -2,14 +2,19 @@
 
 mod file;
 mod model;
+mod outline;
+mod overlay;
 mod steps;
 
+use hashbrown::HashMap;
 use serde_json::Value;
 
 use super::{unreadable, unsupported};
 use crate::error::TokenError;
 use crate::vocabulary::{AddedToken, Decoder, TokenId, TrimOffsets, Vocabulary};
 use file::{Added, File};
+pub use outline::outline;
+use overlay::Overlay;
 use steps::{decoder, normalizers, pre_tokenizers, TokenDecoder};
 
 /// Reads a `tokenizer.json` of a BPE tokenizer, byte-level or of SentencePiece's kind.
@@ -18,8 +23,29 @@ use steps::{decoder, normalizers, pre_tokenizers, TokenDecoder};
 /// [`TokenError::UNREADABLE`] with the key path, or line and column, for a file that is damaged or contradicts itself;
 /// [`TokenError::UNSUPPORTED`] naming the part, for what only the crate `tokenizers` covers.
 pub fn tokenizer_json(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError> {
-    let file: File = serde_json::from_slice(file)
-        .map_err(|error| unreadable(error.to_string(), format!("{}:{}", error.line(), error.column())))?;
+    vocabulary(name, parsed(file)?)
+}
+
+/// Reads a `tokenizer.json` of which some parts are replaced.
+///
+/// `overlay` is a JSON object. Its `added_tokens`, `normalizer`, `pre_tokenizer`, `post_processor` and `decoder` replace
+/// those of the file, each where it is there; `model` replaces all fields of the model but its kind, tokens and merges.
+///
+/// # Errors
+/// As [`tokenizer_json`].
+pub fn tokenizer_json_with(name: &str, file: &[u8], overlay: &str) -> Result<Vocabulary, TokenError> {
+    let mut file = parsed(file)?;
+    let overlay: Overlay = serde_json::from_str(overlay).map_err(|error| unreadable(error.to_string(), "overlay"))?;
+    overlay.apply(&mut file);
+    vocabulary(name, file)
+}
+
+fn parsed(file: &[u8]) -> Result<File<'_>, TokenError> {
+    serde_json::from_slice(file)
+        .map_err(|error| unreadable(error.to_string(), format!("{}:{}", error.line(), error.column())))
+}
+
+fn vocabulary(name: &str, file: File<'_>) -> Result<Vocabulary, TokenError> {
     file.model.check_supported()?;
     let mut normalizers = normalizers(&file.normalizer)?;
     let pre_tokenizers = pre_tokenizers(&file.pre_tokenizer)?;
@@ -57,7 +83,7 @@ pub fn tokenizer_json(name: &str, file: &[u8]) -> Result<Vocabulary, TokenError>
 fn added_tokens(file: &File) -> Result<Vec<AddedToken>, TokenError> {
     let ids = file.model.ids_by_text();
     let mut added: Vec<AddedToken> = Vec::with_capacity(file.added_tokens.len());
-    let mut seen = hashbrown::HashMap::new();
+    let mut index_of: HashMap<&str, usize> = HashMap::new();
     let mut next = ids.len() as TokenId;
     for (index, token) in file.added_tokens.iter().enumerate() {
         let content: &str = &token.content;
@@ -65,8 +91,12 @@ fn added_tokens(file: &File) -> Result<Vec<AddedToken>, TokenError> {
         if content.is_empty() {
             return Err(unsupported("an added token without a text", place()));
         }
-        if seen.insert(content, token.id).is_some_and(|id| id != token.id) {
-            return Err(unreadable(format!("the added token {content:?} has two ids"), place()));
+        if let Some(&earlier) = index_of.get(content) {
+            if added[earlier].id != token.id {
+                return Err(unreadable(format!("the added token {content:?} has two ids"), place()));
+            }
+            added[earlier] = flags(token, ids.contains_key(content));
+            continue;
         }
         let given = ids.get(content).copied().unwrap_or(next);
         if given != token.id {
@@ -74,7 +104,8 @@ fn added_tokens(file: &File) -> Result<Vec<AddedToken>, TokenError> {
                 format!("the added token {content:?}, which `tokenizers` numbers {given} and the file {}", token.id);
             return Err(unsupported(part, place()));
         }
-        next = next.max(given.saturating_add(1));
+        next += TokenId::from(!ids.contains_key(content));
+        index_of.insert(content, added.len());
         added.push(flags(token, ids.contains_key(content)));
     }
     Ok(added)

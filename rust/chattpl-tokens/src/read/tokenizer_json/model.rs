@@ -112,10 +112,10 @@ impl<'a> Model<'a> {
     fn char_units(&self, ids: &HashMap<&str, TokenId>) -> Result<Units, TokenError> {
         let unknown = match self.unk_token.as_deref() {
             None => None,
-            Some(text) => Some(
-                *ids.get(text)
-                    .ok_or_else(|| unreadable(format!("{text:?} is not in the vocabulary"), "model.unk_token"))?,
-            ),
+            // `tokenizers` refuses texts with unknown characters then, not the file.
+            Some(text) => Some(*ids.get(text).ok_or_else(|| {
+                unsupported(format!("the unknown token {text:?}, which is not in the vocabulary,"), "model.unk_token")
+            })?),
         };
         let bytes = match self.byte_fallback {
             Some(true) => self.byte_tokens(ids)?,
