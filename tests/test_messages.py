@@ -11,7 +11,7 @@ import pydantic
 import pytest
 
 from chattpl import InputError
-from chattpl.messages import conversation_from_row, oddities, plain
+from chattpl.messages import oddities, plain
 
 USER = {"role": "user", "content": "Q"}
 ASSISTANT = {"role": "assistant", "content": "A"}
@@ -55,53 +55,6 @@ def test_odd_object_becomes_plain_data(value: object, expected: object) -> None:
     found = plain(value)
     assert found == expected
     assert type(found) is type(expected)
-
-
-@pytest.mark.parametrize(
-    "row",
-    [
-        [USER, ASSISTANT],
-        {"messages": [USER, ASSISTANT]},
-        {"conversation": [USER, ASSISTANT]},
-        {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}]},
-        {"prompt": "Q", "response": "A"},
-        {"prompt": [USER], "completion": [ASSISTANT]},
-        {"prompt": [USER], "chosen": [ASSISTANT], "rejected": [USER]},
-        {"prompt": "Q", "chosen": ASSISTANT},
-        {"instruction": "Q", "input": "", "output": "A"},
-        {"question": "Q", "answer": "A"},
-    ],
-)
-def test_usual_shapes_are_read(row: object) -> None:
-    assert conversation_from_row(row).messages == [USER, ASSISTANT]
-
-
-def test_sharegpt_calls_and_observations_are_read() -> None:
-    row = {
-        "system": "S",
-        "conversations": [
-            {"from": "human", "value": "Q"},
-            {"from": "function_call", "value": '{"name": "f", "arguments": {"a": 1}}'},
-            {"from": "observation", "value": "5"},
-            {"from": "gpt", "value": "A"},
-        ],
-        "tools": '[{"name": "f"}]',
-    }
-    found = conversation_from_row(row)
-    assert [message["role"] for message in found.messages] == ["system", "user", "assistant", "tool", "assistant"]
-    assert found.messages[2]["tool_calls"] == [{"type": "function", "function": {"name": "f", "arguments": {"a": 1}}}]
-    assert found.tools == [{"name": "f"}]
-
-
-def test_alpaca_input_follows_the_instruction() -> None:
-    row = {"instruction": "I", "input": "X", "output": "A", "system": "S"}
-    assert [message["content"] for message in conversation_from_row(row).messages] == ["S", "I\n\nX", "A"]
-
-
-@pytest.mark.parametrize("row", [5, None, "text", {}, {"text": "x"}, {"prompt": 5}, {"messages": [], "tools": "{"}])
-def test_other_shapes_are_refused(row: object) -> None:
-    with pytest.raises(InputError):
-        conversation_from_row(row)
 
 
 @pytest.mark.parametrize(

@@ -370,7 +370,8 @@ class ChatFormat:
         run = self._run(options, arguments, train, special_tokens, threads, errors, keep)
         source, name, parts = self._parts(source, run, None)
         batch = batch_of(list(parts), source=name, keep=run.keep, knows=self._knows_role)
-        notices.warn_rows(batch.report)
+        # Prompts have nothing to train.
+        notices.warn_rows(replace(batch.report, untrained=None) if add_generation_prompt else batch.report)
         return batch
 
     def encode_blocks(

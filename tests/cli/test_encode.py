@@ -46,6 +46,11 @@ def read(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def arrays(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows of an output with nothing but their arrays."""
+    return [{name: row[name] for name in NAMES} for row in rows]
+
+
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("data") / "train.jsonl"
@@ -65,20 +70,21 @@ def test_outputs_hold_what_encode_batch_gives(
     out = tmp_path / f"out{suffix}"
     result = chattpl("encode", "--model", "qwen3", data, "-o", out)
     assert (result.code, result.out) == (0, "")
-    assert re.search(r"30 rows, [\d,]+ tokens, \d+% of them learnt", result.err)
-    assert read(out) == expected
+    assert re.search(r"30 rows, [\d,]+ tokens, \d+% of them trained on", result.err)
+    assert arrays(read(out)) == expected
+    assert [row["row"] for row in read(out)] == list(range(1, 31))
     assert list(tmp_path.iterdir()) == [out]
 
 
 def test_without_output_lines_go_to_standard_output(data: Path, expected: list[dict[str, Any]]) -> None:
     result = chattpl("encode", "-m", "qwen3", data)
     assert result.code == 0
-    assert [json.loads(line) for line in result.out.splitlines()] == expected
+    assert arrays([json.loads(line) for line in result.out.splitlines()]) == expected
 
 
 def test_standard_input_is_read(data: Path, expected: list[dict[str, Any]]) -> None:
     result = chattpl("encode", "-m", "qwen3", "-", stdin=data.read_bytes())
-    assert [json.loads(line) for line in result.out.splitlines()] == expected
+    assert arrays([json.loads(line) for line in result.out.splitlines()]) == expected
 
 
 @pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
@@ -88,7 +94,7 @@ def test_compressed_input_is_unpacked(suffix: str, data: Path, tmp_path: Path, e
     path, out = tmp_path / f"train.jsonl{suffix}", tmp_path / "out.parquet"
     path.write_bytes(pack(data.read_bytes()))
     assert chattpl("encode", "-m", "qwen3", path, "-o", out).code == 0
-    assert read(out) == expected
+    assert arrays(read(out)) == expected
     path.write_bytes(path.read_bytes()[:-20])
     damaged = chattpl("encode", "-m", "qwen3", path, "-o", tmp_path / "damaged.parquet")
     assert (damaged.code, (tmp_path / "damaged.parquet").exists()) == (2, False)
@@ -107,7 +113,7 @@ def test_options_are_those_of_encode_batch(data: Path, tmp_path: Path) -> None:
         GOOD, tools=TOOLS, add_generation_prompt=True, enable_thinking=False, special_tokens="parity", train=train
     )
     rows = [json.loads(line) for line in result.out.splitlines()]
-    assert [{name: row[name] for name in NAMES} for row in rows] == listed(batch)
+    assert arrays(rows) == listed(batch)
 
 
 def test_template_file_and_tokenizer_of_its_own(data: Path, tmp_path: Path) -> None:
@@ -116,7 +122,7 @@ def test_template_file_and_tokenizer_of_its_own(data: Path, tmp_path: Path) -> N
     result = chattpl("encode", "-t", template, "--tokenizer", "qwen", data)
     assert result.code == 0
     batch = library.load(template, tokenizer="qwen").encode_batch(GOOD)
-    assert [json.loads(line) for line in result.out.splitlines()] == listed(batch)
+    assert arrays([json.loads(line) for line in result.out.splitlines()]) == listed(batch)
 
 
 def test_rows_that_fail_go_to_the_quarantine(tmp_path: Path) -> None:
@@ -126,9 +132,11 @@ def test_rows_that_fail_go_to_the_quarantine(tmp_path: Path) -> None:
     result = chattpl("encode", "-m", "qwen3", path, "-o", out, "--errors", "quarantine")
     assert result.code == 1
     assert "4 rows could not be encoded" in result.err
-    assert read(out) == listed(library.load("qwen3").encode_batch(GOOD[:3]))
+    assert arrays(read(out)) == listed(library.load("qwen3").encode_batch(GOOD[:3]))
+    assert [(row["row"], row["line"]) for row in read(out)] == [(1, 1), (3, 4), (7, 8)]
     left_out = [json.loads(line) for line in (tmp_path / "out.parquet.quarantine").read_text().splitlines()]
-    assert [row["row"] for row in left_out] == [1, 3, 4, 5]
+    assert [(row["row"], row["line"]) for row in left_out] == [(2, 2), (4, 5), (5, 6), (6, 7)]
+    assert [row["data"] for row in left_out] == ["{", {"other": 1}, *map(json.loads, BROKEN[2:])]
     assert all(row["code"].startswith("CE03") and row["message"] for row in left_out)
 
 
@@ -148,7 +156,7 @@ def test_row_that_fails_ends_the_run_and_leaves_the_output_alone(suffix: str, tm
     out.write_text("before")
     result = chattpl("encode", "-m", "qwen3", path, "-o", out)
     assert result.code == 2
-    assert "--> row 2" in result.err
+    assert f"--> {path}:4 (row 3)" in result.err
     assert out.read_text() == "before"
     assert sorted(tmp_path.iterdir()) == sorted([path, out])
 
@@ -171,18 +179,52 @@ def test_file_without_any_row_makes_a_valid_empty_output(suffix: str, content: b
         reader: Any = (
             pyarrow.parquet.read_table if suffix == ".parquet" else lambda path: pa.ipc.open_file(path).read_all()
         )
-        assert reader(out).schema == library.load("qwen3").encode_batch(GOOD).to_arrow().schema
+        # A file always has weights, so that all its blocks have one schema, and lines.
+        names = [*NAMES, "loss_weight", "row", "line"]
+        assert reader(out).schema.names == names[: len(reader(out).schema.names)]
 
 
 def test_empty_output_with_weights_has_their_column(tmp_path: Path) -> None:
     path, out = tmp_path / "train.jsonl", tmp_path / "out.parquet"
     path.write_bytes(b"")
     assert chattpl("encode", "-m", "qwen3", path, "-o", out, "--train-parts", "content").code == 0
-    train = library.Train(parts=["content"])
-    assert (
-        pyarrow.parquet.read_table(out).schema
-        == library.load("qwen3").encode_batch(GOOD, train=train).to_arrow().schema
-    )
+    assert "loss_weight" in pyarrow.parquet.read_table(out).schema.names
+
+
+def test_an_output_says_how_it_was_made(data: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out.parquet"
+    assert chattpl("encode", "-m", "qwen3", data, "-o", out, "--train-turns", "last").code == 0
+    made = json.loads(pyarrow.parquet.read_schema(out).metadata[b"chattpl"])
+    chat = library.load("qwen3")
+    assert (made["chattpl"], made["format"]) == (library.__version__, "qwen3")
+    assert {key: made[key] for key in ("template", "tokenizer")} == chat.fingerprint()
+    assert made["options"]["train_turns"] == "last"
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".jsonl"])
+def test_fields_that_are_kept_travel_along(suffix: str, tmp_path: Path) -> None:
+    path, out = tmp_path / "train.jsonl", tmp_path / f"out{suffix}"
+    path.write_bytes(lines([{**row, "id": f"r{n}", "score": n, "note": "x"} for n, row in enumerate(GOOD)]))
+    result = chattpl("encode", "-m", "qwen3", path, "-o", out, "--keep", "score")
+    assert result.code == 0
+    assert [(row["id"], row["score"]) for row in read(out)] == [(f"r{n}", n) for n in range(30)]
+    assert "fields that were not used: `note` (30 rows, first row 1)" in result.err
+    assert "`score`" not in result.err
+
+
+def test_the_summary_counts_what_was_lost(tmp_path: Path) -> None:
+    path = tmp_path / "train.jsonl"
+    parts = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}, {"role": "Assistant", "content": "x"}]
+    path.write_bytes(lines([parts, {"conversations": [{"from": "human", "value": "x"}]}]))
+    result = chattpl("encode", "-m", "qwen3", path, "-o", tmp_path / "out.jsonl")
+    assert "`messages[].content[].text` (1 row, first row 1)" in result.err
+    assert "--normalize brings messages" in result.err
+    assert "roles that the format does not know: `Assistant` (1 row, first row 1)" in result.err
+    assert "nothing to train: 2 rows, first row 1" in result.err
+    assert "read as other dialects: `sharegpt` (1 row, first row 2)" in result.err
+    normalized = chattpl("encode", "-m", "qwen3", path, "-o", tmp_path / "out.jsonl", "--normalize")
+    assert "normalized: `content parts to text` (1 row, first row 1)" in normalized.err
+    assert "nothing to train: 1 row, first row 2" in normalized.err
 
 
 @pytest.mark.parametrize(
@@ -293,7 +335,7 @@ def test_mask_marks_what_is_learnt(tmp_path: Path) -> None:
     *rows, summary = result.out.splitlines()
     assert [row.startswith("x ") for row in rows] == [bool(flag) for flag in encoded.loss_mask]
     assert all(row.startswith(("x ", ". ")) for row in rows)
-    assert summary == f"{int(encoded.loss_mask.sum())} of {len(encoded)} tokens are learnt"
+    assert summary == f"{int(encoded.loss_mask.sum())} of {len(encoded)} tokens are trained on"
     assert "<f0 9f>" in result.out or '"🦀' in result.out
 
 
@@ -322,5 +364,5 @@ def test_colours_show_control_tokens_and_what_is_learnt(data: Path) -> None:
 
 def test_rows_of_tokens_say_which_row_they_are(data: Path) -> None:
     said = chattpl("render", "-m", "qwen3", data, "--ids").err
-    assert said.count("--- row ") == len(GOOD)
+    assert said.count(" (row ") == len(GOOD)
     assert "--- row" not in chattpl("render", "-m", "qwen3", data, "--ids", "--row", "2").err

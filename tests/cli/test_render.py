@@ -76,7 +76,11 @@ def test_template_file_arguments_tools_documents_and_clock(tmp_path: Path) -> No
         *("--documents", _file(tmp_path, "documents.json", {"documents": [{"title": "d"}]})),
         *("--now", "1999-12-31T23:59"),
     )
-    assert result == (0, "a=b|42|False|f|d|1999", "")
+    assert (result.code, result.out) == (0, "a=b|42|False|f|d|1999")
+    assert result.err.splitlines() == [
+        "warning: the template prints nothing of 1 string: `messages[0].content`; --normalize brings messages into the "
+        "form that the template takes"
+    ]
 
 
 def test_json_tells_text_and_segments(tmp_path: Path) -> None:
@@ -100,7 +104,7 @@ def test_json_lines_render_row_by_row(tmp_path: Path) -> None:
     path = _file(tmp_path, "c.jsonl", "\n\n".join(map(json.dumps, rows)))
     result = chattpl("render", "-m", "chatml", path)
     assert result.out.startswith(HELLO_TEXT + "\n<|im_start|>user\nQ")
-    assert result.err.splitlines() == [f"--- row 1 ({path}:1)", f"--- row 2 ({path}:3)"]
+    assert result.err.splitlines() == [f"--- {path}:1 (row 1)", f"--- {path}:3 (row 2)"]
     assert chattpl("render", "-m", "chatml", path, "--row", "1") == (0, HELLO_TEXT, "")
     records = [
         json.loads(line) for line in chattpl("render", "-m", "chatml", path, "--format", "json").out.splitlines()
@@ -121,14 +125,14 @@ def test_bad_row_is_reported_and_the_rest_rendered(tmp_path: Path) -> None:
     result = chattpl("render", "-m", "chatml", path)
     assert result.code == 2
     assert result.out == (HELLO_TEXT + "\n") * 2
-    assert f"--> {path}:2:2" in result.err
+    assert f"--> {path}:2 (row 2)" in result.err
     assert "error[CE033]" in result.err
     assert f"--> {path}:3" in result.err
 
 
 def test_what_looks_wrong_is_said_and_rendered(tmp_path: Path) -> None:
     template = _file(tmp_path, "t.jinja", "{% for m in messages %}{{ m.role }}:{{ m.content }};{% endfor %}")
-    path = _file(tmp_path, "c.json", [{"content": 5}, {"role": "user", "content": "x"}])
+    path = _file(tmp_path, "c.json", {"messages": [{"content": 5}, {"role": "user", "content": "x"}]})
     result = chattpl("render", "-t", template, path)
     assert (result.code, result.out) == (0, ":5;user:x;")
     assert "warning: the message has no role\n  --> messages[0]\n" in result.err
@@ -146,8 +150,8 @@ def test_refusal_of_the_template_is_a_finding(tmp_path: Path) -> None:
     ("data", "code"),
     [
         (b"{", "CE033"),
-        (b"\xff\xfe", "CE032"),
-        (b'"text"', "CE030"),
+        (b"\xff\xfe", "CE041"),
+        (b'"text"', "CE041"),
         (b"{}", "CE030"),
         (b"[" * 100_000, "CE022"),
         (b"[" + b"9" * 5000 + b"]", "CE033"),

@@ -15,7 +15,7 @@ import json
 import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
@@ -67,13 +67,12 @@ def run(options: Namespace) -> int:
         **conversation_keywords(options),
     )
     left_out: list[QuarantinedRow] = []
-    metadata = _metadata(chat, options)
     with _Progress(options.data, chat) as progress:
         counted = _counted(batches, progress, left_out)
         if options.output is None:
             _write_lines(counted, sys.stdout.buffer)
         else:
-            _write(counted, Path(options.output), metadata)
+            _write(counted, Path(options.output), lambda: _metadata(chat, options))
     path = Path(f"{options.output or 'stdout'}.quarantine")
     if left_out:
         save_quarantine(tuple(left_out), path)
@@ -154,7 +153,7 @@ def _counted(
         yield batch
 
 
-def _write(batches: Iterator[EncodedBatch], path: Path, metadata: dict[bytes, bytes]) -> None:
+def _write(batches: Iterator[EncodedBatch], path: Path, metadata: Callable[[], dict[bytes, bytes]]) -> None:
     """Writes by the form that the name of the file asks for. What was begun and failed is removed."""
     kinds = {".parquet": _write_parquet, ".arrow": _write_arrow, ".feather": _write_arrow, ".jsonl": None}
     if path.suffix not in kinds:
@@ -166,7 +165,7 @@ def _write(batches: Iterator[EncodedBatch], path: Path, metadata: dict[bytes, by
             with open(part, "wb") as file:
                 _write_lines(batches, file)
         else:
-            writer(_tables(batches, metadata), part)
+            writer(_tables(batches, metadata()), part)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -9,7 +9,7 @@ mod fields;
 mod question;
 mod turns;
 
-use crate::error::{code, RenderError, Result};
+use crate::error::{code, ErrorClass, RenderError, Result};
 use crate::input::{Data, Input, Place, Step};
 use crate::json::read_value;
 use crate::value::cmp::equal;
@@ -155,6 +155,11 @@ pub fn read_row<'r>(input: &mut Input<'r>, given: &[(&'r str, Data<'r>)], unread
 /// # Errors
 /// A list of rows in place of messages; blocks of Anthropic that cannot be read.
 pub fn read_messages<'r>(input: &mut Input<'r>, messages: Data<'r>) -> Result<RowReport<'r>> {
+    if !matches!(messages.0, Value::List(_) | Value::Tuple(_)) {
+        let message = format!("a conversation is a list of messages or a row that holds one, not {}", kind(messages.0));
+        let error = RenderError::new(ErrorClass::TypeError, message).with_code(code::SHAPE);
+        return Err(error.with_hint("give [{\"role\": \"user\", \"content\": \"...\"}], or see docs/rows.md"));
+    }
     let mut report = match turns::is_plain(input, messages.0) {
         true => {
             input.set_messages(messages);
