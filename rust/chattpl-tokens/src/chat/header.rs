@@ -229,21 +229,38 @@ impl Turns<'_> {
         if self.headers.is_empty(after_tool) {
             return start;
         }
-        let open = |header: &Header| self.shared_until(header.prompt.trim_start().as_bytes(), start, data_start);
-        with_core().map(open).max_by_key(|&(len, _)| len).map_or(start, |(_, end)| end)
+        let open = |prompt: &str| self.shared_until(prompt.as_bytes(), start, data_start);
+        let starts = |header: &Header| {
+            let (whole, bare) = (&header.prompt[..], header.prompt.trim_start());
+            open(whole).max(if whole.len() == bare.len() { (0, start) } else { open(bare) })
+        };
+        with_core().map(starts).max_by_key(|&(len, _)| len).map_or(start, |(_, end)| end)
     }
 
     /// Where a prompt ends that stands at the start of the turn, or reaches into it, or stands before its data.
     fn prompt_end(&self, prompt: &str, start: usize, end: usize, data_start: usize) -> Option<usize> {
-        let at_start = || {
-            self.written.text[start..end].starts_with(prompt) && self.written.is_written(start, start + prompt.len())
-        };
+        // The end of a prompt, such as `<think>`, may stand in the content.
+        let at_start = || self.text_starts_with(prompt, start, end);
         if at_start() {
             return Some(start + prompt.len());
         }
         // Some templates end the turn before at the start of this one.
         let inside = || self.first_written(prompt, start, data_start);
         self.end_across(prompt, start, data_start).or_else(|| inside().map(|at| at + prompt.len()))
+    }
+
+    /// Whether the turn in `start..end` begins with a prompt that the template wrote, or the template and the turn itself.
+    fn text_starts_with(&self, prompt: &str, start: usize, end: usize) -> bool {
+        let segments = self.written.segments;
+        let message = segments.message(segments.index_at(start));
+        let is_own =
+            |index: usize| segments.origin_at(index) == Origin::Message && segments.index_in_root(index) == message;
+        self.written.text[start..end].starts_with(prompt)
+            && self.written.written_until(start, start + 1) > start
+            && self
+                .written
+                .under(start, start + prompt.len())
+                .all(|index| self.written.is_structure(index) || is_own(index))
     }
 
     /// Where a header ends that stands across the start of the turn.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use chattpl_render::{Clock, Input, Limits, Program};
+use chattpl_render::{Input, Options, Program};
 
 use super::probe::Probed;
 
@@ -70,7 +70,8 @@ fn is_of_days(text: &str) -> bool {
 }
 
 /// Writes all that the render of a probe depends on; returns whether all of it could be written.
-pub(crate) fn write_key(input: &Input<'_>, dates: Dates, clock: &Clock, limits: Limits, key: &mut Vec<u8>) -> bool {
+pub(crate) fn write_key(input: &Input<'_>, dates: Dates, options: &Options<'_>, key: &mut Vec<u8>) -> bool {
+    let Options { limits, clock, .. } = options;
     key.clear();
     for limit in [limits.max_instructions as usize, limits.max_output_bytes, limits.max_memory_bytes] {
         key.extend_from_slice(&limit.to_le_bytes());
