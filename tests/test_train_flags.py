@@ -144,7 +144,7 @@ def test_all_sources_read_the_same_flags(threads: int) -> None:
     ]
     blocks = list(chat.encode_blocks(io.BytesIO(lines), block_bytes=2000))
     assert blocks[0].loss_weight is None
-    assert blocks[-1].loss_weight is not None
+    assert any(block.loss_weight is not None for block in blocks)
     for batch in batches:
         assert batch.loss_weight is not None
         for row, found in zip(rows, batch, strict=True):

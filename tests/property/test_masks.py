@@ -45,6 +45,9 @@ HEADER_AFTER_NO_PROMPT = {
 }
 """Templates that prompt with nothing after a tool's message but print a header in history; it is not trained."""
 
+PROMPTS_UNASKED = {"hfjs__custom_codellama_CodeLlama-70b-Instruct-hf"}
+"""Templates that prompt whether they are asked to or not, with another header than that of their history."""
+
 some = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 
@@ -341,7 +344,8 @@ def test_white_space_around_the_prompt_moves_no_header_in_our_formats(name: str)
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_white_space_around_the_prompt_moves_no_header_in_published_templates(name: str) -> None:
     source = (CONFORMANCE / "templates" / f"{name}.jinja").read_bytes().decode()
-    assert not _header_moves(unmarked(source), lambda text: byte_format(text, arguments=TOKENS))
+    wrong = _header_moves(unmarked(source), lambda text: byte_format(text, arguments=TOKENS))
+    assert not wrong or name in PROMPTS_UNASKED
 
 
 def _hostile(chat: ChatFormat) -> list[str]:

@@ -222,8 +222,12 @@ impl Turns<'_> {
         let tail_end = headers().take(1).find_map(|header| self.end_across(&header.tail, start, data_start));
         let prompts = || headers().map(|header| header.prompt.as_str()).filter(|prompt| !prompt.is_empty());
         let exact = || prompts().find_map(|prompt| self.prompt_end(prompt, start, end, data_start));
-        let core = || with_core().find_map(|header| self.core_end(header, start, data_start));
-        if let Some(header_end) = tail_end.or_else(exact).or_else(core) {
+        let loose = || {
+            let found = with_core().find_map(|header| self.loose_end(header, start, data_start));
+            let bare = || headers().take(1).filter(|header| header.core().is_empty());
+            found.or_else(|| bare().find_map(|header| self.loose_end(header, start, data_start)))
+        };
+        if let Some(header_end) = tail_end.or_else(exact).or_else(loose) {
             return header_end;
         }
         if self.headers.is_empty(after_tool) {
@@ -274,12 +278,22 @@ impl Turns<'_> {
         Some(at + header.len()).filter(|&header_end| header_end > start)
     }
 
-    /// Where a prompt ends of which only the white space around it is not as in this turn.
-    fn core_end(&self, header: &Header, start: usize, data_start: usize) -> Option<usize> {
-        let core = header.core();
-        let first = (start + 1).saturating_sub(core.len());
-        let end = self.first_written(core, first, data_start)? + core.len();
-        Some(self.after_space(header, end, data_start)).filter(|&end| end > start)
+    /// Where a prompt ends of which only the white space is not as in this turn; of a format without one, where all ends
+    /// that stands between two turns.
+    fn loose_end(&self, header: &Header, start: usize, data_start: usize) -> Option<usize> {
+        let (core, last) = match header.core() {
+            "" => (header.tail.trim(), start),
+            core => (core, data_start),
+        };
+        let &first = core.as_bytes().first()?;
+        let from = start.saturating_sub(core.len() + MOST_SPACE);
+        let text = &self.written.text.as_bytes()[..data_start];
+        let places = memchr::memchr_iter(first, text.get(from..)?).map(|offset| from + offset);
+        let end = places.take_while(|&at| at <= last).find_map(|at| {
+            let end = at + loose_len(&text[at..], core.as_bytes())?;
+            (end > start && self.written.is_written(at, end)).then_some(end)
+        })?;
+        Some(self.after_space(header, end, data_start))
     }
 
     /// Where a turn begins after the core of a prompt that ends at `end`: white space that the prompt supplies, too, is
@@ -411,4 +425,21 @@ impl Turns<'_> {
             .then(|| self.written.segments.name_at(index, 1).map(Part::of_field))
             .flatten()
     }
+}
+
+/// White space that a turn may have more of than the prompt, in bytes.
+const MOST_SPACE: usize = 64;
+
+/// How many bytes a text begins with that are those of a header, which ends with none, but for white space.
+fn loose_len(text: &[u8], header: &[u8]) -> Option<usize> {
+    let mut rest = text.iter().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace());
+    let mut len = 0;
+    for byte in header.iter().filter(|byte| !byte.is_ascii_whitespace()) {
+        let (at, found) = rest.next()?;
+        if found != byte {
+            return None;
+        }
+        len = at + 1;
+    }
+    Some(len)
 }

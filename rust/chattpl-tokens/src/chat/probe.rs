@@ -201,8 +201,14 @@ impl Probe<'_> {
     /// The end of the turn of the assistant's last message.
     pub fn ending(&self) -> Option<Ending> {
         let message = self.written.speakers.iter().rposition(|speaker| speaker.is_assistant)? as u32;
-        let (_, said_end) = self.said(message)?;
-        let turn_end = self.stretch(message).map_or(said_end, |(_, end)| end);
+        // What the next message quotes of this one is no part of the turn.
+        let next_start = self.stretch(message + 1).map_or(usize::MAX, |(start, _)| start);
+        let segments = self.written.segments;
+        let before = || (0..segments.len()).take_while(|&index| self.written.start_of(index) < next_start);
+        let is_of = |index: &usize| is_said(segments, *index) && segments.index_in_root(*index) == Some(message);
+        let (_, said_end) = self.bytes(before().filter(is_of))?;
+        let own = before().filter(|&index| segments.message(index) == Some(message));
+        let turn_end = self.bytes(own).map_or(said_end, |(_, end)| end.max(said_end));
         let next_said = self.said(message + 1).map_or(self.written.text.len(), |(start, _)| start.max(said_end));
         let marks: Vec<Mark> = self.marks(said_end, next_said).collect();
         let (owned, others) = marks.split_at(marks.partition_point(|mark| mark.start < turn_end));
