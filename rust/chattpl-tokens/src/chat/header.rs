@@ -230,6 +230,11 @@ impl Turns<'_> {
         if let Some(header_end) = tail_end.or_else(exact).or_else(loose) {
             return header_end;
         }
+        if let Some(header_end) =
+            with_core().find_map(|header| self.renamed_end(header, stretch, (start, end), data_start))
+        {
+            return header_end;
+        }
         if self.headers.is_empty(after_tool) {
             return start;
         }
@@ -287,23 +292,36 @@ impl Turns<'_> {
         };
         let &first = core.as_bytes().first()?;
         let from = start.saturating_sub(core.len() + MOST_SPACE);
-        let text = &self.written.text.as_bytes()[..data_start];
-        let places = memchr::memchr_iter(first, text.get(from..)?).map(|offset| from + offset);
+        let text = &self.written.text[..data_start];
+        let places = memchr::memchr_iter(first, text.as_bytes().get(from..)?).map(|offset| from + offset);
         let end = places.take_while(|&at| at <= last).find_map(|at| {
-            let end = at + loose_len(&text[at..], core.as_bytes())?;
+            let end = at + loose_len(&text[at..], core)?;
             (end > start && self.written.is_written(at, end)).then_some(end)
         })?;
         Some(self.after_space(header, end, data_start))
+    }
+
+    /// Where a prompt ends in which the role of this turn stands in place of the assistant's.
+    fn renamed_end(
+        &self,
+        header: &Header,
+        stretch: &Stretch,
+        (start, end): (usize, usize),
+        data_start: usize,
+    ) -> Option<usize> {
+        let role = (stretch.first..stretch.last).find(|&index| self.written.is_role(index))?;
+        let role = &self.written.text[self.written.start_of(role)..self.written.segments.end(role)];
+        let renamed = header.prompt.replacen(ASSISTANT, role, 1);
+        (renamed != header.prompt).then(|| self.prompt_end(&renamed, start, end, data_start)).flatten()
     }
 
     /// Where a turn begins after the core of a prompt that ends at `end`: white space that the prompt supplies, too, is
     /// passed over, and all of it where the turn has other white space than the prompt.
     fn after_space(&self, header: &Header, end: usize, data_start: usize) -> usize {
         let supplied = header.trailing_space().as_bytes();
-        let text = &self.written.text.as_bytes()[end..data_start.max(end)];
-        let blank = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let blank = (0..=blank).rev().find(|&len| len == 0 || self.written.is_written(end, end + len)).unwrap_or(0);
-        let shared = common_prefix(supplied, &text[..blank]);
+        let text = &self.written.text[end..data_start.max(end)];
+        let blank = self.written_prefix(end, text.len() - text.trim_start().len());
+        let shared = common_prefix(supplied, &text.as_bytes()[..blank]);
         end + if shared == supplied.len() { shared } else { blank }
     }
 
@@ -427,19 +445,22 @@ impl Turns<'_> {
     }
 }
 
+/// The role that a generation prompt names.
+const ASSISTANT: &str = "assistant";
+
 /// White space that a turn may have more of than the prompt, in bytes.
 const MOST_SPACE: usize = 64;
 
 /// How many bytes a text begins with that are those of a header, which ends with none, but for white space.
-fn loose_len(text: &[u8], header: &[u8]) -> Option<usize> {
-    let mut rest = text.iter().enumerate().filter(|(_, byte)| !byte.is_ascii_whitespace());
+fn loose_len(text: &str, header: &str) -> Option<usize> {
+    let mut rest = text.char_indices().filter(|(_, character)| !character.is_whitespace());
     let mut len = 0;
-    for byte in header.iter().filter(|byte| !byte.is_ascii_whitespace()) {
+    for character in header.chars().filter(|character| !character.is_whitespace()) {
         let (at, found) = rest.next()?;
-        if found != byte {
+        if found != character {
             return None;
         }
-        len = at + 1;
+        len = at + character.len_utf8();
     }
     Some(len)
 }

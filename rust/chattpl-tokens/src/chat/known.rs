@@ -90,3 +90,36 @@ pub(crate) fn write_key(input: &Input<'_>, dates: Dates, options: &Options<'_>, 
     }
     is_whole
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_of_dates_are_told_from_those_of_times() {
+        for (format, is_of_days) in [
+            ("%d %B %Y", true),
+            ("%-d %b %Y, %A", true),
+            ("no format", true),
+            ("%H:%M", false),
+            ("%Y-%m-%d %S", false),
+            ("100%", false),
+            ("%c", false),
+            ("%%H", false),
+        ] {
+            assert_eq!(super::is_of_days(format), is_of_days, "{format}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_arguments_go_first() {
+        let known = Known::default();
+        let probed = Arc::new(Probed::default());
+        (0..ENTRIES as u8 + 1).for_each(|at| known.put(&[at], &probed));
+        assert!(known.get(&[0]).is_none() && known.get(&[1]).is_some() && known.get(&[ENTRIES as u8]).is_some());
+        let held = known.0.lock().expect("nobody else has it");
+        assert!(known.get(&[1]).is_none());
+        known.put(&[99], &probed);
+        assert!(!held.iter().any(|(key, _)| **key == [99]));
+    }
+}
