@@ -276,25 +276,29 @@ impl Turns<'_> {
     fn end_across(&self, header: &str, start: usize, data_start: usize) -> Option<usize> {
         let first = (start + 1).saturating_sub(header.len());
         // At the start itself only if it follows data, as in the conversation it is from.
-        let segments = self.written.segments;
-        let follows_data = start > 0 && segments.origin_at(segments.index_at(start - 1)) == Origin::Message;
-        let last = start + usize::from(follows_data);
+        let last = start + usize::from(self.follows_data(start));
         let at = self.first_written(header, first, data_start.min((last + header.len()).saturating_sub(1)))?;
         Some(at + header.len()).filter(|&header_end| header_end > start)
+    }
+
+    /// Whether the byte before `at` is data of a message.
+    fn follows_data(&self, at: usize) -> bool {
+        let segments = self.written.segments;
+        at > 0 && segments.origin_at(segments.index_at(at - 1)) == Origin::Message
     }
 
     /// Where a prompt ends of which only the white space is not as in this turn; of a format without one, where all ends
     /// that stands between two turns.
     fn loose_end(&self, header: &Header, start: usize, data_start: usize) -> Option<usize> {
-        let (core, last) = match header.core() {
-            "" => (header.tail.trim(), start),
+        let (core, places_end) = match header.core() {
+            "" => (header.tail.trim(), start + usize::from(self.follows_data(start))),
             core => (core, data_start),
         };
         let &first = core.as_bytes().first()?;
         let from = start.saturating_sub(core.len() + MOST_SPACE);
         let text = &self.written.text[..data_start];
         let places = memchr::memchr_iter(first, text.as_bytes().get(from..)?).map(|offset| from + offset);
-        let end = places.take_while(|&at| at <= last).find_map(|at| {
+        let end = places.take_while(|&at| at < places_end).find_map(|at| {
             let end = at + loose_len(&text[at..], core)?;
             (end > start && self.written.is_written(at, end)).then_some(end)
         })?;
