@@ -213,7 +213,7 @@ BUGS = [
         28,
         "transformers#29279",
         "CT308",
-        chat("{{- '[' + message.role | upper + '_CALLS]' }}" + TURN),
+        chat("{{- '[TOO' + message.role[-1:] | upper + '_CALLS]' }}" + TURN),
         chat("{{- '[TOOL_CALLS]' if message.role == 'tool' }}" + TURN),
         BOS,
     ),

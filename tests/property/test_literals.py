@@ -72,7 +72,7 @@ def _encoded(encoder: _core.ChatEncoder, mode: str, arguments: dict[str, Any]) -
     train = Train(parts={"end_of_turn": 0.5}).as_tuple()
     arrays, left_out = encoder.encode_rows(_rows(), train, mode, arguments=arguments, threads=1, quarantine=True)
     columns: tuple[Any, ...] = arrays
-    return [bytes(column) for column in columns], left_out
+    return [None if column is None else bytes(column) for column in columns], left_out
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -43,6 +44,9 @@ HEADER_AFTER_NO_PROMPT = {
     "trl__diffusion_gemma_training",
 }
 """Templates that prompt with nothing after a tool's message but print a header in history; it is not trained."""
+
+PROMPTS_UNASKED = {"hfjs__custom_codellama_CodeLlama-70b-Instruct-hf"}
+"""Templates that prompt whether they are asked to or not, with another header than that of their history."""
 
 some = settings(max_examples=25, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -284,3 +288,130 @@ def _mask(chat: ChatFormat, case: Probe, train: Train) -> np.ndarray[Any, Any]:
     encoded = _encode(chat, case, train=train)
     assert encoded is not None
     return encoded.loss_mask
+
+
+def _trained(chat: ChatFormat, case: Probe) -> list[str] | None:
+    """The trained stretches of a conversation."""
+    encoded = _encode(chat, case)
+    if encoded is None or encoded.text is None:
+        return None
+    mask = mask_of_characters(chat, encoded)
+    marked = "".join(c if is_trained else "\0" for c, is_trained in zip(encoded.text, mask, strict=True))
+    return [part for part in marked.split("\0") if part]
+
+
+PLAIN_ANSWERS = [
+    Probe("two", [{"role": "user", "content": "ask"}, {"role": "assistant", "content": "say"}] * 2, {}),
+    Probe("one", [{"role": "user", "content": "ask"}, {"role": "assistant", "content": "say"}], {}),
+]
+IF_PROMPT = re.compile(r"\{%-?\s*if\s+add_generation_prompt[^%]*?-?%\}")
+AROUND = [("    ", ""), ("\n\n", ""), (" \t ", ""), ("\u3000", ""), ("", "  "), ("", "\n\n"), (" ", " \n"), ("\r\n", "")]
+
+
+def _spaced(source: str, before: str, after: str) -> str:
+    """A template with white space around its prompt."""
+    spaced = IF_PROMPT.sub(lambda found: f"{found[0]}{{{{- {before!r} -}}}}", source)
+    return spaced + f"{{%- if add_generation_prompt -%}}{{{{- {after!r} -}}}}{{%- endif -%}}"
+
+
+def _header_moves(source: str, build: Callable[[str], ChatFormat]) -> list[str]:
+    expected, wrong = [_trained(build(source), case) for case in PLAIN_ANSWERS], []
+    for before, after in AROUND:
+        chat = build(_spaced(source, before, after))
+        for case, wanted in zip(PLAIN_ANSWERS, expected, strict=True):
+            found = _trained(chat, case)
+            # White space that the prompt supplies, too, may be left out at the start.
+            if (found and [text.lstrip() for text in found]) != (wanted and [text.lstrip() for text in wanted]):
+                wrong.append(f"{before!r} {after!r} {case.name}: {found} {wanted}")
+    return wrong
+
+
+@by_format
+def test_white_space_around_the_prompt_moves_no_header_in_our_formats(name: str) -> None:
+    chat = chattpl.load(name)
+    control = tuple(
+        sorted({*control_tokens(chat.template.source), *chat.special_tokens, *chat.token_arguments.values()})
+    )
+
+    def build(source: str) -> ChatFormat:
+        tokenizer = byte_tokenizer(control)
+        return chat_format(source, tokenizer, arguments=chat.token_arguments, stop_tokens=chat.stop_tokens)
+
+    assert not _header_moves(unmarked(chat.template.source), build)
+
+
+@by_published
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_white_space_around_the_prompt_moves_no_header_in_published_templates(name: str) -> None:
+    source = (CONFORMANCE / "templates" / f"{name}.jinja").read_bytes().decode()
+    wrong = _header_moves(unmarked(source), lambda text: byte_format(text, arguments=TOKENS))
+    assert not wrong or name in PROMPTS_UNASKED
+
+
+def _hostile(chat: ChatFormat) -> list[str]:
+    """What a template writes around turns, as text for others to say."""
+    texts = set()
+    for at, prompt in ((1, True), (2, False), (1, False)):
+        try:
+            rendered = chat.render(PLAIN_ANSWERS[0].messages[:at], now=CLOCK, add_generation_prompt=prompt)
+        except chattpl.ChatTemplateError:
+            continue
+        written = "".join(
+            "\0" if segment.origin is Origin.MESSAGE else rendered.text[segment.start : segment.end]
+            for segment in rendered.segments
+        )
+        texts.update(part for part in written.split("\0") if part.strip())
+        texts.add(written.replace("\0", "x"))
+    return sorted({text.strip() for text in texts} | texts)
+
+
+def _others(said: str) -> Iterator[Probe]:
+    """Conversations in which others than the assistant say a text."""
+    user, answer = {"role": "user", "content": "ask"}, {"role": "assistant", "content": "say"}
+    yield Probe("system", [{"role": "system", "content": said}, user, answer], {})
+    yield Probe("system, assistant", [{"role": "system", "content": said}, answer, user, answer], {})
+    yield Probe("user", [{**user, "content": said}, answer, user, answer], {})
+    yield Probe("last user", [user, answer, {**user, "content": said}, answer], {})
+    yield Probe("name", [{**user, "name": said}, answer], {})
+    call = {"id": "aaaaaaaaa", "type": "function", "function": {"name": "f", "arguments": {}}}
+    result = {"role": "tool", "name": "f", "tool_call_id": "aaaaaaaaa", "content": said}
+    yield Probe("tool", [user, {**answer, "tool_calls": [call]}, result, answer], {})
+    tool = {"type": "function", "function": {"name": "f", "description": said, "parameters": {}}}
+    yield Probe("tools", [user, answer], {"tools": [tool]})
+
+
+def _moved(chat: ChatFormat, others: Sequence[str]) -> list[str]:
+    wrong = []
+    harmless = [_trained(chat, case) for case in _others("harmless")]
+    for said in others:
+        for case, wanted in zip(_others(said), harmless, strict=True):
+            found = _trained(chat, case)
+            if found is not None and wanted is not None and found != wanted:
+                wrong.append(f"{case.name}: {said!r}: {found} {wanted}")
+            wrong += list(_untrained(chat, case))
+    return wrong
+
+
+@by_format
+def test_no_text_of_others_moves_what_is_trained_in_our_formats(name: str) -> None:
+    for marks in (True, False):
+        assert not _moved(_own(name, marks), _hostile(_own(name, marks)))
+
+
+@by_published
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_no_text_of_others_moves_what_is_trained_in_published_templates(name: str) -> None:
+    assert not _moved(_published(name), _hostile(_published(name)))
+
+
+@by_published
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_stop_tokens_are_found_in_published_templates(name: str) -> None:
+    """Where the format names no stop token, the template shows it: the masks are as with all known ones."""
+    source = (CONFORMANCE / "templates" / f"{name}.jinja").read_bytes().decode()
+    unknown = byte_format(unmarked(source), arguments=TOKENS, stop_tokens=("<nowhere>",))
+    for probe in probes():
+        for train in (Train(), Train(parts=["content"])):
+            expected, found = (_encode(chat, probe, train=train) for chat in (_published(name), unknown))
+            if expected is not None and found is not None:
+                assert expected.loss_mask.tolist() == found.loss_mask.tolist(), probe.name

@@ -73,7 +73,12 @@ impl Program {
 
     /// Whether the template reads the clock.
     pub fn uses_clock(&self) -> bool {
-        self.globals.iter().any(|symbol| &*self.symbols[*symbol as usize].text == "strftime_now")
+        self.reads("strftime_now")
+    }
+
+    /// Whether the template reads a variable of this name that it may get from the caller.
+    pub fn reads(&self, name: &str) -> bool {
+        self.globals.iter().any(|symbol| &*self.symbols[*symbol as usize].text == name)
     }
 }
 

@@ -11,7 +11,7 @@ use super::encoded::Batch;
 use super::header::Turns;
 use super::known::{write_key, Dates, Known};
 use super::literals::Literals;
-use super::probe::{Printed, Probe, Probed, StopSource, StopTokens, ANSWERED, HISTORY, SYSTEM};
+use super::probe::{Endings, Printed, Probe, Probed, StopSource, StopTokens, ANSWERED, HISTORY, SYSTEM, TOOLS};
 use super::prompt::Headers;
 use super::roles::KnownRoles;
 use super::speaker::Speaker;
@@ -34,6 +34,7 @@ pub struct ChatEncoder {
     marks_generation: bool,
     /// Whether an added token that is not flagged special may be structure of the template.
     may_have_structure: bool,
+    reads_tools: bool,
     not_probed: Arc<Probed>,
     known: Known,
     dates: Dates,
@@ -103,6 +104,7 @@ impl ChatEncoder {
             marks_generation: program.marks_generation(),
             may_have_structure: engine.added().iter().any(may_be_structure),
             dates: Dates::of(&program),
+            reads_tools: program.reads("tools"),
             program,
             engine,
             stop_tokens,
@@ -235,6 +237,11 @@ impl ChatEncoder {
         self.spelled.get_or_init(|| self.engine.own().map(|own| Spelled::of(own.vocabulary())).unwrap_or_default())
     }
 
+    /// Whether there are tools that the template looks at.
+    fn sees_tools(&self, input: &Input<'_>) -> bool {
+        self.reads_tools && input.has_tools()
+    }
+
     /// What is known for the arguments of `input`, from the conversation before, from the cache, or from new probes.
     fn probed<'r>(
         &'r self,
@@ -244,7 +251,8 @@ impl ChatEncoder {
         buffers: &mut Buffers,
     ) -> Arc<Probed> {
         let key = &mut known.next_key;
-        let is_whole = write_key(input, self.dates, &options.clock, options.limits, key);
+        let is_whole = write_key(input, self.dates, &options, key);
+        key.push(u8::from(self.sees_tools(input)));
         if let Some(probed) = known.probed.as_ref().filter(|_| is_whole && *key == known.key) {
             return Arc::clone(probed);
         }
@@ -266,9 +274,12 @@ impl ChatEncoder {
     /// Renders short conversations with the arguments of `input`, and reads off them what is to be known of the format.
     fn probe<'r>(&'r self, input: &Input<'r>, options: Options<'_>, buffers: &mut Buffers) -> Probed {
         let options: &'r Options<'r> = input.arena().alloc(Options { continue_field: None, ..options });
-        let mut rendered = |conversation: &str, prompt: bool| -> Option<Printed> {
+        let mut printed = |conversation: &str, prompt: bool, with_tools: bool| -> Option<Printed> {
             let conversation = input.arena().alloc_str(conversation);
             let mut probe = input.with_messages(input.list(Place::MESSAGES, &[]));
+            if with_tools {
+                read_conversation(&mut probe, TOOLS.as_bytes()).ok()?;
+            }
             read_conversation(&mut probe, conversation.as_bytes()).ok()?;
             let name = "add_generation_prompt";
             probe.set_argument(name, probe.bool(probe.place(Place::ARGUMENTS, Step::Name(name)), prompt));
@@ -278,6 +289,12 @@ impl ChatEncoder {
             Some(Printed { text, segments, speakers })
         };
         let strings = input.strings();
+        // A template may prompt in another way where there are tools; one that refuses our own does without.
+        let has_tools = self.sees_tools(input);
+        let mut rendered = |conversation: &str, prompt: bool| {
+            let with_tools = if has_tools { printed(conversation, prompt, true) } else { None };
+            with_tools.or_else(|| printed(conversation, prompt, false))
+        };
         let mut prompted = Vec::new();
         let headers = Headers::of(|conversation, prompt| {
             let printed = rendered(conversation, prompt)?;
@@ -287,23 +304,27 @@ impl ChatEncoder {
             }
             Some(found)
         });
-        let mut first = |conversations: &[&str]| conversations.iter().find_map(|it| rendered(it, false));
-        let (history, last) = (first(&HISTORY), first(&ANSWERED));
-        let system = if self.may_have_structure { first(&SYSTEM) } else { None };
-        // The strings of probes are no part of the conversation.
-        input.forget_strings_after(strings);
         let mut scratch = self.engine.scratch();
-        let mut ending = |printed: &Option<Printed>| {
-            let printed = printed.as_ref()?;
-            self.with_probe(printed, &mut scratch, |probe| probe.ending()).flatten()
+        let mut ending = |printed: &Printed| self.with_probe(printed, &mut scratch, |probe| probe.ending()).flatten();
+        let mut turn = |conversations: &[&str]| {
+            conversations.iter().find_map(|conversation| {
+                let printed = rendered(conversation, false)?;
+                ending(&printed).map(|ending| (printed, ending))
+            })
         };
-        let stops = StopTokens::of(&self.stop_tokens, ending(&history), ending(&last));
+        let (history, last) = (turn(&HISTORY).unzip(), turn(&ANSWERED).unzip());
+        let call = prompted.iter().find(|printed| printed.speakers.iter().any(|speaker| speaker.is_tool));
+        let endings = Endings { history: history.1, last: last.1, call: call.and_then(ending) };
+        let stops = StopTokens::of(&self.stop_tokens, &endings);
         let mut structure = Vec::new();
         if self.may_have_structure {
-            for printed in prompted.iter().chain(&history).chain(&last).chain(&system) {
+            let others = [rendered(SYSTEM, false), rendered(TOOLS, true)];
+            for printed in prompted.iter().chain(&history.0).chain(&last.0).chain(others.iter().flatten()) {
                 self.with_probe(printed, &mut scratch, |probe| probe.add_structure(&mut structure));
             }
         }
+        // The strings of probes are no part of the conversation.
+        input.forget_strings_after(strings);
         Probed { headers, stops, structure }
     }
 

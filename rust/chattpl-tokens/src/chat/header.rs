@@ -222,22 +222,34 @@ impl Turns<'_> {
         let tail_end = headers().take(1).find_map(|header| self.end_across(&header.tail, start, data_start));
         let prompts = || headers().map(|header| header.prompt.as_str()).filter(|prompt| !prompt.is_empty());
         let exact = || prompts().find_map(|prompt| self.prompt_end(prompt, start, end, data_start));
-        let core = || with_core().find_map(|header| self.core_end(header, start, data_start));
-        if let Some(header_end) = tail_end.or_else(exact).or_else(core) {
+        let loose = || {
+            let found = with_core().find_map(|header| self.loose_end(header, start, data_start));
+            let bare = || headers().take(1).filter(|header| header.core().is_empty());
+            found.or_else(|| bare().find_map(|header| self.loose_end(header, start, data_start)))
+        };
+        if let Some(header_end) = tail_end.or_else(exact).or_else(loose) {
+            return header_end;
+        }
+        if let Some(header_end) =
+            with_core().find_map(|header| self.renamed_end(header, stretch, (start, end), data_start))
+        {
             return header_end;
         }
         if self.headers.is_empty(after_tool) {
             return start;
         }
-        let open = |header: &Header| self.shared_until(header.prompt.trim_start().as_bytes(), start, data_start);
-        with_core().map(open).max_by_key(|&(len, _)| len).map_or(start, |(_, end)| end)
+        let open = |prompt: &str| self.shared_until(prompt.as_bytes(), start, data_start);
+        let starts = |header: &Header| {
+            let (whole, bare) = (&header.prompt[..], header.prompt.trim_start());
+            open(whole).max(if whole.len() == bare.len() { (0, start) } else { open(bare) })
+        };
+        with_core().map(starts).max_by_key(|&(len, _)| len).map_or(start, |(_, end)| end)
     }
 
     /// Where a prompt ends that stands at the start of the turn, or reaches into it, or stands before its data.
     fn prompt_end(&self, prompt: &str, start: usize, end: usize, data_start: usize) -> Option<usize> {
-        let at_start = || {
-            self.written.text[start..end].starts_with(prompt) && self.written.is_written(start, start + prompt.len())
-        };
+        // The end of a prompt, such as `<think>`, may stand in the content.
+        let at_start = || self.text_starts_with(prompt, start, end);
         if at_start() {
             return Some(start + prompt.len());
         }
@@ -246,33 +258,74 @@ impl Turns<'_> {
         self.end_across(prompt, start, data_start).or_else(|| inside().map(|at| at + prompt.len()))
     }
 
+    /// Whether the turn in `start..end` begins with a prompt that the template wrote, or the template and the turn itself.
+    fn text_starts_with(&self, prompt: &str, start: usize, end: usize) -> bool {
+        let segments = self.written.segments;
+        let message = segments.message(segments.index_at(start));
+        let is_own =
+            |index: usize| segments.origin_at(index) == Origin::Message && segments.index_in_root(index) == message;
+        self.written.text[start..end].starts_with(prompt)
+            && self.written.written_until(start, start + 1) > start
+            && self
+                .written
+                .under(start, start + prompt.len())
+                .all(|index| self.written.is_structure(index) || is_own(index))
+    }
+
     /// Where a header ends that stands across the start of the turn.
     fn end_across(&self, header: &str, start: usize, data_start: usize) -> Option<usize> {
         let first = (start + 1).saturating_sub(header.len());
         // At the start itself only if it follows data, as in the conversation it is from.
-        let segments = self.written.segments;
-        let follows_data = start > 0 && segments.origin_at(segments.index_at(start - 1)) == Origin::Message;
-        let last = start + usize::from(follows_data);
+        let last = start + usize::from(self.follows_data(start));
         let at = self.first_written(header, first, data_start.min((last + header.len()).saturating_sub(1)))?;
         Some(at + header.len()).filter(|&header_end| header_end > start)
     }
 
-    /// Where a prompt ends of which only the white space around it is not as in this turn.
-    fn core_end(&self, header: &Header, start: usize, data_start: usize) -> Option<usize> {
-        let core = header.core();
-        let first = (start + 1).saturating_sub(core.len());
-        let end = self.first_written(core, first, data_start)? + core.len();
-        Some(self.after_space(header, end, data_start)).filter(|&end| end > start)
+    /// Whether the byte before `at` is data of a message.
+    fn follows_data(&self, at: usize) -> bool {
+        let segments = self.written.segments;
+        at > 0 && segments.origin_at(segments.index_at(at - 1)) == Origin::Message
+    }
+
+    /// Where a prompt ends of which only the white space is not as in this turn; of a format without one, where all ends
+    /// that stands between two turns.
+    fn loose_end(&self, header: &Header, start: usize, data_start: usize) -> Option<usize> {
+        let (core, places_end) = match header.core() {
+            "" => (header.tail.trim(), start + usize::from(self.follows_data(start))),
+            core => (core, data_start),
+        };
+        let &first = core.as_bytes().first()?;
+        let from = start.saturating_sub(core.len() + MOST_SPACE);
+        let text = &self.written.text[..data_start];
+        let places = memchr::memchr_iter(first, text.as_bytes().get(from..)?).map(|offset| from + offset);
+        let end = places.take_while(|&at| at < places_end).find_map(|at| {
+            let end = at + loose_len(&text[at..], core)?;
+            (end > start && self.written.is_written(at, end)).then_some(end)
+        })?;
+        Some(self.after_space(header, end, data_start))
+    }
+
+    /// Where a prompt ends in which the role of this turn stands in place of the assistant's.
+    fn renamed_end(
+        &self,
+        header: &Header,
+        stretch: &Stretch,
+        (start, end): (usize, usize),
+        data_start: usize,
+    ) -> Option<usize> {
+        let role = (stretch.first..stretch.last).find(|&index| self.written.is_role(index))?;
+        let role = &self.written.text[self.written.start_of(role)..self.written.segments.end(role)];
+        let renamed = header.prompt.replacen(ASSISTANT, role, 1);
+        (renamed != header.prompt).then(|| self.prompt_end(&renamed, start, end, data_start)).flatten()
     }
 
     /// Where a turn begins after the core of a prompt that ends at `end`: white space that the prompt supplies, too, is
     /// passed over, and all of it where the turn has other white space than the prompt.
     fn after_space(&self, header: &Header, end: usize, data_start: usize) -> usize {
         let supplied = header.trailing_space().as_bytes();
-        let text = &self.written.text.as_bytes()[end..data_start.max(end)];
-        let blank = text.iter().take_while(|byte| byte.is_ascii_whitespace()).count();
-        let blank = (0..=blank).rev().find(|&len| len == 0 || self.written.is_written(end, end + len)).unwrap_or(0);
-        let shared = common_prefix(supplied, &text[..blank]);
+        let text = &self.written.text[end..data_start.max(end)];
+        let blank = self.written_prefix(end, text.len() - text.trim_start().len());
+        let shared = common_prefix(supplied, &text.as_bytes()[..blank]);
         end + if shared == supplied.len() { shared } else { blank }
     }
 
@@ -394,4 +447,24 @@ impl Turns<'_> {
             .then(|| self.written.segments.name_at(index, 1).map(Part::of_field))
             .flatten()
     }
+}
+
+/// The role that a generation prompt names.
+const ASSISTANT: &str = "assistant";
+
+/// White space that a turn may have more of than the prompt, in bytes.
+const MOST_SPACE: usize = 64;
+
+/// How many bytes a text begins with that are those of a header, which ends with none, but for white space.
+fn loose_len(text: &str, header: &str) -> Option<usize> {
+    let mut rest = text.char_indices().filter(|(_, character)| !character.is_whitespace());
+    let mut len = 0;
+    for character in header.chars().filter(|character| !character.is_whitespace()) {
+        let (at, found) = rest.next()?;
+        if found != character {
+            return None;
+        }
+        len = at + character.len_utf8();
+    }
+    Some(len)
 }

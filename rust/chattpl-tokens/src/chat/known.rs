@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use chattpl_render::{Clock, Input, Limits, Program};
+use chattpl_render::{Input, Options, Program};
 
 use super::probe::Probed;
 
@@ -70,7 +70,8 @@ fn is_of_days(text: &str) -> bool {
 }
 
 /// Writes all that the render of a probe depends on; returns whether all of it could be written.
-pub(crate) fn write_key(input: &Input<'_>, dates: Dates, clock: &Clock, limits: Limits, key: &mut Vec<u8>) -> bool {
+pub(crate) fn write_key(input: &Input<'_>, dates: Dates, options: &Options<'_>, key: &mut Vec<u8>) -> bool {
+    let Options { limits, clock, .. } = options;
     key.clear();
     for limit in [limits.max_instructions as usize, limits.max_output_bytes, limits.max_memory_bytes] {
         key.extend_from_slice(&limit.to_le_bytes());
@@ -88,4 +89,37 @@ pub(crate) fn write_key(input: &Input<'_>, dates: Dates, clock: &Clock, limits: 
         }
     }
     is_whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_of_dates_are_told_from_those_of_times() {
+        for (format, is_of_days) in [
+            ("%d %B %Y", true),
+            ("%-d %b %Y, %A", true),
+            ("no format", true),
+            ("%H:%M", false),
+            ("%Y-%m-%d %S", false),
+            ("100%", false),
+            ("%c", false),
+            ("%%H", false),
+        ] {
+            assert_eq!(super::is_of_days(format), is_of_days, "{format}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_arguments_go_first() {
+        let known = Known::default();
+        let probed = Arc::new(Probed::default());
+        (0..ENTRIES as u8 + 1).for_each(|at| known.put(&[at], &probed));
+        assert!(known.get(&[0]).is_none() && known.get(&[1]).is_some() && known.get(&[ENTRIES as u8]).is_some());
+        let held = known.0.lock().expect("nobody else has it");
+        assert!(known.get(&[1]).is_none());
+        known.put(&[99], &probed);
+        assert!(!held.iter().any(|(key, _)| **key == [99]));
+    }
 }

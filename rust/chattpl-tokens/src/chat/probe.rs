@@ -8,26 +8,35 @@ use super::written::Written;
 use crate::encode::{Region, Tokens};
 use crate::vocabulary::{AddedToken, TokenId};
 
-/// Conversations with two turns of a user, the plainest first; the first one that a template takes is used.
-pub(crate) const HISTORY: [&str; 3] = [
+/// Conversations with two turns of a user, the plainest first; the first one of which a template prints the answer is used.
+pub(crate) const HISTORY: [&str; 4] = [
     r#"[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]"#,
     r#"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"},
         {"role": "user", "content": "c"}], "tools": [{"type": "function", "function":
         {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
     r#"[{"role": "system", "content": "s"}, {"role": "user", "content": "a"},
         {"role": "assistant", "content": "b"}, {"role": "user", "content": "c"}]"#,
+    r#"[{"role": "user", "content": [{"type": "text", "text": "a"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "b"}]},
+        {"role": "user", "content": [{"type": "text", "text": "c"}]}]"#,
 ];
 
 /// A conversation with a system message.
-pub(crate) const SYSTEM: [&str; 1] = [r#"[{"role": "system", "content": "s"}, {"role": "user", "content": "a"}]"#];
+pub(crate) const SYSTEM: &str = r#"[{"role": "system", "content": "s"}, {"role": "user", "content": "a"}]"#;
 
 /// Conversations that end with an assistant's turn.
-pub(crate) const ANSWERED: [&str; 2] = [
+pub(crate) const ANSWERED: [&str; 3] = [
     r#"[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]"#,
     r#"{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}],
         "tools": [{"type": "function", "function":
         {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#,
+    r#"[{"role": "user", "content": [{"type": "text", "text": "a"}]},
+        {"role": "assistant", "content": [{"type": "text", "text": "b"}]}]"#,
 ];
+
+/// A conversation with a tool.
+pub(crate) const TOOLS: &str = r#"{"messages": [{"role": "user", "content": "a"}], "tools": [{"type": "function",
+    "function": {"name": "f", "description": "f", "parameters": {"type": "object", "properties": {}}}}]}"#;
 
 /// What is known of a format for one set of template arguments.
 #[derive(Debug, Default)]
@@ -182,6 +191,8 @@ pub(crate) struct Ending {
     all: Vec<TokenId>,
     /// The last of them that belongs to the assistant's message, or to the next one but is no header of it.
     own: Option<TokenId>,
+    /// Whether that one is flagged special.
+    is_special: bool,
     /// The first of them, where nothing but white space stands before it.
     next: Option<TokenId>,
 }
@@ -190,8 +201,14 @@ impl Probe<'_> {
     /// The end of the turn of the assistant's last message.
     pub fn ending(&self) -> Option<Ending> {
         let message = self.written.speakers.iter().rposition(|speaker| speaker.is_assistant)? as u32;
-        let (_, said_end) = self.said(message)?;
-        let turn_end = self.stretch(message).map_or(said_end, |(_, end)| end);
+        // What the next message quotes of this one is no part of the turn.
+        let next_start = self.stretch(message + 1).map_or(usize::MAX, |(start, _)| start);
+        let segments = self.written.segments;
+        let before = || (0..segments.len()).take_while(|&index| self.written.start_of(index) < next_start);
+        let is_of = |index: &usize| is_said(segments, *index) && segments.index_in_root(*index) == Some(message);
+        let (_, said_end) = self.bytes(before().filter(is_of))?;
+        let own = before().filter(|&index| segments.message(index) == Some(message));
+        let turn_end = self.bytes(own).map_or(said_end, |(_, end)| end.max(said_end));
         let next_said = self.said(message + 1).map_or(self.written.text.len(), |(start, _)| start.max(said_end));
         let marks: Vec<Mark> = self.marks(said_end, next_said).collect();
         let (owned, others) = marks.split_at(marks.partition_point(|mark| mark.start < turn_end));
@@ -199,40 +216,56 @@ impl Probe<'_> {
         // What stands before the first message, too, is the header of the next turn.
         let first_said = (0..message).filter_map(|earlier| self.said(earlier)).map(|(start, _)| start).min();
         let is_header = |id: TokenId| self.marks(0, first_said.unwrap_or(0)).any(|mark| mark.id == id);
-        let own = own.or_else(|| others.iter().find(|mark| !is_header(mark.id))).map(|mark| mark.id);
+        let own = own.or_else(|| others.iter().find(|mark| !is_header(mark.id)));
         let next = marks.first().filter(|mark| self.is_blank(said_end, mark.start)).map(|mark| mark.id);
-        Some(Ending { all: marks.iter().map(|mark| mark.id).collect(), own, next })
+        Some(Ending {
+            all: marks.iter().map(|mark| mark.id).collect(),
+            own: own.map(|mark| mark.id),
+            is_special: own.is_some_and(|mark| mark.is_special),
+            next,
+        })
     }
+}
+
+/// How an assistant's turn ends: where others follow, at the end of a conversation, and where it calls a tool.
+#[derive(Debug, Default)]
+pub(crate) struct Endings {
+    pub history: Option<Ending>,
+    pub last: Option<Ending>,
+    pub call: Option<Ending>,
 }
 
 impl StopTokens {
     /// The stop tokens that the format names, if the template writes one of them where a turn ends; else those that it
-    /// writes there. `history` is the end of a turn that others follow, `last` that of one that ends the conversation.
-    pub(crate) fn of(named: &[TokenId], history: Option<Ending>, last: Option<Ending>) -> Self {
+    /// writes there.
+    pub(crate) fn of(named: &[TokenId], endings: &Endings) -> Self {
+        let Endings { history, last, call } = endings;
         let has_named = |ending: &Option<Ending>| {
             ending.as_ref().is_some_and(|ending| ending.all.iter().any(|id| named.contains(id)))
         };
         let own = |ending: &Option<Ending>| ending.as_ref().and_then(|ending| ending.own);
-        let next = |ending: &Option<Ending>| ending.as_ref().and_then(|ending| ending.next);
         let of = |source: StopSource, ids: Vec<TokenId>| StopTokens { ids, source };
-        if has_named(&history) {
+        if has_named(history) {
             return of(StopSource::Format, named.to_vec());
         }
-        if let Some(stop) = own(&history) {
-            let mut ids = vec![stop];
-            // The end of the conversation may have one of its own, in place of this one.
-            if let Some(last) = last.filter(|last| !last.all.contains(&stop)) {
-                ids.extend(last.all.iter().copied().find(|id| named.contains(id)).or(last.own));
+        let Some(stop) = own(history) else {
+            if has_named(last) {
+                return of(StopSource::Format, named.to_vec());
             }
-            return of(StopSource::Template, ids);
+            let next = || history.as_ref().and_then(|ending| ending.next);
+            return match own(last).or_else(next) {
+                Some(stop) => of(StopSource::Template, vec![stop]),
+                None => of(StopSource::Nowhere, named.to_vec()),
+            };
+        };
+        let mut ids = vec![stop];
+        // The end of a conversation, or of a call, may have one of its own in place of this one.
+        for (index, ending) in [last, call].into_iter().enumerate() {
+            let Some(ending) = ending.as_ref().filter(|ending| !ending.all.contains(&stop)) else { continue };
+            let other = ending.all.iter().copied().find(|id| named.contains(id));
+            ids.extend(other.or_else(|| ending.own.filter(|_| index == 0 || ending.is_special)));
         }
-        if has_named(&last) {
-            return of(StopSource::Format, named.to_vec());
-        }
-        match own(&last).or(next(&history)) {
-            Some(stop) => of(StopSource::Template, vec![stop]),
-            None => of(StopSource::Nowhere, named.to_vec()),
-        }
+        of(StopSource::Template, ids)
     }
 }
 

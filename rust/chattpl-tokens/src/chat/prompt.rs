@@ -79,9 +79,9 @@ impl Header {
         self.prompt.trim()
     }
 
-    /// The white space that the prompt ends with.
+    /// The white space that stands before what is sampled.
     pub(crate) fn trailing_space(&self) -> &str {
-        &self.prompt[self.prompt.trim_end().len()..]
+        &self.tail[self.tail.trim_end().len()..]
     }
 
     /// Reads it off the text of a conversation `without` the prompt, and the render `with` it.

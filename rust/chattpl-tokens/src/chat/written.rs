@@ -41,7 +41,7 @@ impl Written<'_> {
     }
 
     /// Whether a segment is no data: the template's, an argument, the clock, or a role that the format knows.
-    fn is_structure(&self, index: usize) -> bool {
+    pub fn is_structure(&self, index: usize) -> bool {
         match self.segments.origin_at(index) {
             Origin::Template | Origin::Argument | Origin::Clock => true,
             Origin::Message => self.is_role(index),
