@@ -596,11 +596,10 @@ class _Stream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        pieces, length = [], 0
-        while (size < 0 or length < size) and (piece := self._reader.read(BLOCK_BYTES if size < 0 else size - length)):
-            pieces.append(piece)
-            length += len(piece)
-        return b"".join(pieces)
+        # Not a byte more: pyarrow copies what it gets into memory of that size.
+        piece = self._reader.peek(size if size >= 0 else sys.maxsize)
+        self._reader.skip(len(piece))
+        return piece
 
 
 # JSON, and what is none
