@@ -193,7 +193,7 @@ class Source:
             # Memory is one piece, which stays as it is.
             end = len(piece) if self._reader.is_memory else piece.rfind(b"\n") + 1
             if end:
-                yield b"".join((*rest, piece[:end]))
+                yield b"".join((*rest, memoryview(piece)[:end])) if rest or end < len(piece) else piece
                 rest = []
             if end < len(piece):
                 rest.append(piece[end:])
@@ -353,7 +353,7 @@ def _path_reader(name: str) -> _Reader:
 
 def _file_reader(file: IO[bytes]) -> _Reader:
     name = getattr(file, "name", None)
-    if not isinstance(name, str) or file is getattr(sys.stdin, "buffer", None):
+    if not isinstance(name, str) or not name or file is getattr(sys.stdin, "buffer", None):
         name = "<stdin>" if name in (0, "<stdin>") else "<file>"
     try:
         is_at_start = file.seekable() and file.tell() == 0
@@ -362,16 +362,16 @@ def _file_reader(file: IO[bytes]) -> _Reader:
     return _Reader(name, lambda size: _read(name, file, size), file=file if is_at_start else None)
 
 
-def _read(name: str, file: IO[bytes], size: int) -> bytes:
+def _read(name: str, file: Any, size: int) -> bytes:
     """Reads from a file; what others make of files may raise anything."""
     try:
         piece = file.read(size)
     except Exception as error:
         raise SourceError(f"cannot be read: {_reason(error)}", location=name) from error
-    if isinstance(piece, bytes):
-        return piece
-    found = f"it gives {type(piece).__name__}, not bytes"
-    raise SourceError(f"cannot be read: {found}", location=name, hint='open it with mode "rb"')
+    if not isinstance(piece, bytes):
+        message = f"cannot be read: it gives {type(piece).__name__}, not bytes"
+        raise SourceError(message, location=name, hint='open it with mode "rb"')
+    return piece
 
 
 def _reason(error: Exception) -> str:
@@ -596,11 +596,10 @@ class _Stream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        pieces, length = [], 0
-        while (size < 0 or length < size) and (piece := self._reader.read(BLOCK_BYTES if size < 0 else size - length)):
-            pieces.append(piece)
-            length += len(piece)
-        return b"".join(pieces)
+        # Not a byte more: pyarrow copies what it gets into memory of that size.
+        piece = self._reader.peek(size if size >= 0 else sys.maxsize)
+        self._reader.skip(len(piece))
+        return piece
 
 
 # JSON, and what is none
@@ -653,10 +652,8 @@ def _refusal(head: bytes) -> tuple[str, str]:
             return found, hint or _JSON_LINES
     if _table_of(head):
         return f"{_table_of(head)} data", "Parquet and Arrow files are packed inside; unpack this one"
-    zeros = [byte == 0 for byte in head[:4]]
-    wide = {(False, True, True, True): 32, (True, True, True, False): 32}
-    wide |= {(False, True, False, True): 16, (True, False, True, False): 16}
-    if bits := wide.get(tuple(zeros)):
+    zeros = "".join("0" if byte == 0 else "x" for byte in head[:4])
+    if bits := {"x000": 32, "000x": 32, "x0x0": 16, "0x0x": 16}.get(zeros):
         return f"UTF-{bits} text", f"save it as UTF-8, such as with `iconv -f UTF-{bits} -t UTF-8`"
     return "", ""
 
