@@ -148,6 +148,7 @@ def sentencepiece_model(**settings: Any) -> bytes:
         byte_fallback=True,
         hard_vocab_limit=False,
         normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
         minloglevel=2,
         num_threads=1,
         **settings,
