@@ -340,7 +340,9 @@ def random_files(seed: int) -> Files:
             config[name] = choose.choice([True, False])
     files = folder(kind, config if choose.random() < 0.9 else None)
     if choose.random() < 0.3:
-        made = {name: choose.choice([choose.choice(contents), added(choose.choice(contents))]) for name in ("bos_token",)}
+        made = {
+            name: choose.choice([choose.choice(contents), added(choose.choice(contents))]) for name in ("bos_token",)
+        }
         files["special_tokens_map.json"] = {**made, "additional_special_tokens": [choose.choice(contents)]}
     if choose.random() < 0.3:
         ids = {choose.choice(contents): choose.randrange(1200) for _ in range(choose.randrange(1, 4))}

@@ -1,7 +1,8 @@
-"""Folders of models without `transformers`: stop tokens, clear errors, odd configurations, and tokens by `--tokenizer`."""
+"""Folders of models without `transformers`: stop tokens, clear errors, odd files, and tokens of `--tokenizer`."""
 
 from __future__ import annotations
 
+import io
 import json
 import random
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ from typing import Any
 import pytest
 
 import chattpl
-from byte_tokenizers import tokenizer_json
+import tiny_tokenizers as tiny
+from byte_tokenizers import control_tokens, tokenizer_json
 from chattpl import compiled
 from chattpl.cli import main
 from chattpl.errors import ChatTemplateError, SourceError, VocabularyError
@@ -38,7 +40,7 @@ def trained(chat: chattpl.ChatFormat, messages: list[dict[str, Any]], **options:
     return marked + "]]" * inside
 
 
-# ---- stop tokens -------------------------------------------------------------------------------------------------------
+# ---- stop tokens -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("as_list", [False, True])
@@ -84,11 +86,117 @@ def test_a_folder_that_v5_saved_has_the_masks_of_one_that_v4_saved(tmp_path: Pat
     assert [trained(chat, messages) for chat in homes] == ["<|user|>\nq<|assistant|>\n[[ok<|user|>]]\nq"] * 2
 
 
-# ---- tokens of a folder for another template ----------------------------------------------------------------------------
+CALL = {"type": "function", "function": {"name": "w", "arguments": {"city": "X"}}}
+TOOLS = [
+    {"role": "user", "content": "q"},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "name": "w", "content": "RES"},
+    {"role": "assistant", "content": "ok"},
+]
+TURNS = [*ASK, {"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]
+F1 = {
+    "trl__gemma4_v5.jinja": (
+        "<eos>",
+        ["<eos>", "<turn|>", "<|tool_response>"],
+        TOOLS,
+        ["[[<|tool_call>call:w", "<tool_call|><|tool_response>]]response:w{value:", "[[ok<turn|>]]\n"],
+    ),
+    "lcpp__GLM-4.6.jinja": (
+        "<|endoftext|>",
+        ["<|endoftext|>", "<|user|>", "<|observation|>"],
+        TURNS,
+        ["[[\n<think></think>\nok<|user|>]]\nr<|assistant|>[[\n<think></think>\nb]]"],
+    ),
+    "trl__phi3.jinja": (
+        "<|endoftext|>",
+        ["<|endoftext|>", "<|end|>"],
+        TURNS,
+        ["[[ok<|end|>]]\n<|user|>\nr<|end|>\n<|assistant|>\n[[b<|end|>]]\n<|endoftext|>"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", F1)
+def test_models_learn_to_stop_though_v5_saved_them(name: str, conformance: Path, tmp_path: Path) -> None:
+    eos, stops, messages, expected = F1[name]
+    template = (conformance / "templates" / name).read_text()
+    others = control_tokens(template, "<|user|><|assistant|><|system|><|end|><bos>")
+    control = list(dict.fromkeys([*stops, *others]))
+    home = saved_by_v5(tmp_path, control, eos_token=eos)
+    (home / "chat_template.jinja").write_text(template)
+    ids = [256 + control.index(stop) for stop in stops]
+    (home / "generation_config.json").write_text(json.dumps({"eos_token_id": ids}))
+    chat = chattpl.load(home)
+    assert chat.stop_token_ids == tuple(ids)
+    text = trained(chat, messages, special_tokens="parity")
+    assert all(part in text for part in expected), text
+
+
+# ---- folders without a tokenizer.json --------------------------------------------------------------------------------
+
+
+def sentencepiece_model(**settings: Any) -> bytes:
+    """A small SentencePiece model of the kind BPE."""
+    sentencepiece = pytest.importorskip("sentencepiece")
+    model = io.BytesIO()
+    lines = [line for text in tiny.CORPUS for line in text.splitlines() if line.strip()]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines * 3),
+        model_writer=model,
+        model_type="bpe",
+        vocab_size=600,
+        byte_fallback=True,
+        hard_vocab_limit=False,
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        minloglevel=2,
+        num_threads=1,
+        **settings,
+    )
+    return model.getvalue()
+
+
+def test_a_folder_with_a_sentencepiece_model_alone_is_read(tmp_path: Path) -> None:
+    config = {"bos_token": "<s>", "eos_token": "<|im_end|>", "added_tokens_decoder": {"0": added("<unk>")}}
+    home = write(tmp_path, {"tokenizer_config.json": config})
+    (home / "tokenizer.model").write_bytes(sentencepiece_model(user_defined_symbols=["<|im_start|>"]))
+    (home / "generation_config.json").write_text('{"eos_token_id": [2]}')
+    plain = Tokenizer.from_file(home / "tokenizer.model")
+    chat = chattpl.load(home)
+    new = plain.vocab_size
+    assert chat.special_tokens.items() >= {"<s>": 1, "</s>": 2, "<|im_end|>": new}.items()
+    assert chat.stop_tokens == ("<|im_end|>", "</s>")
+    assert chat.stop_token_ids == (new, 2)
+    assert chat.tokenizer.vocab_size == new + 1
+    assert chat.tokenizer.decode([new]) == "<|im_end|>"
+    assert trained(chat, ASK).endswith("ok<|im_end|>]]\n<|im_end|>")
+    assert Tokenizer.from_file(home).encode("a<|im_end|>b").tolist() == [
+        *plain.encode("a").tolist(),
+        new,
+        *plain.encode("</s>b").tolist()[1:],
+    ]
+
+
+def test_a_folder_with_a_tekken_file_alone_is_read(tmp_path: Path) -> None:
+    data = pytest.importorskip("mistral_common").__path__[0]
+    home = write(tmp_path, {"tokenizer_config.json": {"bos_token": "<s>", "eos_token": "</s>"}})
+    (home / "tekken.json").write_bytes((Path(data) / "data" / "tekken_240718.json").read_bytes())
+    chat = chattpl.load(home)
+    assert chat.stop_token_ids == (2,)
+    assert chat.encode(ASK).input_ids[0] == 1
+    (home / "tokenizer_config.json").write_text('{"bos_token": "<s>", "eos_token": "<none of it>"}')
+    with pytest.raises(VocabularyError, match="<none of it>") as caught:
+        chattpl.load(home).tokenizer  # noqa: B018
+    assert "tekken.json" in (caught.value.location or "")
+
+
+# ---- tokens of a folder for another template -------------------------------------------------------------------------
 
 
 def test_tokens_of_the_tokenizer_folder_apply_to_a_template(tmp_path: Path) -> None:
-    home = saved_by_v5(tmp_path / "model", ["<s>", "<|im_start|>", "<|im_end|>"], bos_token="<s>", eos_token="<|im_end|>")
+    home = saved_by_v5(
+        tmp_path / "model", ["<s>", "<|im_start|>", "<|im_end|>"], bos_token="<s>", eos_token="<|im_end|>"
+    )
     file = tmp_path / "own.jinja"
     file.write_text(TEMPLATE.replace("{{ eos_token }}", ""))
     chat = chattpl.load(file, tokenizer=home)
@@ -132,7 +240,7 @@ def test_command_line_takes_folder_and_stop_tokens(tmp_path: Path, capsys: pytes
     assert "no stop token `<nope>`" in capsys.readouterr().err
 
 
-# ---- unclear files -----------------------------------------------------------------------------------------------------
+# ---- unclear files ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -185,7 +293,7 @@ def test_classes_that_are_not_followed_name_the_way_out(tmp_path: Path) -> None:
     assert chattpl.load(home, tokenizer=file).tokenizer.vocab_size > 200
 
 
-# ---- odd configurations ------------------------------------------------------------------------------------------------
+# ---- odd configurations ----------------------------------------------------------------------------------------------
 
 ODD: list[Any] = [None, True, 0, -1, 1.5, 10**30, "", "x", "\ud800", [], [None], [[]], {}, {"content": 1}, {"": {}}]
 

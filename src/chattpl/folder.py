@@ -148,26 +148,57 @@ class _Vocabulary:
 def _outline(
     folder: Path, config: dict[str, Any], map_file: dict[str, Any], ids: list[int]
 ) -> tuple[dict[str, Any] | None, VocabularyError | None]:
-    """What `tokenizer.json` says beside its tokens and merges; None where there is none, or where it is damaged."""
-    from chattpl.tokenizer import kind_of, placed
-    from chattpl.tokenizer import map_file as mapped
-
-    file = folder / TOKENIZER_FILE
-    if not file.is_file():
-        return None, None
+    """What the tokenizer says beside its tokens and merges; None where there is none, or where it is damaged."""
     settings = {key: value for key, value in config.items() if key != "chat_template"}
     texts = {text for part in (settings, map_file, _json_of(folder / _ADDED_FILE)) for text in _texts(part)}
     for rebuild in tokenizer_classes.REBUILDS.values():
         texts.update(token for token in rebuild.tokens.values() if token is not None)
+    from chattpl.tokenizer import kind_of, placed
+    from chattpl.tokenizer import map_file as mapped
+
+    file = _vocabulary_file(folder)
+    if file is None:
+        return None, None
     try:
         data = mapped(file)
-        kind_of(file, data)
+        if kind_of(file, data) == "sentencepiece":
+            return _outline_of_pieces(file, texts, ids), None
+        if file.name != TOKENIZER_FILE:
+            return None, None
         known = [token_id for token_id in ids if token_id < 2**32]
         outline: dict[str, Any] = json.loads(_core.tokenizer_outline(data, sorted(texts), known))
         _added_of_file(file, outline)
     except VocabularyError as error:
         return None, error if str(file) in (error.location or "") else placed(error, file)
     return outline, None
+
+
+def _vocabulary_file(folder: Path) -> Path | None:
+    from chattpl.tokenizer import FILES
+
+    return next((folder / name for name in FILES if (folder / name).is_file()), None)
+
+
+def _outline_of_pieces(file: Path, texts: set[str], ids: list[int]) -> dict[str, Any]:
+    """The same of a SentencePiece model, whose control tokens and user-defined symbols are the added tokens."""
+    from chattpl.tokenizer import Tokenizer
+
+    tokenizer = Tokenizer.from_file(file)
+    added = {text: token_id for token_id, text, _ in tokenizer.added_tokens}
+    flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
+    id_of = {text: token_id for text in texts if (token_id := tokenizer.token_to_id(text)) is not None}
+    known = [token_id for token_id in ids if token_id < tokenizer.vocab_size]
+    return {
+        "added_tokens": [
+            {"id": token_id, "content": text, "special": special, **flags}
+            for token_id, text, special in tokenizer.added_tokens
+        ],
+        "padding": None,
+        "model": {"type": None, "has_merges": False},
+        "vocab_size": tokenizer.vocab_size,
+        "id_of": {**id_of, **added},
+        "token_of": {str(i): tokenizer.id_to_bytes(i).decode("utf-8", "replace") for i in known},
+    }
 
 
 def _texts(value: object) -> Iterator[str]:
@@ -229,6 +260,7 @@ class _Tokens:
     ) -> None:
         self.place = str(config_file)
         self.strict = strict
+        self.is_json = (folder / TOKENIZER_FILE).is_file()
         self.rebuild = tokenizer_classes.REBUILDS.get(class_name or "")
         self.outline = outline
         fields = dict(config)
@@ -385,15 +417,15 @@ class _Tokens:
             return vocabulary
         file = _added_of_file(folder / TOKENIZER_FILE, self.outline)
         own = list(self.outline["added_tokens"] or [])
-        if self.rebuild is None:
+        if self.rebuild is None or not self.is_json:
             vocabulary.add(_token(token, str(folder / TOKENIZER_FILE)) for token in own)
         before = {token_id: token.resolved() for token_id, token in file.items()}
         vocabulary.add(self._to_add(vocabulary, decoder))
-        every = list(dict.fromkeys(_content(token) for token in [*self.named.values(), *self.extra]))
-        if self.rebuild is not None and self.rebuild.then == "tokens":
-            vocabulary.add(Token(text, special=True) for text in every)
-        elif self.rebuild is not None and self.rebuild.then == "special":
-            tokens = [*self.named.values(), *self.extra]
+        tokens = [*self.named.values(), *self.extra]
+        then = self.rebuild.then if self.rebuild is not None and self.is_json else ""
+        if then == "tokens":
+            vocabulary.add(Token(text, special=True) for text in dict.fromkeys(map(_content, tokens)))
+        elif then == "special":
             vocabulary.add(
                 token._replace(special=True) if isinstance(token, Token) else Token(token, special=True)
                 for token in tokens
@@ -418,7 +450,7 @@ class _Tokens:
     def overlay(self) -> str | None:
         """What replaces parts of `tokenizer.json`."""
         parts: dict[str, Any] = {}
-        if self.rebuild is not None:
+        if self.rebuild is not None and self.is_json:
             plain = {key: _content(value) if isinstance(value, Token) else value for key, value in self.fields.items()}
             parts = self.rebuild.parts(plain)
             if isinstance(way := parts.get("post_processor"), str):
@@ -450,7 +482,7 @@ def _refused_class(
     why = None
     if name is None:
         why = "its tokenizer is code of its own (`auto_map`), which is never run here"
-    elif name in tokenizer_classes.REFUSED:
+    elif name in tokenizer_classes.REFUSED and file.is_file():
         why = f"`{name}` of `transformers` builds a tokenizer of its own, which is not followed"
     elif config.get("split_special_tokens"):
         why = "`split_special_tokens` makes text of its control tokens"
@@ -458,7 +490,7 @@ def _refused_class(
         why = "`init_inputs` gives its class arguments without names"
     elif isinstance(files := config.get("fast_tokenizer_files"), list) and set(map(str, files)) - {TOKENIZER_FILE}:
         why = "`fast_tokenizer_files` names tokenizers for several versions of `transformers`"
-    elif outline is not None and (rebuild := tokenizer_classes.REBUILDS.get(name)) is not None:
+    elif outline is not None and file.is_file() and (rebuild := tokenizer_classes.REBUILDS.get(name)) is not None:
         kind = outline["model"]["type"]
         kind = kind or ("BPE" if outline["model"]["has_merges"] else "a model without a kind")
         if kind != rebuild.model:

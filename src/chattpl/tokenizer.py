@@ -12,7 +12,7 @@ from chattpl.errors import VocabularyError
 from chattpl.source import LFS_HINT, LFS_POINTER
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -107,7 +107,7 @@ class Tokenizer(_core.Tokenizer):
 
         from chattpl import compiled, folder
 
-        file, overlay = Path(path), None
+        file, overlay, gathered = Path(path), None, None
         if file.is_dir():
             gathered = folder.gather(file)
             if gathered.refusal is not None:
@@ -118,9 +118,12 @@ class Tokenizer(_core.Tokenizer):
             return cls._make(compiled.vocabulary_of(data, str(file)), "pack", file.stem, ("from_file", str(path)))
         kind = kind_of(file, data)
         try:
-            return cls._make(data, kind, file.stem, ("from_file", str(path)), overlay=overlay)
+            made = cls._make(data, kind, file.stem, ("from_file", str(path)), overlay=overlay)
         except VocabularyError as error:
             raise placed(error, file) from None
+        if gathered is not None:
+            _agree(made, gathered.special_tokens, file)
+        return made
 
     @classmethod
     def from_bytes(cls, data: bytes, kind: str, name: str = "") -> Self:
@@ -249,6 +252,22 @@ def placed(error: VocabularyError, file: Path) -> VocabularyError:
 FILES = ("tokenizer.json", "tekken.json", "tokenizer.model")
 """The tokenizers of folders, the first that is there counts."""
 _OTHER_FILES = ("tiktoken.model", "vocab.json", "vocab.txt", "spiece.model", "spm.model", "sentencepiece.bpe.model")
+
+
+def _agree(tokenizer: Tokenizer, special_tokens: Mapping[str, int | None], file: Path) -> None:
+    """Refuses a folder whose configuration names tokens that its vocabulary lacks, or knows by other ids."""
+    from chattpl.folder import CONFIG_FILE
+
+    for text, expected in special_tokens.items():
+        found = tokenizer.token_to_id(text)
+        if found is None or expected not in (None, found):
+            has = "does not have" if found is None else f"has as {found}, not {expected},"
+            raise VocabularyError(
+                f"{file.name} {has} the token `{text}` of {file.with_name(CONFIG_FILE)}",
+                location=str(file),
+                hint="load the folder with `transformers` and `save_pretrained` it, which writes a tokenizer.json, "
+                f"or give the file itself: `tokenizer={file}`",
+            )
 
 
 def has_tokenizer(folder: Path) -> bool:

@@ -55,9 +55,10 @@ def compare(folder: Path, chat: chattpl.ChatFormat, theirs: Any) -> None:
     assert chat.token_arguments == theirs.special_tokens_map
     added = {token_id: (token.content, token.special) for token_id, token in theirs.added_tokens_decoder.items()}
     assert {token_id: (text, special) for token_id, text, special in chat.tokenizer.added_tokens} == added
-    assert chat.special_tokens.items() >= {
-        text: theirs.convert_tokens_to_ids(text) for text in theirs.all_special_tokens
-    }.items()
+    assert (
+        chat.special_tokens.items()
+        >= {text: theirs.convert_tokens_to_ids(text) for text in theirs.all_special_tokens}.items()
+    )
     assert all(chat.tokenizer.token_to_id(text) == token_id for text, token_id in chat.special_tokens.items())
     if theirs.eos_token is not None:
         assert chat.stop_tokens[0] == theirs.eos_token

@@ -140,13 +140,13 @@ impl<'py> Call<'py> {
         for name in arguments.keys() {
             let Ok(name) = name.cast_into::<PyString>() else { continue };
             let text = name.to_str()?;
-            let is_read = || programs.iter().any(|program| program.reads().any(|read| read == text));
+            let is_read = || programs.iter().any(|program| program.reads(text));
             if !text.ends_with("_token") && text != TEMPLATE_KWARGS && !is_read() {
                 unread.push(text.to_owned());
             }
         }
         if !unread.is_empty() {
-            let reads = programs.iter().flat_map(|program| program.reads()).collect::<Vec<_>>();
+            let reads = programs.iter().flat_map(|program| program.names_read()).collect::<Vec<_>>();
             py.import("chattpl.notices")?.call_method1("warn_arguments", (unread, reads))?;
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use chattpl_tokens::read::{
-    outline, sentencepiece, tekken, tiktoken, tokenizer_json, tokenizer_json_with, Description,
+    outline, sentencepiece, tekken, tiktoken, tokenizer_json, tokenizer_json_with, with_added, Description,
 };
 use chattpl_tokens::{
     joined, pack, reserve_large, sentencepiece_pieces, Encoder, Engine, EngineScratch, EngineStream, SpecialTokens,
@@ -313,6 +313,11 @@ fn engine(
             None => chattpl_foreign::tokenizer_json(name, bytes, &error.message)?,
             Some(overlay) => chattpl_foreign::tokenizer_json_with(name, bytes, overlay, &error.message)?,
         },
+        (Err(error), "sentencepiece") if error.code == TokenError::UNSUPPORTED && overlay.is_some() => {
+            let message = "a model of SentencePiece that is no BPE takes no added tokens here";
+            let hint = "save the folder with `save_pretrained` of `transformers`, which writes a `tokenizer.json`";
+            return Err(TokenError::new(TokenError::UNSUPPORTED, format!("{message}: {}", error.message)).hint(hint));
+        }
         (Err(error), "sentencepiece") if error.code == TokenError::UNSUPPORTED => {
             sentencepiece_pieces(name, bytes, error)?
         }
@@ -335,7 +340,10 @@ fn read(
             Some(overlay) => tokenizer_json_with(name, bytes, overlay),
         },
         ("tekken.json", _) => tekken(name, bytes),
-        ("sentencepiece", _) => sentencepiece(name, bytes),
+        ("sentencepiece", _) => match overlay {
+            None => sentencepiece(name, bytes),
+            Some(overlay) => with_added(sentencepiece(name, bytes)?, overlay),
+        },
         ("tiktoken", Some(description)) => tiktoken(bytes, description),
         _ => Err(TokenError::new(TokenError::UNSUPPORTED, format!("a vocabulary of kind `{kind}`"))),
     }

@@ -67,7 +67,7 @@ impl Program {
     }
 
     /// The names that the template reads from what it is given, functions among them.
-    pub fn reads(&self) -> impl Iterator<Item = &str> {
+    pub fn names_read(&self) -> impl Iterator<Item = &str> {
         self.globals.iter().map(|symbol| &*self.symbols[*symbol as usize].text)
     }
 

@@ -13,7 +13,7 @@ pub use ranks::{merges_of_ranks, LONGEST_TOKEN_BYTES};
 pub use sentencepiece::sentencepiece;
 pub use tekken::tekken;
 pub use tiktoken::{tiktoken, Description};
-pub use tokenizer_json::{outline, tokenizer_json, tokenizer_json_with};
+pub use tokenizer_json::{outline, tokenizer_json, tokenizer_json_with, with_added};
 
 use crate::error::TokenError;
 use crate::vocabulary::{AddedToken, TokenId, TokenTable};

@@ -14,6 +14,7 @@ use crate::error::TokenError;
 use crate::vocabulary::{AddedToken, Decoder, TokenId, TrimOffsets, Vocabulary};
 use file::{Added, File};
 pub use outline::outline;
+pub use overlay::with_added;
 use overlay::Overlay;
 use steps::{decoder, normalizers, pre_tokenizers, TokenDecoder};
 

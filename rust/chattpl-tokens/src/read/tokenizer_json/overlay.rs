@@ -1,9 +1,13 @@
-//! What the other files of a model's folder change of a `tokenizer.json`.
+//! What the other files of a model's folder change of its tokenizer.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::super::unreadable;
 use super::file::{Added, File};
+use super::flags;
+use crate::error::TokenError;
+use crate::vocabulary::{TokenTable, Vocabulary};
 
 /// Parts that replace those of a file; a part that is not there leaves the file's own.
 #[derive(Deserialize)]
@@ -33,6 +37,33 @@ struct ModelFields {
     fuse_unk: Option<bool>,
     byte_fallback: Option<bool>,
     ignore_merges: Option<bool>,
+}
+
+/// Adds the `added_tokens` of an overlay to a vocabulary that has other files than a `tokenizer.json`.
+///
+/// Tokens that it has get the flags of the overlay; new ones come behind all others.
+///
+/// # Errors
+/// [`TokenError::UNREADABLE`] where an id belongs to another token.
+pub fn with_added(mut vocabulary: Vocabulary, overlay: &str) -> Result<Vocabulary, TokenError> {
+    let overlay: Overlay = serde_json::from_str(overlay).map_err(|error| unreadable(error.to_string(), "overlay"))?;
+    let added = overlay.added_tokens.unwrap_or_default();
+    for token in &added {
+        let in_model = match vocabulary.added.iter().find(|known| known.content == *token.content) {
+            Some(known) if known.id != token.id => {
+                let message = format!("the token {:?} has the ids {} and {}", &*token.content, known.id, token.id);
+                return Err(unreadable(message, "added_tokens"));
+            }
+            Some(known) => known.in_model,
+            None => !vocabulary.tokens.get(token.id).is_empty(),
+        };
+        vocabulary.added.retain(|known| known.id != token.id);
+        vocabulary.added.push(flags(token, in_model));
+    }
+    let pairs = vocabulary.tokens.iter().chain(added.iter().map(|token| (token.id, token.content.as_bytes())));
+    vocabulary.tokens = TokenTable::from_pairs(pairs).map_err(|error| error.at("added_tokens"))?;
+    vocabulary.added.sort_by_key(|token| token.id);
+    Ok(vocabulary)
 }
 
 impl<'a> Overlay<'a> {
