@@ -1,4 +1,4 @@
-"""Fixtures that several test modules share."""
+"""Fixtures that several test modules share, and the check that nothing is skipped but for a reason on the list."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from allowed_skips import is_allowed, is_for_data
 from fetch_oracles import NO_TRL, trl_templates
-from paths import CONFORMANCE, NO_CONFORMANCE
+from paths import CONFORMANCE, NO_CONFORMANCE, ROOT
 
 os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -29,3 +30,43 @@ def trl() -> dict[str, str]:
     if not templates:
         pytest.skip(NO_TRL)
     return templates
+
+
+STRICT = os.environ.get("CHATTPL_STRICT_SKIPS")
+"""`bare`: the data beside the checkout is hidden; `data`: it is there. Then skips have to be on the list."""
+NEED_DATA = ROOT / ".cache" / "tests_that_need_data.txt"
+"""Where a bare run writes the modules that were skipped for want of data."""
+
+_skipped: dict[str, set[str]] = {}
+
+
+def _note_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if report.skipped and isinstance(report.longrepr, tuple):
+        _skipped.setdefault(report.longrepr[2].removeprefix("Skipped: "), set()).add(report.nodeid.split("::")[0])
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Notes why a test is skipped."""
+    _note_skip(report)
+
+
+def pytest_collectreport(report: pytest.CollectReport) -> None:
+    """Notes why a module is skipped."""
+    _note_skip(report)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fails a strict run that skipped something for a reason that is not on the list."""
+    if STRICT not in ("bare", "data"):
+        return
+    unexpected = {
+        reason: files for reason, files in _skipped.items() if not is_allowed(reason, has_data=STRICT == "data")
+    }
+    for reason, files in sorted(unexpected.items()):
+        print(f"\nskipped for a reason that is not on the list of tests/allowed_skips.py: {reason}: {', '.join(files)}")
+    if unexpected:
+        session.exitstatus = 1
+    if STRICT == "bare":
+        NEED_DATA.parent.mkdir(exist_ok=True)
+        modules = sorted({file for reason, files in _skipped.items() if is_for_data(reason) for file in files})
+        NEED_DATA.write_text("".join(f"{module}\n" for module in modules))

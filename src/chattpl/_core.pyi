@@ -62,9 +62,11 @@ class Template:
         *,
         tools: Sequence[Any] | None = None,
         documents: Sequence[Mapping[str, Any]] | None = None,
-        add_generation_prompt: bool | None = None,
-        continue_final_message: bool | str | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool | str = False,
         now: datetime | None = None,
+        null_fields: str = "drop",
+        normalize: str = "off",
         **arguments: Any,
     ) -> Rendered: ...
     def render_json(
@@ -73,11 +75,14 @@ class Template:
         *,
         tools: Sequence[Any] | None = None,
         documents: Sequence[Mapping[str, Any]] | None = None,
-        add_generation_prompt: bool | None = None,
-        continue_final_message: bool | str | None = None,
+        add_generation_prompt: bool = False,
+        continue_final_message: bool | str = False,
         now: datetime | None = None,
+        null_fields: str = "drop",
+        normalize: str = "off",
         **arguments: Any,
     ) -> Rendered: ...
+    def render_with(self, conversation: Any, options: RenderOptions, as_row: bool = False) -> Rendered: ...
 
 @final
 class Rendered:

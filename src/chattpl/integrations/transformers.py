@@ -14,6 +14,7 @@ from transformers import PreTrainedTokenizerBase, tokenization_utils_base
 from transformers.tokenization_utils_tokenizers import TokenizersBackend
 from transformers.utils import chat_template_utils
 
+from chattpl import _core
 from chattpl.errors import ChatTemplateError, VocabularyError
 from chattpl.integrations.batch_encoding import Call, Vocabulary
 from chattpl.template import Template
@@ -299,8 +300,13 @@ def _check(continue_final_message: Any, add_generation_prompt: Any, with_mask: b
 
 
 def _render(template: Template, chat: list[Any], options: dict[str, Any]) -> Any:
+    own = ("tools", "documents", "add_generation_prompt", "continue_final_message")
+    # As tokens: `transformers` warns of no argument that goes unread.
+    given = {name: value for name, value in options.items() if name not in own}
     try:
-        return template.render(chat, **options)
+        return template.render_with(
+            chat, _core.RenderOptions(**{name: options[name] for name in own}, tokens=given), as_row=False
+        )
     except UnicodeEncodeError as error:
         raise _NotCoveredError("a lone surrogate in a string") from error
     except ChatTemplateError as error:
