@@ -38,11 +38,12 @@ def fixed_clock() -> Iterator[None]:
 
 
 def reference(source: str, messages: Any, **options: Any) -> Outcome:
-    """Renders with `transformers`."""
-    from transformers.utils.chat_template_utils import render_jinja_template
+    """Renders with `transformers`, as `apply_chat_template` does."""
+    from transformers.utils.chat_template_utils import _normalize_chat_messages, render_jinja_template
 
     try:
         with fixed_clock():
+            messages = _normalize_chat_messages(messages)
             texts, _ = render_jinja_template([messages], chat_template=source, **options)
     except Exception as error:
         return Outcome(error=type(error).__name__, message=str(error), raised=error)

@@ -378,3 +378,21 @@ def test_polars_frames_and_series_are_read(mirror: chattpl.ChatFormat) -> None:
     expected = mirror.encode_batch(without_none(frame.to_dicts()))
     for source in (frame, frame["messages"], frame.lazy().collect()):
         assert_same(mirror.encode_batch(source), expected)
+
+
+def test_json_text_of_the_extension_type_is_the_value_that_it_holds(mirror: chattpl.ChatFormat) -> None:
+    """As the feature `Json` of `datasets` writes columns of tool data."""
+    messages = [[{"role": "user", "content": "x", "a": {"b": [1, None]}}], [{"role": "tool", "content": {"c": "é"}}]]
+    tools = [[{"type": "function", "function": {"name": "f", "parameters": {"x": None}}}], None]
+
+    def texts(values: Any) -> Any:
+        return None if values is None else [json.dumps(value) for value in values]
+
+    as_json = pa.list_(pa.json_())
+    columns = {name: pa.array(map(texts, values), pa.list_(pa.string())) for name, values in
+               (("messages", messages), ("tools", tools))}  # fmt: skip
+    table = pa.table({name: values.cast(as_json) for name, values in columns.items()})
+    rows = [{"messages": m, "tools": t} for m, t in zip(messages, tools, strict=True)]
+    assert_same(mirror.encode_batch(table), mirror.encode_batch(rows))
+    plain = pa.table(columns)
+    assert_same(mirror.encode_batch(plain), mirror.encode_batch(rows))
