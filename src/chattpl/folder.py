@@ -71,21 +71,23 @@ def gather(folder: Path, config_file: Path | None = None) -> Gathered:
     config_file = config_file or folder / CONFIG_FILE
     config = _json_of(config_file)
     model = _json_of(folder / "config.json")
-    map_file = {} if config.get("added_tokens_decoder") is not None else _json_of(folder / _MAP_FILE)
+    _check_fields(config, config_file)
+    _check_fields(model, folder / "config.json")
+    map_file = {} if "added_tokens_decoder" in config else _json_of(folder / _MAP_FILE)
     stop_ids = _stop_ids(folder, model)
     outline, refusal = _outline(folder, config, map_file, stop_ids)
     name = tokenizer_classes.class_for(
         config,
         model,
         hub_id=_hub_id(folder),
-        byte_level=lambda: _holds_byte_level(folder / TOKENIZER_FILE),
+        byte_level=lambda: outline is not None and _holds_byte_level(folder / TOKENIZER_FILE),
     )
     try:
         tokens = _Tokens(folder, config_file, config, map_file, outline, name)
     except VocabularyError as error:
         refusal = refusal or error
         tokens = _Tokens(folder, config_file, config, map_file, None, tokenizer_classes.BACKEND, strict=False)
-    refusal = refusal or _refused_class(folder, name, config, outline)
+    refusal = refusal or _refused_class(folder, name, config, model, outline)
     vocabulary = tokens.vocabulary
     special: dict[str, int | None] = {
         token.content: i for i, token in sorted(vocabulary.added.items()) if token.special
@@ -150,7 +152,8 @@ def _outline(
 ) -> tuple[dict[str, Any] | None, VocabularyError | None]:
     """What the tokenizer says beside its tokens and merges; None where there is none, or where it is damaged."""
     settings = {key: value for key, value in config.items() if key != "chat_template"}
-    texts = {text for part in (settings, map_file, _json_of(folder / _ADDED_FILE)) for text in _texts(part)}
+    added = {} if "added_tokens_decoder" in config else _json_of(folder / _ADDED_FILE)
+    texts = {text for part in (settings, map_file, added) for text in _texts(part)}
     for rebuild in tokenizer_classes.REBUILDS.values():
         texts.update(token for token in rebuild.tokens.values() if token is not None)
     from chattpl.tokenizer import kind_of, placed
@@ -275,8 +278,9 @@ class _Tokens:
             specific.update(fields.pop("extra_special_tokens"))
         if specific:
             fields["model_specific_special_tokens"] = specific
-        found = self._decoder(fields.get("added_tokens_decoder"))
-        if found is None:
+        if "added_tokens_decoder" in fields:
+            found = self._decoder(fields["added_tokens_decoder"])
+        else:
             found = self._legacy(folder, fields, map_file)
         decoder = dict(found)
         by_text = {token.content: token for _, token in found}
@@ -304,10 +308,8 @@ class _Tokens:
     def _bad(self, message: str, where: str) -> SourceError:
         return SourceError(message, location=f"{self.place}: {where}", hint="compare the file with that of the model")
 
-    def _decoder(self, value: object) -> list[tuple[int, Token]] | None:
+    def _decoder(self, value: object) -> list[tuple[int, Token]]:
         """The tokens of `added_tokens_decoder` with their ids."""
-        if value is None:
-            return None
         if not isinstance(value, dict):
             raise self._bad(f"expected an object, found {_kind(value)}", "added_tokens_decoder")
         tokens = []
@@ -474,7 +476,7 @@ class _Tokens:
 
 
 def _refused_class(
-    folder: Path, name: str | None, config: dict[str, Any], outline: dict[str, Any] | None
+    folder: Path, name: str | None, config: dict[str, Any], model: dict[str, Any], outline: dict[str, Any] | None
 ) -> VocabularyError | None:
     """Why the tokenizer that `AutoTokenizer` would make is not made here; None where it is."""
     file = folder / TOKENIZER_FILE
@@ -486,6 +488,8 @@ def _refused_class(
         why = f"`{name}` of `transformers` builds a tokenizer of its own, which is not followed"
     elif config.get("split_special_tokens"):
         why = "`split_special_tokens` makes text of its control tokens"
+    elif config.get("fix_mistral_regex") and _has_mistral_regex(model, outline):
+        why = "`fix_mistral_regex` has `transformers` put another pattern in place of the file's"
     elif config.get("init_inputs"):
         why = "`init_inputs` gives its class arguments without names"
     elif isinstance(files := config.get("fast_tokenizer_files"), list) and set(map(str, files)) - {TOKENIZER_FILE}:
@@ -498,6 +502,14 @@ def _refused_class(
     if why is None:
         return None
     return VocabularyError(f"this tokenizer is not read: {why}", location=str(folder), hint=way_out)
+
+
+def _has_mistral_regex(model: dict[str, Any], outline: dict[str, Any] | None) -> bool:
+    """Whether `transformers` takes the pattern of a folder for the wrong one of early Mistral models."""
+    version, model_type = model.get("transformers_version"), model.get("model_type")
+    is_old = not version or str(version).partition(".")[0] in ("0", "1", "2", "3", "4")
+    is_mistral = model_type in (None, "mistral", "mistral3", "voxtral", "ministral", "pixtral")
+    return bool(model) and is_old and is_mistral and outline is not None and outline["vocab_size"] > 90_000
 
 
 # ---- stop tokens -----------------------------------------------------------------------------------------------------
@@ -553,6 +565,22 @@ def _kind(value: object) -> str:
     """What a JSON value is, in words."""
     names = {dict: "an object", list: "a list", str: f"the text {str(value)[:40]!r}", bool: "a truth value"}
     return "null" if value is None else names.get(type(value), f"the number {str(value)[:40]}")
+
+
+def _check_fields(config: dict[str, Any], path: Path) -> None:
+    """Refuses what `AutoTokenizer` fails on, whatever the class."""
+    for key, kinds in {
+        "tokenizer_class": str,
+        "model_type": str,
+        "auto_map": dict | list,
+        "chat_control_tokens": list,
+    }.items():
+        value = config.get(key)
+        if value is not None and not isinstance(value, kinds):
+            raise SourceError(f"`{key}` is {_kind(value)}", location=str(path))
+    for key in ("padding_side", "truncation_side"):
+        if config.get(key, "right") not in ("right", "left"):
+            raise SourceError(f"`{key}` is {_kind(config[key])}: it is `left` or `right`", location=str(path))
 
 
 def _json_of(path: Path) -> dict[str, Any]:
