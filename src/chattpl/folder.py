@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from chattpl import _core, tokenizer_classes
 from chattpl.errors import SourceError, VocabularyError
 from chattpl.source import NOT_ARGUMENTS, read_json
+from chattpl.tokenizer_files import FILES, kind_of, map_file, placed
 
 CONFIG_FILE = "tokenizer_config.json"
 TOKENIZER_FILE = "tokenizer.json"
@@ -73,9 +74,9 @@ def gather(folder: Path, config_file: Path | None = None) -> Gathered:
     model = _json_of(folder / "config.json")
     _check_fields(config, config_file)
     _check_fields(model, folder / "config.json")
-    map_file = {} if "added_tokens_decoder" in config else _json_of(folder / _MAP_FILE)
+    special_map = {} if "added_tokens_decoder" in config else _json_of(folder / _MAP_FILE)
     stop_ids = _stop_ids(folder, model)
-    outline, refusal = _outline(folder, config, map_file, stop_ids)
+    outline, refusal = _outline(folder, config, special_map, stop_ids)
     name = tokenizer_classes.class_for(
         config,
         model,
@@ -83,10 +84,10 @@ def gather(folder: Path, config_file: Path | None = None) -> Gathered:
         byte_level=lambda: outline is not None and _holds_byte_level(folder / TOKENIZER_FILE),
     )
     try:
-        tokens = _Tokens(folder, config_file, config, map_file, outline, name)
+        tokens = _Tokens(folder, config_file, config, special_map, outline, name)
     except VocabularyError as error:
         refusal = refusal or error
-        tokens = _Tokens(folder, config_file, config, map_file, None, tokenizer_classes.BACKEND, strict=False)
+        tokens = _Tokens(folder, config_file, config, special_map, None, tokenizer_classes.BACKEND, strict=False)
     refusal = refusal or _refused_class(folder, name, config, model, outline)
     vocabulary = tokens.vocabulary
     special: dict[str, int | None] = {
@@ -148,22 +149,19 @@ class _Vocabulary:
 
 
 def _outline(
-    folder: Path, config: dict[str, Any], map_file: dict[str, Any], ids: list[int]
+    folder: Path, config: dict[str, Any], special_map: dict[str, Any], ids: list[int]
 ) -> tuple[dict[str, Any] | None, VocabularyError | None]:
     """What the tokenizer says beside its tokens and merges; None where there is none, or where it is damaged."""
     settings = {key: value for key, value in config.items() if key != "chat_template"}
     added = {} if "added_tokens_decoder" in config else _json_of(folder / _ADDED_FILE)
-    texts = {text for part in (settings, map_file, added) for text in _texts(part)}
+    texts = {text for part in (settings, special_map, added) for text in _texts(part)}
     for rebuild in tokenizer_classes.REBUILDS.values():
         texts.update(token for token in rebuild.tokens.values() if token is not None)
-    from chattpl.tokenizer import kind_of, placed
-    from chattpl.tokenizer import map_file as mapped
-
     file = _vocabulary_file(folder)
     if file is None:
         return None, None
     try:
-        data = mapped(file)
+        data = map_file(file)
         if kind_of(file, data) == "sentencepiece":
             return _outline_of_pieces(file, texts, ids), None
         if file.name != TOKENIZER_FILE:
@@ -177,16 +175,12 @@ def _outline(
 
 
 def _vocabulary_file(folder: Path) -> Path | None:
-    from chattpl.tokenizer import FILES
-
     return next((folder / name for name in FILES if (folder / name).is_file()), None)
 
 
 def _outline_of_pieces(file: Path, texts: set[str], ids: list[int]) -> dict[str, Any]:
     """The same of a SentencePiece model, whose control tokens and user-defined symbols are the added tokens."""
-    from chattpl.tokenizer import Tokenizer
-
-    tokenizer = Tokenizer.from_file(file)
+    tokenizer = _core.Tokenizer(map_file(file), "sentencepiece", file.stem)
     added = {text: token_id for token_id, text, _ in tokenizer.added_tokens}
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     id_of = {text: token_id for text in texts if (token_id := tokenizer.token_to_id(text)) is not None}
@@ -236,8 +230,6 @@ def _id(token: object, file: Path, index: int) -> int:
 
 
 def _holds_byte_level(file: Path) -> bool:
-    from chattpl.tokenizer import map_file
-
     return file.is_file() and map_file(file).find(b'"ByteLevel"') >= 0
 
 
@@ -255,7 +247,7 @@ class _Tokens:
         folder: Path,
         config_file: Path,
         config: dict[str, Any],
-        map_file: dict[str, Any],
+        special_map: dict[str, Any],
         outline: dict[str, Any] | None,
         class_name: str | None,
         *,
@@ -281,7 +273,7 @@ class _Tokens:
         if "added_tokens_decoder" in fields:
             found = self._decoder(fields["added_tokens_decoder"])
         else:
-            found = self._legacy(folder, fields, map_file)
+            found = self._legacy(folder, fields, special_map)
         decoder = dict(found)
         by_text = {token.content: token for _, token in found}
         for key in NAMED_TOKENS:
@@ -322,10 +314,10 @@ class _Tokens:
             tokens.append((int(key), _token(token, f"{self.place}: {where}")))
         return tokens
 
-    def _legacy(self, folder: Path, fields: dict[str, Any], map_file: dict[str, Any]) -> list[tuple[int, Token]]:
+    def _legacy(self, folder: Path, fields: dict[str, Any], special_map: dict[str, Any]) -> list[tuple[int, Token]]:
         """Reads the other files: without `added_tokens_decoder` they count. Changes `fields`."""
         place = str(folder / _MAP_FILE)
-        for key, value in map_file.items():
+        for key, value in special_map.items():
             if isinstance(value, dict) and key != "extra_special_tokens":
                 value = _token(value, f"{place}: {key}")._replace(special=True)
             elif isinstance(value, list) and key == "extra_special_tokens":

@@ -503,7 +503,8 @@ class ChatFormat:
         return self._encoders[key]
 
     def _find_tokenizer(self) -> Tokenizer:
-        from chattpl.tokenizer import Tokenizer, has_tokenizer
+        from chattpl.tokenizer import Tokenizer
+        from chattpl.tokenizer_files import has_tokenizer
 
         given = self._tokenizer
         if isinstance(given, str | os.PathLike):
