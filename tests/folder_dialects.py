@@ -226,6 +226,13 @@ def dialects() -> dict[str, Files]:
             "tokenizer_config.json": generic,
         },
         "object without a type": folder("llama2", {**generic, "bos_token": {"content": "<s>"}}),
+        "null decoder": folder("llama2", {**generic, "added_tokens_decoder": None}),
+        "class of another type": folder("llama2", {"tokenizer_class": 5}),
+        "padding on no side": folder("llama2", {**generic, "padding_side": "top"}),
+        "added_tokens.json of another shape beside a decoder": {
+            **folder("llama2", {**generic, "added_tokens_decoder": {}}),
+            "added_tokens.json": "[]",
+        },
         "custom code": folder("llama2", {"tokenizer_class": "Own", "auto_map": {"AutoTokenizer": ["a.Own", None]}}),
         "custom code and a class": folder(
             "llama2", {"tokenizer_class": GENERIC, "auto_map": {"AutoTokenizer": ["a.Own", None]}}

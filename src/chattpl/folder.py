@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from chattpl import _core, tokenizer_classes
 from chattpl.errors import SourceError, VocabularyError
 from chattpl.source import NOT_ARGUMENTS, read_json
+from chattpl.tokenizer_files import FILES, kind_of, map_file, placed
 
 CONFIG_FILE = "tokenizer_config.json"
 TOKENIZER_FILE = "tokenizer.json"
@@ -71,21 +72,23 @@ def gather(folder: Path, config_file: Path | None = None) -> Gathered:
     config_file = config_file or folder / CONFIG_FILE
     config = _json_of(config_file)
     model = _json_of(folder / "config.json")
-    map_file = {} if config.get("added_tokens_decoder") is not None else _json_of(folder / _MAP_FILE)
+    _check_fields(config, config_file)
+    _check_fields(model, folder / "config.json")
+    special_map = {} if "added_tokens_decoder" in config else _json_of(folder / _MAP_FILE)
     stop_ids = _stop_ids(folder, model)
-    outline, refusal = _outline(folder, config, map_file, stop_ids)
+    outline, refusal = _outline(folder, config, special_map, stop_ids)
     name = tokenizer_classes.class_for(
         config,
         model,
         hub_id=_hub_id(folder),
-        byte_level=lambda: _holds_byte_level(folder / TOKENIZER_FILE),
+        byte_level=lambda: outline is not None and _holds_byte_level(folder / TOKENIZER_FILE),
     )
     try:
-        tokens = _Tokens(folder, config_file, config, map_file, outline, name)
+        tokens = _Tokens(folder, config_file, config, special_map, outline, name)
     except VocabularyError as error:
         refusal = refusal or error
-        tokens = _Tokens(folder, config_file, config, map_file, None, tokenizer_classes.BACKEND, strict=False)
-    refusal = refusal or _refused_class(folder, name, config, outline)
+        tokens = _Tokens(folder, config_file, config, special_map, None, tokenizer_classes.BACKEND, strict=False)
+    refusal = refusal or _refused_class(folder, name, config, model, outline)
     vocabulary = tokens.vocabulary
     special: dict[str, int | None] = {
         token.content: i for i, token in sorted(vocabulary.added.items()) if token.special
@@ -146,21 +149,19 @@ class _Vocabulary:
 
 
 def _outline(
-    folder: Path, config: dict[str, Any], map_file: dict[str, Any], ids: list[int]
+    folder: Path, config: dict[str, Any], special_map: dict[str, Any], ids: list[int]
 ) -> tuple[dict[str, Any] | None, VocabularyError | None]:
     """What the tokenizer says beside its tokens and merges; None where there is none, or where it is damaged."""
     settings = {key: value for key, value in config.items() if key != "chat_template"}
-    texts = {text for part in (settings, map_file, _json_of(folder / _ADDED_FILE)) for text in _texts(part)}
+    added = {} if "added_tokens_decoder" in config else _json_of(folder / _ADDED_FILE)
+    texts = {text for part in (settings, special_map, added) for text in _texts(part)}
     for rebuild in tokenizer_classes.REBUILDS.values():
         texts.update(token for token in rebuild.tokens.values() if token is not None)
-    from chattpl.tokenizer import kind_of, placed
-    from chattpl.tokenizer import map_file as mapped
-
     file = _vocabulary_file(folder)
     if file is None:
         return None, None
     try:
-        data = mapped(file)
+        data = map_file(file)
         if kind_of(file, data) == "sentencepiece":
             return _outline_of_pieces(file, texts, ids), None
         if file.name != TOKENIZER_FILE:
@@ -174,16 +175,12 @@ def _outline(
 
 
 def _vocabulary_file(folder: Path) -> Path | None:
-    from chattpl.tokenizer import FILES
-
     return next((folder / name for name in FILES if (folder / name).is_file()), None)
 
 
 def _outline_of_pieces(file: Path, texts: set[str], ids: list[int]) -> dict[str, Any]:
     """The same of a SentencePiece model, whose control tokens and user-defined symbols are the added tokens."""
-    from chattpl.tokenizer import Tokenizer
-
-    tokenizer = Tokenizer.from_file(file)
+    tokenizer = _core.Tokenizer(map_file(file), "sentencepiece", file.stem)
     added = {text: token_id for token_id, text, _ in tokenizer.added_tokens}
     flags = {"single_word": False, "lstrip": False, "rstrip": False, "normalized": False}
     id_of = {text: token_id for text in texts if (token_id := tokenizer.token_to_id(text)) is not None}
@@ -233,8 +230,6 @@ def _id(token: object, file: Path, index: int) -> int:
 
 
 def _holds_byte_level(file: Path) -> bool:
-    from chattpl.tokenizer import map_file
-
     return file.is_file() and map_file(file).find(b'"ByteLevel"') >= 0
 
 
@@ -252,7 +247,7 @@ class _Tokens:
         folder: Path,
         config_file: Path,
         config: dict[str, Any],
-        map_file: dict[str, Any],
+        special_map: dict[str, Any],
         outline: dict[str, Any] | None,
         class_name: str | None,
         *,
@@ -275,9 +270,10 @@ class _Tokens:
             specific.update(fields.pop("extra_special_tokens"))
         if specific:
             fields["model_specific_special_tokens"] = specific
-        found = self._decoder(fields.get("added_tokens_decoder"))
-        if found is None:
-            found = self._legacy(folder, fields, map_file)
+        if "added_tokens_decoder" in fields:
+            found = self._decoder(fields["added_tokens_decoder"])
+        else:
+            found = self._legacy(folder, fields, special_map)
         decoder = dict(found)
         by_text = {token.content: token for _, token in found}
         for key in NAMED_TOKENS:
@@ -304,10 +300,8 @@ class _Tokens:
     def _bad(self, message: str, where: str) -> SourceError:
         return SourceError(message, location=f"{self.place}: {where}", hint="compare the file with that of the model")
 
-    def _decoder(self, value: object) -> list[tuple[int, Token]] | None:
+    def _decoder(self, value: object) -> list[tuple[int, Token]]:
         """The tokens of `added_tokens_decoder` with their ids."""
-        if value is None:
-            return None
         if not isinstance(value, dict):
             raise self._bad(f"expected an object, found {_kind(value)}", "added_tokens_decoder")
         tokens = []
@@ -320,10 +314,10 @@ class _Tokens:
             tokens.append((int(key), _token(token, f"{self.place}: {where}")))
         return tokens
 
-    def _legacy(self, folder: Path, fields: dict[str, Any], map_file: dict[str, Any]) -> list[tuple[int, Token]]:
+    def _legacy(self, folder: Path, fields: dict[str, Any], special_map: dict[str, Any]) -> list[tuple[int, Token]]:
         """Reads the other files: without `added_tokens_decoder` they count. Changes `fields`."""
         place = str(folder / _MAP_FILE)
-        for key, value in map_file.items():
+        for key, value in special_map.items():
             if isinstance(value, dict) and key != "extra_special_tokens":
                 value = _token(value, f"{place}: {key}")._replace(special=True)
             elif isinstance(value, list) and key == "extra_special_tokens":
@@ -474,7 +468,7 @@ class _Tokens:
 
 
 def _refused_class(
-    folder: Path, name: str | None, config: dict[str, Any], outline: dict[str, Any] | None
+    folder: Path, name: str | None, config: dict[str, Any], model: dict[str, Any], outline: dict[str, Any] | None
 ) -> VocabularyError | None:
     """Why the tokenizer that `AutoTokenizer` would make is not made here; None where it is."""
     file = folder / TOKENIZER_FILE
@@ -486,6 +480,8 @@ def _refused_class(
         why = f"`{name}` of `transformers` builds a tokenizer of its own, which is not followed"
     elif config.get("split_special_tokens"):
         why = "`split_special_tokens` makes text of its control tokens"
+    elif config.get("fix_mistral_regex") and _has_mistral_regex(model, outline):
+        why = "`fix_mistral_regex` has `transformers` put another pattern in place of the file's"
     elif config.get("init_inputs"):
         why = "`init_inputs` gives its class arguments without names"
     elif isinstance(files := config.get("fast_tokenizer_files"), list) and set(map(str, files)) - {TOKENIZER_FILE}:
@@ -498,6 +494,14 @@ def _refused_class(
     if why is None:
         return None
     return VocabularyError(f"this tokenizer is not read: {why}", location=str(folder), hint=way_out)
+
+
+def _has_mistral_regex(model: dict[str, Any], outline: dict[str, Any] | None) -> bool:
+    """Whether `transformers` takes the pattern of a folder for the wrong one of early Mistral models."""
+    version, model_type = model.get("transformers_version"), model.get("model_type")
+    is_old = not version or str(version).partition(".")[0] in ("0", "1", "2", "3", "4")
+    is_mistral = model_type in (None, "mistral", "mistral3", "voxtral", "ministral", "pixtral")
+    return bool(model) and is_old and is_mistral and outline is not None and outline["vocab_size"] > 90_000
 
 
 # ---- stop tokens -----------------------------------------------------------------------------------------------------
@@ -553,6 +557,22 @@ def _kind(value: object) -> str:
     """What a JSON value is, in words."""
     names = {dict: "an object", list: "a list", str: f"the text {str(value)[:40]!r}", bool: "a truth value"}
     return "null" if value is None else names.get(type(value), f"the number {str(value)[:40]}")
+
+
+def _check_fields(config: dict[str, Any], path: Path) -> None:
+    """Refuses what `AutoTokenizer` fails on, whatever the class."""
+    for key, kinds in {
+        "tokenizer_class": str,
+        "model_type": str,
+        "auto_map": dict | list,
+        "chat_control_tokens": list,
+    }.items():
+        value = config.get(key)
+        if value is not None and not isinstance(value, kinds):
+            raise SourceError(f"`{key}` is {_kind(value)}", location=str(path))
+    for key in ("padding_side", "truncation_side"):
+        if config.get(key, "right") not in ("right", "left"):
+            raise SourceError(f"`{key}` is {_kind(config[key])}: it is `left` or `right`", location=str(path))
 
 
 def _json_of(path: Path) -> dict[str, Any]:

@@ -554,7 +554,8 @@ class ChatFormat:
         return self._encoders[replaced]
 
     def _find_tokenizer(self) -> Tokenizer:
-        from chattpl.tokenizer import Tokenizer, has_tokenizer
+        from chattpl.tokenizer import Tokenizer
+        from chattpl.tokenizer_files import has_tokenizer
 
         given = self._tokenizer
         if isinstance(given, str | os.PathLike):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from chattpl.errors import SourceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _MAX_CHARACTERS = 64 * 2**20
 

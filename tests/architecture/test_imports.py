@@ -25,6 +25,9 @@ LAYERS = [
         "compiled",
         "template",
         "gguf",
+        "tokenizer_files",
+        "tokenizer_classes",
+        "folder",
         "hub",
         "registry",
         "vocabularies",
@@ -40,6 +43,7 @@ LAYERS = [
 ]
 MAY_IMPORT_CORE = {
     "arrays",
+    "folder",
     "template",
     "registry",
     "tokenizer",

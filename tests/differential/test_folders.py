@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ CONVERSATIONS = [
     [{"role": "system", "content": ""}, {"role": "user", "content": "athe <the> the-dog  <unk>\n<pad>▁▁<|im_end|>"}],
 ]
 DIALECTS = dialects()
+SEEDS = int(os.environ.get("CHATTPL_FOLDER_SEEDS") or 300)
 MAY_BE_REFUSED = {
     "custom code",  # `transformers` asks whether to run it
     "split special tokens",
@@ -75,11 +77,12 @@ def compare(folder: Path, chat: chattpl.ChatFormat, theirs: Any) -> None:
 
 
 def ids_of(encode: Callable[[], list[int]]) -> list[int] | None:
-    """The ids; None for a text with unknown characters, where the unknown token is none of the vocabulary."""
+    """The ids; None where `tokenizers` gives up: no unknown token in the vocabulary, or tokens that overlap."""
     try:
         return encode()
-    except Exception as error:
-        assert "Unk token" in str(error) or "Missing [UNK]" in str(error), error
+    except BaseException as error:  # panics of `tokenizers` are no exceptions
+        if not any(reason in str(error) for reason in ("Unk token", "Missing [UNK]", "bad split")):
+            raise
         return None
 
 
@@ -101,7 +104,7 @@ def test_folder_is_read_as_by_transformers(name: str, tmp_path: Path) -> None:
         compare(saved, chat, again)
 
 
-@pytest.mark.parametrize("seed", range(300))
+@pytest.mark.parametrize("seed", range(SEEDS))
 def test_any_mixture_of_files_is_read_as_by_transformers(seed: int, tmp_path: Path) -> None:
     folder = write(tmp_path / "model", random_files(seed))
     theirs, chat = reference(folder), ours(folder)

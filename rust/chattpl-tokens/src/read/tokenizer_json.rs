@@ -109,7 +109,19 @@ fn added_tokens(file: &File) -> Result<Vec<AddedToken>, TokenError> {
         index_of.insert(content, added.len());
         added.push(flags(token, ids.contains_key(content)));
     }
+    if let Some(token) = takes_spaces_twice(&added) {
+        let part = format!("the white space {:?}, an added token that another one can take,", token.content);
+        return Err(unsupported(part, "added_tokens"));
+    }
     Ok(added)
+}
+
+/// A token that begins with white space and takes more before it, where another takes the white space behind it.
+///
+/// `tokenizers` cuts overlapping pieces then, and drops some of the tokens.
+fn takes_spaces_twice(added: &[AddedToken]) -> Option<&AddedToken> {
+    let begins = |token: &&AddedToken| token.lstrip && token.content.starts_with(char::is_whitespace);
+    added.iter().find(begins).filter(|_| added.iter().any(|token| token.rstrip))
 }
 
 fn flags(token: &Added, in_model: bool) -> AddedToken {
