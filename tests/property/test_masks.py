@@ -305,7 +305,16 @@ PLAIN_ANSWERS = [
     Probe("one", [{"role": "user", "content": "ask"}, {"role": "assistant", "content": "say"}], {}),
 ]
 IF_PROMPT = re.compile(r"\{%-?\s*if\s+add_generation_prompt[^%]*?-?%\}")
-AROUND = [("    ", ""), ("\n\n", ""), (" \t ", ""), ("\u3000", ""), ("", "  "), ("", "\n\n"), (" ", " \n"), ("\r\n", "")]
+AROUND = [
+    ("    ", ""),
+    ("\n\n", ""),
+    (" \t ", ""),
+    ("\u3000", ""),
+    ("", "  "),
+    ("", "\n\n"),
+    (" ", " \n"),
+    ("\r\n", ""),
+]
 
 
 def _spaced(source: str, before: str, after: str) -> str:
@@ -350,7 +359,7 @@ def test_white_space_around_the_prompt_moves_no_header_in_published_templates(na
 
 def _hostile(chat: ChatFormat) -> list[str]:
     """What a template writes around turns, as text for others to say."""
-    texts = set()
+    texts: set[str] = set()
     for at, prompt in ((1, True), (2, False), (1, False)):
         try:
             rendered = chat.render(PLAIN_ANSWERS[0].messages[:at], now=CLOCK, add_generation_prompt=prompt)
