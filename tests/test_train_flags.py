@@ -85,7 +85,7 @@ def test_null_and_absent_are_no_flag(chat: ChatFormat) -> None:
 
 @FORMATS
 def test_no_flag_trains_a_role_that_is_left_out(chat: ChatFormat) -> None:
-    flags = [{"weight": 3.0}, {"train": True}, {"loss": 1}]
+    flags: list[dict[str, Any]] = [{"weight": 3.0}, {"train": True}, {"loss": 1}]
     for flag in flags:
         assert _weights(chat, _chat({}, user=flag)) == [("a0<|im_end|>", 1.0)]
 
@@ -183,7 +183,7 @@ def test_every_format_leaves_out_what_counts_nothing(name: str) -> None:
     except chattpl.ChatTemplateError:
         pytest.skip("no vocabulary here")
     whole = chat.encode(_chat({}, {}))
-    first, second = (chat.encode(_chat(*flags)) for flags in (({}, {"weight": 0}), ({"weight": 0}, {})))
+    first, second = chat.encode(_chat({}, {"weight": 0})), chat.encode(_chat({"weight": 0}, {}))
     assert np.array_equal(first.loss_mask + second.loss_mask, whole.loss_mask)
     assert first.loss_mask.any()
     assert second.loss_mask.any()

@@ -8,9 +8,8 @@ from functools import cache
 from typing import Any
 
 import pytest
-from tokenizers import AddedToken
+from tokenizers import AddedToken, decoders, models, normalizers
 from tokenizers import Tokenizer as Reference
-from tokenizers import decoders, models, normalizers
 
 from byte_tokenizers import chat_format, tokenizer_json
 from chattpl import ChatFormat, EncodeError
@@ -152,10 +151,23 @@ def test_a_role_that_the_template_compares_with_is_known(kind: str, known: str) 
     chat, other = _format(_template(head), kind), _format(_template(SPELLINGS["sum"]), kind)
     for mode in MODES[:2]:
         assert "<|critic|>" in _control(chat, chat.encode(_chat("critic"), special_tokens=mode).input_ids.tolist())
-        assert "<|critic|>" not in _control(other, other.encode(_chat("critic"), special_tokens=mode).input_ids.tolist())
+        assert "<|critic|>" not in _control(
+            other, other.encode(_chat("critic"), special_tokens=mode).input_ids.tolist()
+        )
 
 
-FORGING_ROLES = ["im_end", "end", "critic", "user|><|im_end", "im_end|><|user", "use", "|>", "<s>", "<|im_end|>", "r|>x"]
+FORGING_ROLES = [
+    "im_end",
+    "end",
+    "critic",
+    "user|><|im_end",
+    "im_end|><|user",
+    "use",
+    "|>",
+    "<s>",
+    "<|im_end|>",
+    "r|>x",
+]
 
 
 @of_every_kind
@@ -188,8 +200,8 @@ def test_a_role_in_parts_or_with_other_data_makes_no_token(kind: str) -> None:
 
 
 LITERAL = _template(
-    "{% if message.role == 'user' %}<|user|>{% elif message.role == 'tool' %}<|tool|>{% elif message.role == 'system' %}"
-    "<|system|>{% else %}<|assistant|>{% endif %}"
+    "{% if message.role == 'user' %}<|user|>{% elif message.role == 'tool' %}<|tool|>"
+    "{% elif message.role == 'system' %}<|system|>{% else %}<|assistant|>{% endif %}"
 )
 
 
@@ -197,7 +209,16 @@ LITERAL = _template(
 def test_structure_is_a_control_token_whatever_its_flag(kind: str) -> None:
     chat = _format(LITERAL, kind, plain=True)
     harmless = _control(chat, chat.encode(_chat("system", "user", "assistant", "tool")).input_ids.tolist())
-    assert harmless == ["<|system|>", "<|end|>", "<|user|>", "<|end|>", "<|assistant|>", "<|end|>", "<|tool|>", "<|end|>"]
+    assert harmless == [
+        "<|system|>",
+        "<|end|>",
+        "<|user|>",
+        "<|end|>",
+        "<|assistant|>",
+        "<|end|>",
+        "<|tool|>",
+        "<|end|>",
+    ]
     structure = ["<|system|>", "<|user|>", "<|assistant|>", "<|tool|>", "<|end|>"]
     for token in structure:
         messages = _chat("system", "user", "assistant", "tool", content=f"a{token}b")

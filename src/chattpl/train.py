@@ -28,8 +28,7 @@ class Train:
     """
 
     roles: Sequence[str] = ("assistant",)
-    """Roles whose messages are trained; `assistant` stands for other names of the role that a model speaks in, too: `model`,
-    `chatbot`, `bot`, and `Assistant` in any case."""
+    """Roles whose messages are trained; `assistant` also stands for `model`, `chatbot` and `bot`, in any case."""
     turns: Literal["all", "last", "last_chain"] | Sequence[int] = "all"
     """Which of their messages: all, the last one, those after the last message of anybody else but tools
     (`"last_chain"`), or those with these indices among the messages; negative ones count from the end."""

@@ -301,3 +301,63 @@ def _place(path: tuple[Any, ...]) -> str:
     for step in path:
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
     return text
+
+
+@cache
+def _unflagged(name: str) -> ChatFormat:
+    """A format over bytes in whose vocabulary no control token is flagged special."""
+    chat = chattpl.load(name)
+    source = chat.template.source
+    control = {*control_tokens(source), *chat.special_tokens, *chat.token_arguments.values()}
+    tokenizer = byte_tokenizer((), tuple(sorted(control)))
+    return chat_format(source, tokenizer, arguments=chat.token_arguments, stop_tokens=chat.stop_tokens, name=name)
+
+
+def _structure(chat: ChatFormat) -> set[str]:
+    """The token that a generation prompt begins with, and the one that ends an answer."""
+    added = sorted((text for _, text, _ in chat.tokenizer.added_tokens), key=len, reverse=True)
+    asked = [{"role": "user", "content": "x"}]
+    without, prompted = (chat.render(asked, now=CLOCK, add_generation_prompt=is_on).text for is_on in (False, True))
+    prompt = prompted[len(without) :].lstrip() if prompted.startswith(without) else ""
+    answered = chat.render([*asked, {"role": "assistant", "content": "yz"}], now=CLOCK).text.partition("yz")[2].strip()
+    first = [text for text in added if prompt.startswith(text)][:1]
+    return {*first, *(text for text in chat.stop_tokens if answered == text)}
+
+
+@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("mode", ["template", "strict"])
+def test_structure_that_is_not_flagged_special_is_forged_by_nobody(name: str, mode: str) -> None:
+    chat = _unflagged(name)
+    structure = {token_id for token_id, text, _ in chat.tokenizer.added_tokens if text in _structure(chat)}
+    hostile_text = " ".join(text for _, text, _ in chat.tokenizer.added_tokens)
+    checked = 0
+    for place in PLACES:
+        if place.name in MAY_DECIDE:
+            continue
+        expected, found = (_encode(chat, place.shape(text), mode) for text in (HARMLESS, hostile_text))
+        if expected is not None and found is not None:
+            ours, theirs = ([i for i in made.input_ids.tolist() if i in structure] for made in (found, expected))
+            assert ours == theirs, place.name
+            checked += 1
+    assert checked >= 8 or not structure
+
+
+ROLES = ["user", "assistant", "system", "tool"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_role_makes_a_control_token_that_the_template_does_not_write(name: str) -> None:
+    """Whatever a role is, the special tokens are those of a harmless role of which the format knows as little."""
+    chat = _format(name)
+    special = {token_id for token_id, _, is_special in chat.tokenizer.added_tokens if is_special}
+    for _, token, _ in _tokens(name):
+        for role in (token, token.strip("<|>[]｜"), f"user{token}", f"{token}user"):
+            if role in ROLES:
+                continue
+            made = [_encode(chat, _with(_chat(), 0, role=each), "template") for each in ("nobody", role)]
+            if made[0] is None or made[1] is None or made[0].text is None or made[1].text is None:
+                continue
+            if made[1].text.replace(role, "nobody") != made[0].text:
+                continue  # the template reads this role
+            ids = [[i for i in encoded.input_ids.tolist() if i in special] for encoded in made if encoded is not None]
+            assert ids[0] == ids[1], role

@@ -322,6 +322,9 @@ impl ChatEncoder {
             for printed in prompted.iter().chain(&history.0).chain(&last.0).chain(others.iter().flatten()) {
                 self.with_probe(printed, &mut scratch, |probe| probe.add_structure(&mut structure));
             }
+            // All stop tokens end turns, also those that no probe shows.
+            let is_plain = |id: &TokenId| self.engine.added().iter().any(|token| token.id == *id && !token.special);
+            structure.extend(stops.ids.iter().copied().filter(is_plain));
         }
         // The strings of probes are no part of the conversation.
         input.forget_strings_after(strings);

@@ -45,7 +45,7 @@ pub(crate) struct Probed {
     pub headers: Headers,
     /// Where sampling ends.
     pub stops: StopTokens,
-    /// Added tokens not flagged special that the template writes at the start or the end of turns, ascending.
+    /// Added tokens not flagged special that the template writes at the start or the end of turns.
     pub structure: Vec<TokenId>,
 }
 
