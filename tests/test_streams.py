@@ -76,7 +76,9 @@ def _reference(decoder: str, tokens: list[str]) -> Reference:
 
 
 def _id(tokenizer: Any, token: str) -> int:
-    found = tokenizer.token_to_id(token)
+    # Our own encoder has bytes for the names of byte tokens; they come after `<unk>` in each vocabulary here.
+    found = 1 + BYTES.index(token) if token in BYTES and tokenizer.token_to_id(token) is None else None
+    found = tokenizer.token_to_id(token) if found is None else found
     assert isinstance(found, int)
     return found
 
@@ -164,7 +166,7 @@ def _law(reference: Reference, tokens: list[str]) -> str:
 
 
 @settings(max_examples=300, deadline=None)
-@given(tokens=st.lists(st.sampled_from([*SOME_BYTES, "a", "▁the", "é"]), max_size=30))
+@given(tokens=st.lists(st.sampled_from([*SOME_BYTES, "qu", "▁the", "é"]), max_size=30))
 def test_a_spoilt_run_keeps_its_characters_and_nothing_falls_silent(tokens: list[str]) -> None:
     reference = _reference("gemma", [*BYTES, *WORDS])
     foreign = chattpl.Tokenizer.from_bytes(reference.to_str().encode(), "tokenizer.json")
@@ -179,7 +181,7 @@ def test_a_spoilt_run_keeps_its_characters_and_nothing_falls_silent(tokens: list
 
 
 def _own() -> Any:
-    vocabulary = {token: number for number, token in enumerate(["<unk>", *BYTES, "a", "▁the", "é"])}
+    vocabulary = {token: number for number, token in enumerate(["<unk>", *BYTES, "qu", "▁the", "é"])}
     config = json.loads(tiny.named()["llama2"].json())
     config["model"] |= {"vocab": vocabulary, "merges": []}
     config |= {"added_tokens": [], "post_processor": None, "decoder": tiny.GEMMA_DECODER}
@@ -222,8 +224,8 @@ def test_sentencepiece_streams_obey_the_law(tmp_path: Any) -> None:
     source, prefix = tmp_path / "text", tmp_path / "model"
     source.write_text("\n".join(tiny.CORPUS * 5), "utf-8")
     sentencepiece.SentencePieceTrainer.train(
-        *(), input=str(source), model_prefix=str(prefix), model_type="unigram", vocab_size=480, byte_fallback=True,
-        character_coverage=0.9, minloglevel=2,
+        *(), input=str(source), model_prefix=str(prefix), model_type="unigram", vocab_size=440, byte_fallback=True,
+        character_coverage=0.98, minloglevel=2,
     )  # fmt: skip
     ours = chattpl.Tokenizer.from_file(f"{prefix}.model")
     chooser = random.Random(5)
