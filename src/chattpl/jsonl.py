@@ -12,10 +12,13 @@ from chattpl.sources import RowBlock, open_source
 
 def whole(source: str | os.PathLike[str] | bytes) -> bytes | None:
     """All lines at once: the bytes themselves; None for a file, which is read in blocks."""
-    return b"".join(blocks(source)) if isinstance(source, bytes) else None
+    if not isinstance(source, bytes):
+        return None
+    with open_source(source) as opened:
+        return b"".join(map(_lines_of, opened.blocks()))
 
 
-def blocks(source: str | os.PathLike[str] | IO[bytes] | bytes, block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
+def blocks(source: str | os.PathLike[str] | IO[bytes], block_bytes: int = BLOCK_BYTES) -> Iterator[bytes]:
     """Reads rows of JSON, of any form that `open_source` knows but tables, in blocks of whole lines.
 
     Raises:

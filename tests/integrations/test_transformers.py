@@ -274,7 +274,7 @@ WRONG_ENCODES: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({}, {"tokenizer_kwargs": {"add_special_tokens": True}}),
     ({}, {"tokenizer_kwargs": {"unheard_of": True}}),
     ({}, {"sanitize_control_tokens": True}),
-    ({}, {"sanitize_control_tokens": True, "tokenize": False}),
+    ({"split_special_tokens": True}, {"sanitize_control_tokens": True}),
 ]
 
 # ---- comparison ------------------------------------------------------------------------------------------------------
@@ -676,8 +676,8 @@ def test_a_call_that_is_left_to_transformers_is_told_once() -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         for _ in range(3):
-            fast.apply_chat_template([u("x")], sanitize_control_tokens=True)
-    assert "sanitize_control_tokens" in str(caught[0].message)
+            fast.apply_chat_template([u("x")], tokenizer_kwargs={"return_offsets_mapping": True})
+    assert "return_offsets_mapping" in str(caught[0].message)
     assert caught[0].category is AccelerateWarning
     assert len(caught) == 1
     assert caught[0].filename == __file__

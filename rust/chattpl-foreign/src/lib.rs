@@ -3,6 +3,7 @@
 //! Texts are encoded one at a time, so that none of its threads is ever started: a forked process would wait for them.
 
 mod library;
+mod steps;
 
 use std::panic::{catch_unwind, AssertUnwindSafe};
 

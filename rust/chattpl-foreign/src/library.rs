@@ -1,7 +1,8 @@
 //! A tokenizer of the crate at work.
 
 use chattpl_tokens::vocabulary::AddedToken;
-use chattpl_tokens::{Admitted, Found, Library, Placed, TokenError, TokenId};
+use chattpl_tokens::{Admitted, DecodeStep, ForeignStream, Found, Library, Placed, TokenError, TokenId};
+use tokenizers::decoders::DecoderWrapper;
 use tokenizers::normalizer::Range;
 use tokenizers::{
     AddedVocabulary, Encoding, Model, NormalizedString, Normalizer, OffsetType, PreTokenizedString, PreTokenizer,
@@ -9,6 +10,7 @@ use tokenizers::{
 };
 
 use crate::caught;
+use crate::steps::{rewritten, steps_of};
 
 const ENCODE: &str = "encode this text";
 const DECODE: &str = "decode these ids";
@@ -21,6 +23,9 @@ pub struct HuggingFace {
     added: Vec<AddedToken>,
     unknown: Option<TokenId>,
     vocab_size: usize,
+    /// The decoder in steps, and what rewrites tokens in each.
+    steps: Vec<DecodeStep>,
+    rewriters: Vec<Option<DecoderWrapper>>,
 }
 
 impl HuggingFace {
@@ -29,7 +34,8 @@ impl HuggingFace {
         let mut plain = tokenizer.get_added_vocabulary().clone();
         plain.set_encode_special_tokens(true);
         let vocab_size = tokenizer.get_vocab(true).values().max().map_or(0, |&last| last as usize + 1);
-        HuggingFace { tokenizer, plain, added, unknown, vocab_size }
+        let (steps, rewriters) = steps_of(tokenizer.get_decoder()).into_iter().unzip();
+        HuggingFace { tokenizer, plain, added, unknown, vocab_size, steps, rewriters }
     }
 
     /// The tokens of a text, before any are put around it.
@@ -45,6 +51,13 @@ impl HuggingFace {
         }
         self.tokenizer.get_model().tokenize_in_pretokenized(&mut splits, None)?;
         splits.into_encoding(None, 0, offsets)
+    }
+
+    fn through(&self, stream: &mut ForeignStream, token: Option<String>) -> Result<String, TokenError> {
+        let rewrite = |step: usize, token: &str, is_first: bool| {
+            done(DECODE, || rewritten(self.rewriters[step].as_ref(), token, is_first))
+        };
+        stream.through(&self.steps, &rewrite, token)
     }
 
     fn processed(&self, encoding: Encoding, add_special: bool) -> tokenizers::Result<Encoding> {
@@ -119,6 +132,15 @@ impl Library for HuggingFace {
 
     fn decode(&self, ids: &[TokenId], skip_special: bool) -> Result<String, TokenError> {
         done(DECODE, || self.tokenizer.decode(ids, skip_special))
+    }
+
+    fn stream(&self, stream: &mut ForeignStream, id: TokenId) -> Result<String, TokenError> {
+        let token = self.tokenizer.id_to_token(id);
+        token.map_or_else(|| Ok(String::new()), |token| self.through(stream, Some(token)))
+    }
+
+    fn stream_rest(&self, stream: &mut ForeignStream) -> Result<String, TokenError> {
+        self.through(stream, None)
     }
 }
 

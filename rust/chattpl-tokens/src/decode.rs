@@ -40,16 +40,13 @@ pub fn decode(vocabulary: &Vocabulary, ids: impl IntoIterator<Item = TokenId>, s
 pub struct Stream {
     /// Whether the next token is the first.
     first: bool,
-    /// Bytes that are not given yet; beside characters, all of the tokens of single bytes in a row.
-    pending: Vec<u8>,
-    /// How many of the pending bytes are given all the same: characters of a run that goes on.
-    given_bytes: usize,
+    run: ByteRun,
 }
 
 impl Stream {
     /// A stream at the beginning of a text.
     pub fn new(_: &Vocabulary) -> Self {
-        Stream { first: true, pending: Vec::new(), given_bytes: 0 }
+        Stream { first: true, run: ByteRun::default() }
     }
 
     /// The text that is complete with this id.
@@ -58,56 +55,109 @@ impl Stream {
     /// [`decode`].
     pub fn push(&mut self, vocabulary: &Vocabulary, id: TokenId) -> String {
         if let Units::Bytes { .. } = vocabulary.units {
-            append(vocabulary, id, &mut self.first, &mut self.pending);
-            let incomplete = self.pending.split_off(complete_len(&self.pending));
-            return into_text(std::mem::replace(&mut self.pending, incomplete));
+            let mut bytes = Vec::new();
+            append(vocabulary, id, &mut self.first, &mut bytes);
+            return self.run.push_lossy(&bytes, Broken::Together);
         }
-        let mut text = String::new();
         match single_byte(vocabulary, id) {
             Some(byte) => {
-                self.pending.push(byte);
-                self.give_complete(vocabulary, &mut text);
+                let new = self.run.push(byte);
+                self.text_of_run(vocabulary, new)
             }
             None => {
-                text = self.rest(vocabulary);
+                let mut text = self.finish_run(vocabulary);
                 append_text(vocabulary, id, &mut self.first, &mut text);
+                text
             }
         }
-        text
     }
 
     /// What is left, complete or not.
     pub fn finish(&mut self, vocabulary: &Vocabulary) -> String {
         let rest = match vocabulary.units {
-            Units::Bytes { .. } => into_text(std::mem::take(&mut self.pending)),
-            Units::Chars { .. } => self.rest(vocabulary),
+            Units::Bytes { .. } => self.run.finish_lossy(Broken::Together),
+            Units::Chars { .. } => self.finish_run(vocabulary),
         };
         self.first = true;
         rest
     }
 
-    /// Adds the characters of the run that are not given yet, if nothing spoils it so far.
-    fn give_complete(&mut self, vocabulary: &Vocabulary, text: &mut String) {
-        let complete = complete_len(&self.pending);
-        if let Ok(run) = std::str::from_utf8(&self.pending[..complete]) {
-            let new = run.get(self.given_bytes..).unwrap_or_default();
-            if !new.is_empty() {
-                text.push_str(without_leading(vocabulary, new, &mut self.first));
-                self.given_bytes = complete;
+    fn finish_run(&mut self, vocabulary: &Vocabulary) -> String {
+        let rest = self.run.finish();
+        self.text_of_run(vocabulary, rest)
+    }
+
+    fn text_of_run(&mut self, vocabulary: &Vocabulary, text: String) -> String {
+        match text.is_empty() {
+            true => text,
+            false => without_leading(vocabulary, &text, &mut self.first).to_owned(),
+        }
+    }
+}
+
+/// How bytes that are no character become U+FFFD.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Broken {
+    /// One for those that belong together, as `String::from_utf8_lossy` has it.
+    Together,
+    /// One for each byte.
+    Each,
+}
+
+/// Bytes of tokens that are to become characters. Holds the beginning of one character, three bytes at most.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ByteRun {
+    pending: Vec<u8>,
+    /// Whether a byte was no part of a character; then no byte of the run that is not given yet is.
+    is_spoilt: bool,
+}
+
+impl ByteRun {
+    /// The characters that are complete with a byte of a run that is text as a whole or not at all: U+FFFD for each byte
+    /// that is not given when one spoils it, and for those behind it.
+    pub(crate) fn push(&mut self, byte: u8) -> String {
+        self.pending.push(byte);
+        match std::str::from_utf8(&self.pending) {
+            Ok(text) if !self.is_spoilt => {
+                let text = text.to_owned();
+                self.pending.clear();
+                text
+            }
+            Err(error) if !self.is_spoilt && error.error_len().is_none() => String::new(),
+            _ => {
+                self.is_spoilt = true;
+                self.broken()
             }
         }
     }
 
-    /// Ends the run of single bytes.
-    fn rest(&mut self, vocabulary: &Vocabulary) -> String {
-        let mut text = String::new();
-        self.give_complete(vocabulary, &mut text);
-        let left = self.pending.len() - self.given_bytes;
-        text.extend(std::iter::repeat_n(char::REPLACEMENT_CHARACTER, left));
-        self.first &= left == 0;
+    /// What is left of the run; the next byte begins another.
+    pub(crate) fn finish(&mut self) -> String {
+        self.is_spoilt = false;
+        self.broken()
+    }
+
+    pub(crate) fn is_spoilt(&self) -> bool {
+        self.is_spoilt
+    }
+
+    fn broken(&mut self) -> String {
+        let broken = std::iter::repeat_n(char::REPLACEMENT_CHARACTER, self.pending.len()).collect();
         self.pending.clear();
-        self.given_bytes = 0;
-        text
+        broken
+    }
+
+    /// The characters that are complete with more bytes, where broken ones spoil nothing else.
+    pub(crate) fn push_lossy(&mut self, bytes: &[u8], broken: Broken) -> String {
+        self.pending.extend_from_slice(bytes);
+        let incomplete = self.pending.split_off(complete_len(&self.pending));
+        let complete = std::mem::replace(&mut self.pending, incomplete);
+        lossy(complete, broken)
+    }
+
+    /// What is left.
+    pub(crate) fn finish_lossy(&mut self, broken: Broken) -> String {
+        lossy(std::mem::take(&mut self.pending), broken)
     }
 }
 
@@ -172,6 +222,18 @@ fn without_leading<'t>(vocabulary: &Vocabulary, text: &'t str, first: &mut bool)
         (true, Decoder::Metaspace { leading: Leading::OneSpace, .. }) => text.strip_prefix(' ').unwrap_or(text),
         _ => text,
     }
+}
+
+fn lossy(bytes: Vec<u8>, broken: Broken) -> String {
+    if broken == Broken::Together {
+        return into_text(bytes);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    text
 }
 
 fn into_text(bytes: Vec<u8>) -> String {

@@ -25,7 +25,7 @@ pub use chat::{
 pub use encode::{Encoder, Found, Region, Scratch, SpecialTokens, Tokens};
 pub use engine::{Engine, EngineScratch, EngineStream, BYTES_A_TOKEN};
 pub use error::TokenError;
-pub use foreign::{Admitted, Foreign, ForeignStream, Library, Placed};
+pub use foreign::{Admitted, DecodeStep, Foreign, ForeignStream, Library, Placed, Rewrite};
 pub use huge::reserve_large;
 pub use joined::joined;
 pub use pretokenize::Pretokenizer;

@@ -70,14 +70,29 @@ class Call:
         first = {key: value[0] if value and isinstance(value[0], list) else value for key, value in out.items()}
         return BatchEncoding(first, late, n_sequences=1)
 
+    def padded(self, rows: list[list[int]]) -> Any:
+        """What `transformers` makes of rows of sanitized ids: those and an attention mask."""
+        rows = [self.cut(row) for row in rows]
+        nested = self.is_batched or self.return_tensors is not None
+        return self.tokenizer.pad(
+            {"input_ids": rows if nested else rows[0]},
+            padding=self.padding,
+            max_length=self.max_length,
+            pad_to_multiple_of=self.multiple,
+            padding_side=self.more.get("padding_side"),
+            return_attention_mask=self.more.get("return_attention_mask"),
+            return_tensors=self.return_tensors,
+        )
+
     def add_masks(self, out: Any, texts: list[str], spans: list[list[tuple[int, int]]]) -> None:
         """Puts `assistant_masks` into a result: 1 for each token that reaches into a span of characters."""
+        self.add_row_masks(out, [self._mask(text, of_text) for text, of_text in zip(texts, spans, strict=True)])
+
+    def add_row_masks(self, out: Any, found: list[list[int]]) -> None:
+        """Puts `assistant_masks` into a result: those of whole rows, cut and padded as the rows are."""
         several = self.is_batched or bool(self.return_tensors)
         rows = out["input_ids"] if several else [out["input_ids"]]
-        masks = [
-            _padded(self.cut(self._mask(text, of_text)), len(row), 0, self.pads_left)
-            for text, of_text, row in zip(texts, spans, rows, strict=True)
-        ]
+        masks = [_padded(self.cut(mask), len(row), 0, self.pads_left) for mask, row in zip(found, rows, strict=True)]
         out["assistant_masks"] = masks if several else masks[0]
         if self.return_tensors:
             out.convert_to_tensors(tensor_type=self.return_tensors)

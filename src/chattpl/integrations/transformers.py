@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from transformers import PreTrainedTokenizerBase, tokenization_utils_base
@@ -17,6 +17,7 @@ from transformers.utils import chat_template_utils
 from chattpl import _core
 from chattpl.errors import ChatTemplateError, VocabularyError
 from chattpl.integrations.batch_encoding import Call, Vocabulary
+from chattpl.integrations.sanitize import Row, Sanitizer
 from chattpl.template import Template
 from chattpl.tokenizer import Tokenizer
 
@@ -129,7 +130,7 @@ class ApplyChatTemplate:
                 **kwargs,
             }
             try:
-                vocabulary = self.vocabulary() if tokenize else None
+                vocabulary = self.vocabulary() if tokenize or sanitize_control_tokens else None
                 rendered = [_render(template, chat, options) for chat in conversations]
             except _NotCoveredError as error:
                 reason = str(error)
@@ -138,13 +139,47 @@ class ApplyChatTemplate:
             self._tell(reason)
             return type(tokenizer).apply_chat_template(tokenizer, **arguments)
         texts = [each.text for each in rendered]
-        if vocabulary is None:
+        if sanitize_control_tokens and vocabulary is not None:
+            sanitizer = Sanitizer(tokenizer, vocabulary.tokenizer, source, frozenset(kwargs))
+            if tokenize:
+                return self._sanitized(sanitizer, vocabulary, is_batched, rendered, conversations, arguments)
+            for each in rendered:
+                sanitizer.check_text(each)
+        if vocabulary is None or not tokenize:
             return texts if is_batched else texts[0]
         call = Call(tokenizer, vocabulary, is_batched, arguments)
         out = call.encode(texts)
         if return_assistant_tokens_mask:
             call.add_masks(out, texts, [each.generation_spans for each in rendered])
         return out if return_dict else out["input_ids"]
+
+    def _sanitized(
+        self,
+        sanitizer: Sanitizer,
+        vocabulary: Vocabulary,
+        is_batched: bool,
+        rendered: list[Any],
+        conversations: list[Any],
+        arguments: dict[str, Any],
+    ) -> Any:
+        """What `transformers` gives where it forges no token and can do what is asked, and else what origins give."""
+        method = partial(type(self.__self__).apply_chat_template, self.__self__)
+        with_mask = arguments["return_assistant_tokens_mask"]
+        rows = [sanitizer.encode(each) for each in rendered]
+        if not with_mask:
+            single = {**arguments, "padding": False, "truncation": False, "max_length": None, "tokenizer_kwargs": None}
+            single |= {"return_dict": False, "return_tensors": None}
+            theirs = [method(**{**single, "conversation": chat}) for chat in conversations]
+            pairs = zip(rows, theirs, strict=True)
+            if all(sanitizer.controls(row.ids) == sanitizer.controls(other) for row, other in pairs):
+                return method(**arguments)
+        call = Call(self.__self__, vocabulary, is_batched, arguments)
+        out = call.padded([row.ids for row in rows])
+        if with_mask:
+            call.add_row_masks(
+                out, [_mask_of(row, each.generation_spans) for row, each in zip(rows, rendered, strict=True)]
+            )
+        return out if arguments["return_dict"] else out["input_ids"]
 
     def vocabulary(self) -> Vocabulary:
         """The tokenizer's vocabulary as it is now; read again when tokens were added."""
@@ -161,8 +196,8 @@ class ApplyChatTemplate:
 
     def _not_covered(self, arguments: dict[str, Any], source: Any, kwargs: dict[str, Any]) -> str | None:
         """Why a call has to go to `transformers`; None if it can be done here."""
-        if arguments["sanitize_control_tokens"]:
-            return "`sanitize_control_tokens=True`"
+        if arguments["sanitize_control_tokens"] and not hasattr(self.__self__, "_get_control_tokens"):
+            return "`sanitize_control_tokens=True` of this version of `transformers`"
         if not isinstance(source, str):
             return "a chat template that is no string"
         if arguments["add_generation_prompt"] is None:
@@ -297,6 +332,17 @@ def _check(continue_final_message: Any, add_generation_prompt: Any, with_mask: b
         chat_template_utils.logger.warning_once(
             "return_assistant_tokens_mask==True but chat template does not contain `{% generation %}` keyword."
         )
+
+
+def _mask_of(row: Row, spans: list[tuple[int, int]]) -> list[int]:
+    """1 for each token that reaches into a span of characters."""
+    ends = sorted((end, start) for start, end in spans if start < end)
+    mask, index = [], 0
+    for first, last in row.spans:
+        while index < len(ends) and ends[index][0] <= first:
+            index += 1
+        mask.append(int(index < len(ends) and ends[index][1] < last))
+    return mask
 
 
 def _render(template: Template, chat: list[Any], options: dict[str, Any]) -> Any:

@@ -1,7 +1,9 @@
 //! Tokenizers of kinds that [`Encoder`](crate::Encoder) does not cover, with who may make a control token decided here.
 
+mod steps;
 mod stream;
 
+pub use steps::{DecodeStep, Rewrite};
 pub use stream::ForeignStream;
 
 use hashbrown::HashSet;
@@ -50,6 +52,18 @@ pub trait Library: Send + Sync {
     /// # Errors
     /// What the library raises.
     fn decode(&self, ids: &[TokenId], skip_special: bool) -> Result<String, TokenError>;
+
+    /// The text that is certain with the next id of a stream.
+    ///
+    /// # Errors
+    /// What the library raises.
+    fn stream(&self, stream: &mut ForeignStream, id: TokenId) -> Result<String, TokenError>;
+
+    /// What is left of a stream at its end.
+    ///
+    /// # Errors
+    /// What the library raises.
+    fn stream_rest(&self, stream: &mut ForeignStream) -> Result<String, TokenError>;
 }
 
 /// Which added tokens count where a text spells them.

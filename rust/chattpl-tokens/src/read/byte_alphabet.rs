@@ -4,6 +4,7 @@
 const END: usize = 0x144;
 
 /// From the characters of the alphabet to the bytes they stand for.
+#[derive(Debug, Clone)]
 pub struct ByteAlphabet {
     byte_of_char: [Option<u8>; END],
 }

@@ -9,6 +9,7 @@ mod tekken;
 mod tiktoken;
 mod tokenizer_json;
 
+pub(crate) use byte_alphabet::ByteAlphabet;
 pub use ranks::{merges_of_ranks, LONGEST_TOKEN_BYTES};
 pub use sentencepiece::sentencepiece;
 pub use tekken::tekken;

@@ -13,7 +13,7 @@ use pieces::{Cut, Pieces};
 
 use crate::encode::{Counter, Finder, Found, Refused};
 use crate::error::TokenError;
-use crate::foreign::{Admitted, Foreign, Library, Placed};
+use crate::foreign::{Admitted, Foreign, ForeignStream, Library, Placed};
 use crate::read::sentencepiece_model::{Kind, Method, Model, SPACE_MARK};
 use crate::read::unsupported;
 use crate::vocabulary::{AddedToken, TokenId};
@@ -232,6 +232,25 @@ impl Library for SentencePiece {
         }
         append_bytes(&mut run, &mut text);
         Ok(text)
+    }
+
+    fn stream(&self, stream: &mut ForeignStream, id: TokenId) -> Result<String, TokenError> {
+        Ok(match self.meanings.get(id as usize) {
+            None => String::new(),
+            Some(Meaning::Byte(byte)) => stream.byte(*byte),
+            Some(Meaning::Control(control)) => stream.text(control),
+            Some(Meaning::Text(piece)) => {
+                let spaces_go = self.strips_one_space || self.strips_spaces;
+                let spaces_go = spaces_go && !stream.keeps_spaces && !stream.is_begun;
+                let rest = piece.strip_prefix(SPACE_MARK).filter(|_| spaces_go);
+                stream.keeps_spaces = !(spaces_go && (self.strips_spaces || rest.is_none()));
+                stream.text(&rest.unwrap_or(piece).replace(SPACE_MARK, " "))
+            }
+        })
+    }
+
+    fn stream_rest(&self, stream: &mut ForeignStream) -> Result<String, TokenError> {
+        Ok(stream.rest_of_bytes())
     }
 }
 
