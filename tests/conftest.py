@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         reason: files for reason, files in _skipped.items() if not is_allowed(reason, has_data=STRICT == "data")
     }
     for reason, files in sorted(unexpected.items()):
-        print(f"\nskipped for a reason that is not on the list of tests/allowed_skips.py: {reason}: {', '.join(files)}")
+        sys.stderr.write(f"\nskipped for a reason that is not in tests/allowed_skips.py: {reason}: {', '.join(files)}\n")
     if unexpected:
         session.exitstatus = 1
     if STRICT == "bare":

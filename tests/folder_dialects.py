@@ -46,7 +46,7 @@ def _trained(kind: str) -> str:
         made.normalizer = normalizers.NFKC()
         made.pre_tokenizer = pre_tokenizers.Metaspace()
         made.decoder = decoders.Metaspace()
-        trainer = trainers.UnigramTrainer(
+        trainer: Any = trainers.UnigramTrainer(
             vocab_size=300, special_tokens=special, unk_token="[UNK]", show_progress=False
         )
     else:

@@ -16,7 +16,7 @@ class Case(NamedTuple):
     tools: list[dict[str, Any]] | None = None
     arguments: dict[str, Any] | None = None
     """Template arguments of the row."""
-    alternatives: list[list[dict[str, Any]]] = []
+    alternatives: tuple[list[dict[str, Any]], ...] = ()
     unused: tuple[str, ...] = ()
 
 
@@ -84,45 +84,48 @@ CASES = [
         "preference texts",
         {"prompt": _Q, "chosen": _A, "rejected": OTHER["content"]},
         [USER, ANSWER],
-        alternatives=[[OTHER]],
+        alternatives=([OTHER],),
     ),
     Case(
         "preference lists",
         {"prompt": [USER], "chosen": [ANSWER], "rejected": [OTHER]},
         [USER, ANSWER],
-        alternatives=[[OTHER]],
+        alternatives=([OTHER],),
     ),
     Case(
         "ultrafeedback",
         {"prompt": _Q, "chosen": [USER, ANSWER], "rejected": [USER, OTHER], "score_chosen": 8.5},
         [USER, ANSWER],
-        alternatives=[[OTHER]],
+        alternatives=([OTHER],),
         unused=("score_chosen",),
     ),
     Case(
         "implicit prompt",
         {"chosen": [USER, ANSWER], "rejected": [USER, OTHER]},
         [USER, ANSWER],
-        alternatives=[[OTHER]],
+        alternatives=([OTHER],),
     ),
     Case(
         "transcripts",
         {"chosen": f"\n\nHuman: {_Q}\n\nAssistant: {_A}", "rejected": f"\n\nHuman: {_Q}\n\nAssistant: It is 5."},
         [USER, ANSWER],
-        alternatives=[[OTHER]],
+        alternatives=([OTHER],),
     ),
     Case("question chosen", {"question": _Q, "chosen": _A, "system": _S}, [SYSTEM, USER, ANSWER]),
     Case(
         "ranked",
         {"prompt": _Q, "answers": [{"answer": "It is 5.", "rank": 2}, {"answer": _A, "rank": 1}]},
         [USER, ANSWER],
-        alternatives=[[OTHER]],
+        alternatives=([OTHER],),
     ),
     Case(
         "scored",
-        {"instruction": _Q, "completions": [{"response": "It is 5.", "overall_score": 1.0}, {"response": _A, "overall_score": 9.0}]},
+        {
+            "instruction": _Q,
+            "completions": [{"response": "It is 5.", "overall_score": 1.0}, {"response": _A, "overall_score": 9.0}],
+        },
         [USER, ANSWER],
-        alternatives=[[OTHER]],
+        alternatives=([OTHER],),
     ),
     Case("sharegpt", {"conversations": _SHAREGPT}, [USER, ANSWER]),
     Case("sharegpt system", {"conversations": _SHAREGPT, "system": _S}, [SYSTEM, USER, ANSWER]),
@@ -164,12 +167,15 @@ CASES = [
     Case("mistral", {"messages": [USER, _say("assistant", "It is 4.", weight=0)]}, [USER, {**ANSWER, "weight": 0}]),
 ]
 
-REFUSED = {
+REFUSED: dict[str, tuple[Any, tuple[str, ...]]] = {
     "two conversations": ({"messages": [USER, ANSWER], "conversations": [USER, OTHER]}, ("messages", "conversations")),
     "two systems": ({"messages": [SYSTEM, USER], "system": "Be long."}, ("system",)),
     "two answers": ({"instruction": _Q, "output": _A, "response": "Something else."}, ("output", "response")),
     "two inputs": ({"instruction": _Q, "input": "x", "context": "y", "output": _A}, ("input", "context")),
-    "tools and functions": ({"messages": [USER], "tools": [TOOL], "functions": [{"name": "x"}]}, ("tools", "functions")),
+    "tools and functions": (
+        {"messages": [USER], "tools": [TOOL], "functions": [{"name": "x"}]},
+        ("tools", "functions"),
+    ),
     "prompt and chosen": ({"prompt": "Another.", "chosen": [USER, ANSWER]}, ("prompt", "chosen")),
     "text alone": ({"text": "Once upon a time"}, ("text",)),
     "nothing": ({}, ("empty",)),

@@ -248,7 +248,7 @@ def test_value_that_is_no_json_is_what_a_list_makes_of_it(mirror: chattpl.ChatFo
     when = pa.array([None, 0], pa.timestamp("s"))
     messages = pa.StructArray.from_arrays([pa.array(["user", "user"]), when], ["role", "when"])
     table = pa.table({"messages": pa.ListArray.from_arrays(pa.array([0, 1, 2], pa.int32()), messages)})
-    rows = [{"role": "user"}, {"role": "user", "when": datetime(1970, 1, 1)}]
+    rows: list[dict[str, Any]] = [{"role": "user"}, {"role": "user", "when": datetime(1970, 1, 1)}]
     expected = [mirror.encode([row]).text for row in rows]
     batch = mirror.encode_batch(table)
     assert [mirror.tokenizer.decode(row.input_ids) for row in batch] == expected

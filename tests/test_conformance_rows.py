@@ -31,7 +31,7 @@ def _as_arrow(row: dict[str, Any]) -> pa.Table | None:
     """The row as a table, where Arrow's types can hold it as it is."""
     try:
         table = pa.Table.from_pylist([row])
-    except (pa.ArrowInvalid, pa.ArrowTypeError):
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
         return None
 
     def without_none(value: Any) -> Any:

@@ -94,7 +94,7 @@ TOOLS = [
     {"role": "assistant", "content": "ok"},
 ]
 TURNS = [*ASK, {"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]
-F1 = {
+F1: dict[str, tuple[str, list[str], list[dict[str, Any]], list[str]]] = {
     "trl__gemma4_v5.jinja": (
         "<eos>",
         ["<eos>", "<turn|>", "<|tool_response>"],
@@ -222,7 +222,7 @@ def test_stop_tokens_replace_what_is_known(tmp_path: Path) -> None:
     with pytest.raises(VocabularyError, match="no stop token `<nope>`"):
         chattpl.load(home, stop_tokens=["<|im_end|>", "<nope>"])
     with pytest.raises(ChatTemplateError, match="stop_tokens"):
-        chattpl.load(home, stop_tokens="<|im_end|>")  # type: ignore[arg-type]
+        chattpl.load(home, stop_tokens="<|im_end|>")
 
 
 def test_command_line_takes_folder_and_stop_tokens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,6 @@ import numpy
 import pydantic
 import pytest
 
-from chattpl import InputError
 from chattpl.messages import oddities, plain
 
 USER = {"role": "user", "content": "Q"}

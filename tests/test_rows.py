@@ -47,7 +47,7 @@ def test_a_row_holds_its_conversation(case: Case) -> None:
         assert found.messages == case.messages
         assert found.tools == case.tools
         assert found.arguments == (case.arguments or {})
-        assert list(found.alternatives) == case.alternatives
+        assert found.alternatives == case.alternatives
         assert found.unused == case.unused
 
 
@@ -158,7 +158,7 @@ ROWS = st.one_of(
 @settings(deadline=None)
 @given(rows=st.lists(ROWS, min_size=1, max_size=4))
 def test_a_batch_is_its_rows_by_every_way_in(chat: chattpl.ChatFormat, rows: list[Any]) -> None:
-    expected = []
+    expected: list[chattpl.Encoded | None] = []
     for row in rows:
         try:
             encoded = chat.encode(row)
@@ -303,25 +303,26 @@ def test_an_argument_that_is_not_read_is_warned_of() -> None:
             call([USER], add_generation_promt=True)
 
 
+def _called(arguments: Any, **more: Any) -> list[dict[str, Any]]:
+    call = {"type": "function", "function": {"name": "f", "arguments": arguments}}
+    return [USER, {"role": "assistant", **more, "tool_calls": [call]}]
+
+
+def _said(content: Any, role: str = "user") -> list[dict[str, Any]]:
+    return [{"role": role, "content": content}]
+
+
+def _parts(*texts: str) -> list[dict[str, str]]:
+    return [{"type": "text", "text": text} for text in texts]
+
+
 NORMALIZED: list[tuple[str, Any, Any]] = [
-    ("qwen3", [{"role": "user", "content": [{"type": "text", "text": "hi"}]}], [{"role": "user", "content": "hi"}]),
-    (
-        "llama3.1",
-        [{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}],
-        [{"role": "user", "content": "a\nb"}],
-    ),
-    ("qwen3", [{"role": "human", "content": "hi"}], [{"role": "user", "content": "hi"}]),
-    ("qwen3", [{"role": "User", "content": "hi"}], [{"role": "user", "content": "hi"}]),
-    (
-        "llama3.1",
-        [USER, {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": '{"a": "b"}'}}]}],
-        [USER, {"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {"a": "b"}}}]}],
-    ),
-    (
-        "qwen2.5",
-        [USER, {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": '{"a": "b"}'}}]}],
-        [USER, {"role": "assistant", "content": "", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": {"a": "b"}}}]}],
-    ),
+    ("qwen3", _said(_parts("hi")), _said("hi")),
+    ("llama3.1", _said(_parts("a", "b")), _said("a\nb")),
+    ("qwen3", _said("hi", "human"), _said("hi")),
+    ("qwen3", _said("hi", "User"), _said("hi")),
+    ("llama3.1", _called('{"a": "b"}'), _called({"a": "b"})),
+    ("qwen2.5", _called('{"a": "b"}', content=""), _called({"a": "b"}, content="")),
 ]
 
 
@@ -330,7 +331,8 @@ def test_messages_are_brought_into_the_form_that_the_template_takes(name: str, g
     chat = chattpl.load(name)
     expected = chat.render(taken, now=None).text
     assert chat.render(given, normalize="auto").text == expected
-    assert chat.template.render(given, normalize="auto", **chat.token_arguments).text == expected
+    tokens: dict[str, Any] = dict(chat.token_arguments)
+    assert chat.template.render(given, normalize="auto", **tokens).text == expected
     batch = chat.encode_batch([given], normalize="auto")
     assert batch[0].input_ids.tolist() == chat.encode(taken).input_ids.tolist()
     assert batch.report.changes

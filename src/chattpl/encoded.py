@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from chattpl.arrays import array
@@ -127,11 +127,17 @@ class EncodedBatch:
     def __iter__(self) -> Iterator[Encoded]:
         return (self[index] for index in range(len(self)))
 
-    def to_arrow(self) -> pa.Table:
-        """The batch as an Arrow table: a list column for each array, without a copy, and a column for what travels along.
+    def with_weights(self) -> EncodedBatch:
+        """The same batch with `loss_weight`, which is the mask where every trained token counts 1."""
+        if self.loss_weight is not None:
+            return self
+        return replace(self, loss_weight=self.loss_mask.astype("float32"))
 
-        Columns: `input_ids`, `loss_mask`, `message_index`, `origin`, `loss_weight` where there are weights, `row`, `line`
-        where the source has lines, and those of `columns`.
+    def to_arrow(self) -> pa.Table:
+        """The batch as an Arrow table: a list column for each array, without a copy, and what travels along.
+
+        Columns: `input_ids`, `loss_mask`, `message_index`, `origin`, `loss_weight` where there are weights, `row`,
+        `line` where the source has lines, and those of `columns`.
 
         Raises:
             ImportError: `pyarrow` is not installed.

@@ -29,8 +29,8 @@ class ChatTemplateError(Exception):
     Args:
         message: What happened.
         code: The stable code, such as `CE010`. Defaults to the first code of the class.
-        location: Where: `name:line:column` of a template, `messages[3].content`, or a file; a `Location` where its parts
-            are known.
+        location: Where: `name:line:column` of a template, `messages[3].content`, or a file; a `Location`
+            where its parts are known.
         hint: What to do about it.
         excerpt: The source line with a caret below the fault.
     """
@@ -175,7 +175,7 @@ def build_error(
 
 
 def place_in_row(error: ChatTemplateError, row: int, line: int | None, source: str | None) -> None:
-    """Says in which row an error happened: its location gets the row, keeping what it says of the value or the template.
+    """Adds a row to the location of an error, which keeps what it says of the value or the template.
 
     Args:
         error: The error; those of other packages are left alone.

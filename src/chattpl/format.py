@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 SpecialTokens = Literal["template", "strict", "parity", "error"]
 NullFields = Literal["drop", "keep"]
 Normalize = Literal["off", "auto"]
+Conversation = Sequence[Mapping[str, Any]] | Mapping[str, Any] | bytes
+"""A list of messages, a row that holds one, or the JSON text of one of them."""
 
 _EVERYTHING = Train()
 
@@ -164,7 +166,7 @@ class ChatFormat:
 
     def render(
         self,
-        messages: Sequence[Mapping[str, Any]],
+        messages: Conversation,
         *,
         tools: Sequence[Any] | None = None,
         documents: Sequence[Mapping[str, Any]] | None = None,
@@ -246,7 +248,7 @@ class ChatFormat:
 
     def encode(
         self,
-        messages: Sequence[Mapping[str, Any]],
+        messages: Conversation,
         *,
         tools: Sequence[Any] | None = None,
         documents: Sequence[Mapping[str, Any]] | None = None,
@@ -332,11 +334,11 @@ class ChatFormat:
                 - a file by its path or content (bytes): JSON Lines, a JSON array, Parquet or Arrow, plain or compressed
                   with gzip, bzip2, xz or zstd, whatever the name;
                 - Arrow data, read without Python objects: a table, record batch or stream of `pyarrow`, `polars` or
-                  anything else with `__arrow_c_stream__` or `__arrow_c_array__`, or a `datasets.Dataset`; or an array of
-                  conversations, without columns. All structs of a column have the same fields, and `datasets` fills those
-                  that a row lacks with null: a field that is null is taken for a key that is not there, in messages, tool
-                  arguments and schemas alike. Null elsewhere (in a list, in a map) is None. Text of the type `arrow.json`
-                  is the value that it holds.
+                  anything else with `__arrow_c_stream__` or `__arrow_c_array__`, or a `datasets.Dataset`; or an array
+                  of conversations, without columns. All structs of a column have the same fields, and `datasets`
+                  fills those that a row lacks with null: a field that is null is taken for a key that is not there,
+                  in messages, tool arguments and schemas alike. Null elsewhere (in a list, in a map) is None. Text of
+                  the type `arrow.json` is the value that it holds.
             tools: Tools for all rows, in place of their own.
             documents: Documents for all rows, in place of their own.
             add_generation_prompt: See `render`.
@@ -352,8 +354,8 @@ class ChatFormat:
             **arguments: See `render`.
 
         Returns:
-            The conversations in the order of the source; `.rows` has the number of each, from 1, and `.report` what rows
-            held that is worth a word.
+            The conversations in the order of the source; `.rows` has the number of each, from 1, and `.report` what
+            rows held that is worth a word.
 
         Raises:
             ChatTemplateError: A row cannot be encoded; `location` is a `Location` with the number of its row, from 1.
@@ -506,9 +508,7 @@ class ChatFormat:
         kept = list(dict.fromkeys(["id", *keep]))
         return _Run(self._encoder_for(arguments), encode, kept, threads, errors == "quarantine")
 
-    def _parts(
-        self, source: Any, run: _Run, block_bytes: int | None
-    ) -> tuple[Any, str | None, Iterator[Part]]:
+    def _parts(self, source: Any, run: _Run, block_bytes: int | None) -> tuple[Any, str | None, Iterator[Part]]:
         """The source as it is read, its name, and what is made of it, part by part."""
         from chattpl.sources import BLOCK_BYTES, open_source
 
@@ -644,7 +644,7 @@ def _arrow_part(run: _Run, table: Any, columns: Any, first_row: int, name: str |
     made = run.encode(table, first_row=first_row, name=name, **run.texts())
     names = getattr(getattr(columns, "schema", None), "names", None)
     if names is None or not hasattr(columns, "take"):
-        return Part(made, lambda index: None, lambda name, indices: [None] * len(indices), first_row)
+        return Part(made, lambda _: None, lambda _, indices: [None] * len(indices), first_row)
 
     def column(name: str, indices: Any) -> list[Any]:
         if name not in names:

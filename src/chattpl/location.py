@@ -48,7 +48,5 @@ class Location(str):
         return _rebuild, (self.source, self.line, self.column, self.row, self.path)
 
 
-def _rebuild(
-    source: str | None, line: int | None, column: int | None, row: int | None, path: str | None
-) -> Location:
+def _rebuild(source: str | None, line: int | None, column: int | None, row: int | None, path: str | None) -> Location:
     return Location(source=source, line=line, column=column, row=row, path=path)

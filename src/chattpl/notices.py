@@ -116,4 +116,3 @@ def _depth() -> int:
     while frame is not None and frame.f_code.co_filename.startswith(_HERE):
         frame, depth = frame.f_back, depth + 1  # type: ignore[assignment]
     return depth
-

@@ -138,4 +138,3 @@ def _parts(block: Any) -> Iterator[tuple[int, int, int]]:
         if data[start:end].strip():
             yield start, end, line
         start, line = end + 1, line + 1
-

@@ -17,7 +17,7 @@ MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Each layer may import from those before it, and from its own.
 LAYERS = [
-    ["errors", "origin", "arrays"],
+    ["errors", "location", "origin", "arrays"],
     [
         "messages",
         "schema",
@@ -32,11 +32,13 @@ LAYERS = [
         "registry",
         "vocabularies",
         "train",
+        "report",
+        "notices",
         "encoded",
         "sources",
-        "jsonl",
+        "rows",
     ],
-    ["tokenizer"],
+    ["tokenizer", "fingerprint"],
     ["format"],
     ["linter"],
     ["integrations", "lsp", "cli", "testing", "__main__"],
@@ -53,6 +55,8 @@ MAY_IMPORT_CORE = {
     "vocabularies",
     "linter",
     "sources",
+    "rows",
+    "integrations",
     "__init__",
 }
 # Who may import what is heavy, in a function that needs it.

@@ -75,7 +75,7 @@ def test_file_holds_the_tokens_of_literals(file: Path) -> None:
         tokens.encode("assistant\n").tolist(),
     ]
     assert all(tokens.decode([i for part in parts for i in part]) == text for text, parts in kept.items())
-    assert library.load(file)._encoder_for(None, {}).literals() == source.literals["default"]
+    assert library.load(file)._encoder_for({}).literals() == source.literals["default"]
     other = library.load(file, tokenizer="gpt-oss")
     assert other._literals is None
 

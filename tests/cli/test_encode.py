@@ -136,7 +136,7 @@ def test_rows_that_fail_go_to_the_quarantine(tmp_path: Path) -> None:
     assert [(row["row"], row["line"]) for row in read(out)] == [(1, 1), (3, 4), (7, 8)]
     left_out = [json.loads(line) for line in (tmp_path / "out.parquet.quarantine").read_text().splitlines()]
     assert [(row["row"], row["line"]) for row in left_out] == [(2, 2), (4, 5), (5, 6), (6, 7)]
-    assert [row["data"] for row in left_out] == ["{", {"other": 1}, *map(json.loads, BROKEN[2:])]
+    assert [row["data"] for row in left_out] == ["{", {"other": 1}, BROKEN[2], [1]]
     assert all(row["code"].startswith("CE03") and row["message"] for row in left_out)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,18 @@ def ours(folder: Path) -> chattpl.ChatFormat | None:
     return chat
 
 
+def _their_ids(theirs: Any, messages: Any) -> Any:
+    return theirs.apply_chat_template(messages, return_dict=True)["input_ids"]
+
+
+def _our_ids(chat: chattpl.ChatFormat, messages: Any) -> Any:
+    return chat.encode(messages, special_tokens="parity").input_ids.tolist()
+
+
+def _ids_of_text(tokenizer: Tokenizer, text: str) -> Any:
+    return tokenizer.encode(text).tolist()
+
+
 def compare(folder: Path, chat: chattpl.ChatFormat, theirs: Any) -> None:
     """Asserts that tokens, arguments and ids are the same."""
     assert chat.token_arguments == theirs.special_tokens_map
@@ -69,9 +82,9 @@ def compare(folder: Path, chat: chattpl.ChatFormat, theirs: Any) -> None:
     for messages in CONVERSATIONS:
         text = theirs.apply_chat_template(messages, tokenize=False)
         assert chat.render(messages).text == text
-        expected = ids_of(lambda m=messages: theirs.apply_chat_template(m, return_dict=True)["input_ids"])
-        assert ids_of(lambda m=messages: chat.encode(m, special_tokens="parity").input_ids.tolist()) == expected
-        assert ids_of(lambda t=text: alone.encode(t).tolist()) == expected
+        expected = ids_of(partial(_their_ids, theirs, messages))
+        assert ids_of(partial(_our_ids, chat, messages)) == expected
+        assert ids_of(partial(_ids_of_text, alone, text)) == expected
     around = ids_of(lambda: alone.encode("the dog", add_special_tokens=True).tolist())
     assert around == ids_of(lambda: theirs.encode("the dog"))
 

@@ -70,9 +70,10 @@ def _rows() -> list[dict[str, Any]]:
 
 def _encoded(encoder: _core.ChatEncoder, mode: str, arguments: dict[str, Any]) -> Any:
     train = Train(parts={"end_of_turn": 0.5}).as_tuple()
-    arrays, left_out = encoder.encode_rows(_rows(), train, mode, arguments=arguments, threads=1, quarantine=True)
-    columns: tuple[Any, ...] = arrays
-    return [None if column is None else bytes(column) for column in columns], left_out
+    options = _core.EncodeOptions(_core.RenderOptions(tokens=arguments), train, mode)
+    made = encoder.encode_rows(_rows(), options, threads=1, quarantine=True)
+    columns: list[Any] = [made.input_ids, made.loss_mask, made.message_index, made.origin, made.loss_weight, made.offsets]
+    return [None if column is None else bytes(column) for column in columns], made.left_out
 
 
 @pytest.mark.parametrize("vocabulary", VOCABULARIES)

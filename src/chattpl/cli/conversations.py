@@ -19,8 +19,8 @@ def read_conversations(path: str | None) -> Iterator[LocatedRow] | None:
     """Reads the rows of a file, or of standard input.
 
     Args:
-        path: A file of rows (`chattpl.rows.read_rows`); `-` for standard input; None for standard input if something comes
-            from there.
+        path: A file of rows (`chattpl.rows.read_rows`); `-` for standard input; None for standard input if something
+            comes from there.
 
     Returns:
         The rows; None if no path was given and nothing came from standard input.

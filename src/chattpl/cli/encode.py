@@ -1,9 +1,9 @@
 """Encodes conversations to token ids, with masks, message indices and origins.
 
 DATA is a file of rows of any dialect (`messages`, ShareGPT, Alpaca, prompt and completion, ...): JSON Lines, a JSON
-array, Parquet or Arrow, plain or compressed (gzip, bzip2, xz, zstd), or - for standard input. The extension of the output
-selects its format: .parquet, .arrow (also .feather), .jsonl; without -o, JSON Lines go to standard output. The file is read
-and written in blocks, so that memory stays flat.
+array, Parquet or Arrow, plain or compressed (gzip, bzip2, xz, zstd), or - for standard input. The extension of the
+output selects its format: .parquet, .arrow (also .feather), .jsonl; without -o, JSON Lines go to standard output. The
+file is read and written in blocks, so that memory stays flat.
 
 Each row of the output has the number of its row in DATA, from 1, its line, its `id` and the fields that --keep names.
 Rows that cannot be encoded go to FILE.quarantine beside the output, one JSON object a line, with --errors quarantine.
@@ -16,7 +16,6 @@ import sys
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,7 +42,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         default="template",
         help="who may make a control token (default: template)",
     )
-    parser.add_argument("--train-roles", metavar="ROLE", nargs="+", default=["assistant"], help="roles that are trained on")
+    parser.add_argument(
+        "--train-roles", metavar="ROLE", nargs="+", default=["assistant"], help="roles that are trained on"
+    )
     parser.add_argument("--train-turns", choices=("all", "last", "last_chain"), default="all")
     parser.add_argument("--train-parts", choices=PARTS, nargs="+", default=list(PARTS))
     parser.add_argument("--threads", type=_threads, metavar="N", help="default: as many as the machine has")
@@ -174,13 +175,9 @@ def _write(batches: Iterator[EncodedBatch], path: Path, metadata: Callable[[], d
 def _tables(batches: Iterator[EncodedBatch], metadata: dict[bytes, bytes]) -> Iterator[Any]:
     """The batches as tables of one schema: that of the first, with weights and all fields that may travel along."""
     pyarrow = _pyarrow("pyarrow")
-    import numpy as np
-
     schema = None
     for batch in batches:
-        if batch.loss_weight is None:
-            batch = replace(batch, loss_weight=batch.loss_mask.astype(np.float32))
-        table = batch.to_arrow()
+        table = batch.with_weights().to_arrow()
         if schema is None:
             # A field may hold numbers in one block and text in the next: what travels along is kept as JSON text then.
             schema = table.schema.with_metadata(metadata)

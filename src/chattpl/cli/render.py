@@ -57,7 +57,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     which.add_argument("--template", "-t", metavar="FILE", help="a template file")
     parser.add_argument(
-        "conversation", nargs="?", metavar="CONVERSATION", help="a file with one conversation or many rows; - for standard input"
+        "conversation",
+        nargs="?",
+        metavar="CONVERSATION",
+        help="a file with one conversation or many rows; - for standard input",
     )
     add_conversation_arguments(parser)
     parser.add_argument("--tokenizer", metavar="T", help="a tokenizer file or folder, or a shipped vocabulary's name")

@@ -1,7 +1,7 @@
 """The conversation that `chattpl render` shows when it is given none."""
 
-from chattpl.rows import Row
 from chattpl.registry import ModelInfo
+from chattpl.rows import Row
 
 _PLAIN = [
     {"role": "user", "content": "What is a chat template?"},

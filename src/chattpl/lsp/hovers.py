@@ -9,8 +9,8 @@ from typing import Any
 from chattpl import Template
 from chattpl.cli.sample import samples
 from chattpl.errors import ChatTemplateError
-from chattpl.rows import Row
 from chattpl.registry import ModelInfo
+from chattpl.rows import Row
 
 _INFO = ModelInfo(name="template", source="", tools=True)
 _STAND_INS = {"bos_token": "<BOS>", "eos_token": "<EOS>", "pad_token": "<PAD>", "unk_token": "<UNK>"}
