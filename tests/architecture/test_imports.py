@@ -66,7 +66,7 @@ MAY_IMPORT_HEAVY = {
     "verl": set(),
     "ray": set(),
     "transformers": {"integrations"},
-    "numpy": {"arrays", "encoded", "tokenizer", "integrations"},
+    "numpy": {"arrays", "encoded", "sources", "tokenizer", "integrations"},
     "tokenizers": set(),
     "pyarrow": {"encoded", "sources", "cli"},
     "minijinja": {"linter"},
