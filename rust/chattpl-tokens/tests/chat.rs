@@ -16,14 +16,21 @@ const ANSWER: &str = r#"[{"role": "user", "content": "ab"}, {"role": "assistant"
 /// A vocabulary of bytes with these special tokens, from id 300 on.
 fn engine(special: &[&str]) -> Engine {
     let mut vocab: Map<String, Value> = (0..256).map(|byte| (format!("<0x{byte:02X}>"), json!(byte))).collect();
-    vocab.insert("<unk>".to_owned(), json!(256));
+    vocab.extend([("<unk>".to_owned(), json!(256)), ("▁".to_owned(), json!(257))]);
     let added = special.iter().enumerate().map(|(at, content)| {
         json!({"id": 300 + at, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
                "normalized": false, "special": true})
     });
     let file = json!({
-        "added_tokens": added.collect::<Vec<_>>(), "normalizer": null, "pre_tokenizer": null, "post_processor": null,
-        "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "added_tokens": added.collect::<Vec<_>>(), "pre_tokenizer": null, "post_processor": null,
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Prepend", "prepend": "▁"},
+            {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+        ]},
+        "decoder": {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+            {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+        ]},
         "model": {"type": "BPE", "vocab": vocab, "merges": [], "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true},
     });
     let vocabulary = tokenizer_json("bytes", file.to_string().as_bytes()).expect("a sound file");
