@@ -13,17 +13,24 @@ const CHATML: &str = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.cont
                       {% if add_generation_prompt %}<|im_start|>{{ name or 'assistant' }}\n{% endif %}";
 const ANSWER: &str = r#"[{"role": "user", "content": "ab"}, {"role": "assistant", "content": "cd"}]"#;
 
-/// A vocabulary of bytes with these special tokens, from id 300 on.
+/// A vocabulary of bytes with these special tokens, from id 258 on.
 fn engine(special: &[&str]) -> Engine {
     let mut vocab: Map<String, Value> = (0..256).map(|byte| (format!("<0x{byte:02X}>"), json!(byte))).collect();
-    vocab.insert("<unk>".to_owned(), json!(256));
+    vocab.extend([("<unk>".to_owned(), json!(256)), ("▁".to_owned(), json!(257))]);
     let added = special.iter().enumerate().map(|(at, content)| {
-        json!({"id": 300 + at, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
+        json!({"id": 258 + at, "content": content, "single_word": false, "lstrip": false, "rstrip": false,
                "normalized": false, "special": true})
     });
     let file = json!({
-        "added_tokens": added.collect::<Vec<_>>(), "normalizer": null, "pre_tokenizer": null, "post_processor": null,
-        "decoder": {"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Fuse"}]},
+        "added_tokens": added.collect::<Vec<_>>(), "pre_tokenizer": null, "post_processor": null,
+        "normalizer": {"type": "Sequence", "normalizers": [
+            {"type": "Prepend", "prepend": "▁"},
+            {"type": "Replace", "pattern": {"String": " "}, "content": "▁"},
+        ]},
+        "decoder": {"type": "Sequence", "decoders": [
+            {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+            {"type": "ByteFallback"}, {"type": "Fuse"}, {"type": "Strip", "content": " ", "start": 1, "stop": 0},
+        ]},
         "model": {"type": "BPE", "vocab": vocab, "merges": [], "unk_token": "<unk>", "fuse_unk": true, "byte_fallback": true},
     });
     let vocabulary = tokenizer_json("bytes", file.to_string().as_bytes()).expect("a sound file");
@@ -76,11 +83,11 @@ fn trained(batch: &Batch) -> Vec<i32> {
     ids.filter(|(_, mask)| **mask == 1).map(|(id, _)| *id).collect()
 }
 
-const CD_END: [i32; 3] = [b'c' as i32, b'd' as i32, 301];
+const CD_END: [i32; 3] = [b'c' as i32, b'd' as i32, 259];
 
 #[test]
 fn the_weight_of_a_row_multiplies_everything() {
-    let encoder = encoder(CHATML, vec![301]);
+    let encoder = encoder(CHATML, vec![259]);
     let messages = r#"[{"role": "assistant", "content": "cd", "weight": 0.5}, {"role": "assistant", "content": "e"}]"#;
     let batch = batch_of(&encoder, &[Row { conversation: messages, weight: -4.0, ..Row::default() }]);
     let weights: Vec<f32> = batch.loss_weight.iter().copied().filter(|weight| *weight != 0.0).collect();
@@ -94,7 +101,7 @@ fn the_weight_of_a_row_multiplies_everything() {
 
 #[test]
 fn batches_with_and_without_weights_are_put_together() {
-    let encoder = encoder(CHATML, vec![301]);
+    let encoder = encoder(CHATML, vec![259]);
     let rows = |weight| batch_of(&encoder, &[Row { weight, ..Row::default() }, Row::default()]);
     let (plain, heavy, empty) = (rows(1.0), rows(3.0), Batch::new());
     assert!(plain.loss_weight.is_empty() && heavy.loss_weight.len() == heavy.input_ids.len());
@@ -115,7 +122,7 @@ fn batches_with_and_without_weights_are_put_together() {
 fn headers_follow_the_arguments_of_each_row() {
     // The prompt names the speaker, whose header in history is `assistant` in each row.
     let source = CHATML.replace("{{ m.role }}", "{{ name if m.role == 'assistant' and name else m.role }}");
-    let encoder = encoder(&source, vec![301]);
+    let encoder = encoder(&source, vec![259]);
     let (mut known, mut batch) = (KnownHeaders::default(), Batch::new());
     for at in 0..40 {
         let name = format!("n{}", at % 20);
@@ -132,7 +139,7 @@ fn headers_follow_the_arguments_of_each_row() {
 fn headers_follow_the_clock_of_a_template_that_reads_it() {
     let source = "{% for m in messages %}<|im_start|>{{ m.role }} {{ strftime_now('%H:%M:%S') }}\n{{ m.content }}<|im_end|>\n\
                   {% endfor %}{% if add_generation_prompt %}<|im_start|>assistant {{ strftime_now('%H:%M:%S') }}\n{% endif %}";
-    let encoder = encoder(source, vec![301]);
+    let encoder = encoder(source, vec![259]);
     for second in [0, 1, 0, 59] {
         let mut render = options();
         render.clock.now.second = second;
@@ -149,14 +156,14 @@ fn stop_tokens_in_effect_say_where_they_are_from() {
         let found = encoder.stop_tokens_in_effect(&Input::new(&arena), options());
         (found.ids, found.source)
     };
-    assert_eq!(of(CHATML, vec![301]), (vec![301], StopSource::Format));
-    assert_eq!(of(CHATML, vec![302, 301]), (vec![302, 301], StopSource::Format));
-    assert_eq!(of(CHATML, vec![302]), (vec![301], StopSource::Template));
-    assert_eq!(of(CHATML, vec![]), (vec![301], StopSource::Template));
+    assert_eq!(of(CHATML, vec![259]), (vec![259], StopSource::Format));
+    assert_eq!(of(CHATML, vec![260, 259]), (vec![260, 259], StopSource::Format));
+    assert_eq!(of(CHATML, vec![260]), (vec![259], StopSource::Template));
+    assert_eq!(of(CHATML, vec![]), (vec![259], StopSource::Template));
     let plain = "{% for m in messages %}{{ m.role }}: {{ m.content }}\n{% endfor %}";
-    assert_eq!(of(plain, vec![302]), (vec![302], StopSource::Nowhere));
+    assert_eq!(of(plain, vec![260]), (vec![260], StopSource::Nowhere));
     // Two turns end with one token, and the conversation with another behind it.
     let phi = CHATML.replace("{% if add", "{% if not add_generation_prompt %}<|endoftext|>{% endif %}{% if add");
-    assert_eq!(of(&phi, vec![302]), (vec![301], StopSource::Template));
-    assert_eq!(trained(&batch_of(&encoder(&phi, vec![302]), &[Row::default()])), CD_END);
+    assert_eq!(of(&phi, vec![260]), (vec![259], StopSource::Template));
+    assert_eq!(trained(&batch_of(&encoder(&phi, vec![260]), &[Row::default()])), CD_END);
 }

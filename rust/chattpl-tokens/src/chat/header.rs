@@ -291,7 +291,7 @@ impl Turns<'_> {
     /// that stands between two turns.
     fn loose_end(&self, header: &Header, start: usize, data_start: usize) -> Option<usize> {
         let (core, places_end) = match header.core() {
-            "" => (header.tail.trim(), start + usize::from(self.follows_data(start))),
+            "" => (header.tail.trim_end(), start + usize::from(self.follows_data(start))),
             core => (core, data_start),
         };
         let &first = core.as_bytes().first()?;
