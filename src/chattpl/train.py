@@ -28,7 +28,7 @@ class Train:
     """
 
     roles: Sequence[str] = ("assistant",)
-    """Roles whose messages are trained; `assistant` also stands for `model`, `chatbot` and `bot`, in any case."""
+    """Roles whose messages are trained, spelt as they are."""
     turns: Literal["all", "last", "last_chain"] | Sequence[int] = "all"
     """Which of their messages: all, the last one, those after the last message of anybody else but tools
     (`"last_chain"`), or those with these indices among the messages; negative ones count from the end."""

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use chattpl_render::{read_conversation, Bump, Clock, DateTime, Input, Limits, Options, Place, Program, Step};
+use chattpl_render::{
+    read_conversation, Bump, Clock, DateTime, Input, Limits, NullFields, Options, Place, Program, Step,
+};
 use chattpl_tokens::read::tokenizer_json;
 use chattpl_tokens::{
     Batch, ChatEncoder, ChatOptions, Control, DraftRoom, Encoder, Engine, KnownHeaders, StopSource, TokenError, Train,
@@ -45,7 +47,7 @@ fn encoder(source: &str, stop_tokens: Vec<u32>) -> ChatEncoder {
 
 fn options() -> Options<'static> {
     let now = DateTime { year: 2026, month: 11, day: 23, hour: 12, minute: 0, second: 0, microsecond: 0 };
-    Options { limits: Limits::default(), clock: Clock { now }, continue_field: None }
+    Options { limits: Limits::default(), clock: Clock { now }, continue_field: None, null_fields: NullFields::Drop }
 }
 
 struct Row<'a> {

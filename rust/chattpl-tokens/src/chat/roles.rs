@@ -31,11 +31,6 @@ pub(crate) fn is_assistant(role: &str) -> bool {
     ASSISTANTS.iter().any(|assistant| assistant.eq_ignore_ascii_case(role))
 }
 
-/// Whether a role is one of those that are named: by its name, or another name of the role that a model speaks in.
-pub(crate) fn is_named(role: &str, names: &[String]) -> bool {
-    names.iter().any(|name| name == role) || (is_assistant(role) && names.iter().any(|name| name == ASSISTANTS[0]))
-}
-
 /// The roles that a format knows: standard ones, and those that its template compares with.
 #[derive(Debug, Clone)]
 pub(crate) struct KnownRoles(Vec<String>);

@@ -2,7 +2,7 @@
 
 use chattpl_render::{Heading, RenderError};
 
-use super::roles::{is_assistant, is_named, is_tool, KnownRoles, RoleId};
+use super::roles::{is_assistant, is_tool, KnownRoles, RoleId};
 use super::train::{Train, Turns};
 
 /// What is known of a message before it is rendered.
@@ -40,7 +40,7 @@ impl Speaker {
         let mut after_tool = false;
         for heading in headings {
             let Heading { role, weight: own } = heading?;
-            let of_role = role.is_some_and(|role| is_named(role, &train.roles));
+            let of_role = role.is_some_and(|role| train.roles.iter().any(|trained| trained == role));
             let is_tool = role.is_some_and(is_tool);
             speakers.push(Speaker {
                 is_trained: of_role,
