@@ -11,8 +11,13 @@ from chattpl.format import ChatFormat, load
 def add_format_arguments(parser: ArgumentParser) -> None:
     """Declares `--model` or `--template`, and `--tokenizer`."""
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--model", "-m", metavar="M", help="a format's name, a Hub id, a model's folder")
-    which.add_argument("--template", "-t", metavar="FILE", help="a template file; needs --tokenizer")
+    which.add_argument(
+        "--model",
+        "-m",
+        metavar="M",
+        help="a format's name, a Hub id, a model's folder or a .gguf file; M@NAME: its template NAME",
+    )
+    which.add_argument("--template", "-t", metavar="FILE", help="a template file; tokens need --tokenizer")
     parser.add_argument(
         "--tokenizer",
         metavar="T",

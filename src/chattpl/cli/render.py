@@ -22,7 +22,7 @@ from typing import Any
 from chattpl import Rendered, Segment
 from chattpl.cli import console, exit_code
 from chattpl.cli.conversations import read_conversations, read_json_file
-from chattpl.cli.formats import load_format
+from chattpl.cli.formats import add_format_arguments, load_format
 from chattpl.errors import ChatTemplateError, InputError, RenderError
 from chattpl.format import ChatFormat
 from chattpl.location import Location
@@ -48,14 +48,7 @@ _ROLE_COLOURS = {"system": "\x1b[33m", "developer": "\x1b[33m", "user": "\x1b[32
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declares the arguments of `chattpl render`."""
-    which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument(
-        "--model",
-        "-m",
-        metavar="M",
-        help="a format's name, a Hub id, a model's folder or a .gguf file; M@NAME: its template NAME",
-    )
-    which.add_argument("--template", "-t", metavar="FILE", help="a template file")
+    add_format_arguments(parser)
     parser.add_argument(
         "conversation",
         nargs="?",
@@ -63,7 +56,6 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="a file with one conversation or many rows; - for standard input",
     )
     add_conversation_arguments(parser)
-    parser.add_argument("--tokenizer", metavar="T", help="a tokenizer file or folder, or a shipped vocabulary's name")
     parser.add_argument("--ids", action="store_true", help="print the tokens: id, text, origin, message")
     parser.add_argument("--mask", action="store_true", help="as --ids, and which tokens are trained on")
     parser.add_argument("--segments", action="store_true", help="print where each piece came from")
