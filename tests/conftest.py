@@ -64,7 +64,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         reason: files for reason, files in _skipped.items() if not is_allowed(reason, has_data=STRICT == "data")
     }
     for reason, files in sorted(unexpected.items()):
-        sys.stderr.write(f"\nskipped for a reason that is not in tests/allowed_skips.py: {reason}: {', '.join(files)}\n")
+        where = ", ".join(sorted(files))
+        sys.stderr.write(f"\nskipped for a reason that is not in tests/allowed_skips.py: {reason}: {where}\n")
     if unexpected:
         session.exitstatus = 1
     if STRICT == "bare":

@@ -214,6 +214,18 @@ def test_every_string_is_printed_or_reported(messages: list[dict[str, Any]], tem
         assert (path in unprinted) != bool(around & printed), path
 
 
+@pytest.mark.parametrize("case", CASES, ids=IDS)
+def test_what_a_template_prints_is_not_reported_as_lost(case: Case, chat: chattpl.ChatFormat) -> None:
+    documents = [{"title": "t", "text": "x"}]
+    for row, tools in ((case.row, None), (case.row, [{"type": "function", "function": {"name": "g"}}])):
+        assert chat.encode(row, tools=tools).unprinted == ()
+        assert chat.encode_batch(json.dumps(row).encode(), tools=tools).report.unprinted == ()
+    if isinstance(case.row, dict):
+        row = {**case.row, "documents": documents}
+        assert chat.encode(row).unprinted == (("documents", 0, "title"), ("documents", 0, "text"))
+        assert chat.encode(row, documents=[{"text": "y"}]).unprinted == (("documents", 0, "text"),)
+
+
 def test_what_is_lost_is_warned_of_once_a_call() -> None:
     chat = chattpl.load("qwen3")
     row = [{"role": "user", "content": [{"type": "text", "text": "hi"}]}]

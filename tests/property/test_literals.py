@@ -72,7 +72,8 @@ def _encoded(encoder: _core.ChatEncoder, mode: str, arguments: dict[str, Any]) -
     train = Train(parts={"end_of_turn": 0.5}).as_tuple()
     options = _core.EncodeOptions(_core.RenderOptions(tokens=arguments), train, mode)
     made = encoder.encode_rows(_rows(), options, threads=1, quarantine=True)
-    columns: list[Any] = [made.input_ids, made.loss_mask, made.message_index, made.origin, made.loss_weight, made.offsets]
+    names = ("input_ids", "loss_mask", "message_index", "origin", "loss_weight", "offsets")
+    columns = [getattr(made, name) for name in names]
     return [None if column is None else bytes(column) for column in columns], made.left_out
 
 

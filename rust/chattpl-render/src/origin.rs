@@ -145,6 +145,22 @@ impl<'r> Nodes<'r> {
         self.texts.borrow_mut().retain(|source| !in_messages(*source));
     }
 
+    /// Forgets the strings `sources` themselves, and those inside the containers `sources`; roots hold nothing here.
+    pub fn forget(&self, sources: &[u32]) {
+        let items = self.items.borrow();
+        let is_gone = |text: u32| {
+            let mut at = text;
+            while at > ROW_ROOT {
+                if sources.contains(&at) {
+                    return true;
+                }
+                at = items[at as usize].parent;
+            }
+            at == text && sources.contains(&at)
+        };
+        self.texts.borrow_mut().retain(|text| !is_gone(*text));
+    }
+
     /// Calls `found` with the source of each noted string of which nothing was printed, by itself or as part of a container.
     ///
     /// `printed` has a bit for each source that was printed. Arguments, and what only a row holds, are left out.

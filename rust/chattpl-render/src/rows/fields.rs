@@ -54,6 +54,10 @@ const FLAG_LIKE: [&str; 14] = [
 ];
 
 pub(super) fn is_known(name: &str) -> bool {
+    // The names that most rows have, first.
+    if matches!(name, "messages" | "tools" | "prompt" | "documents") {
+        return true;
+    }
     let lists: [&[&str]; 8] =
         [&CONVERSATIONS, &DIALOGUES, &SYSTEMS, &QUESTIONS, &SUPPLEMENTS, &ANSWERS, &RANKED, &OTHERS];
     lists.iter().any(|names| names.contains(&name))

@@ -279,24 +279,58 @@ fn read_tools<'r>(input: &mut Input<'r>, fields: &mut Fields<'_, 'r>, dialect: D
             return Err(disagree("tools", "functions"));
         }
     }
-    match tools.or(functions) {
-        Some(tools) if !input.has_tools() => {
-            let tools = placed(input, Place::TOOLS, tools);
+    if let Some(tools) = tools.or(functions) {
+        let given = fields.peek("tools").or_else(|| fields.peek("functions"));
+        if let Some(tools) = taken_over(input, given, tools, Place::TOOLS, input.has_tools()) {
             input.set_tools(tools);
         }
-        _ => {}
     }
     Ok(())
+}
+
+/// A list that a row gives, at `place`; `None` where the call gives one in its place.
+///
+/// `given` is the field as the source read it. Its strings are forgotten where others take their place.
+fn taken_over<'r>(
+    input: &Input<'r>,
+    given: Option<Value<'r>>,
+    list: Value<'r>,
+    place: Place,
+    is_replaced: bool,
+) -> Option<Data<'r>> {
+    let as_given = list.source(input.arena) == place.source;
+    if is_replaced || !as_given {
+        let sources = match given {
+            Some(Value::List(seq) | Value::Tuple(seq)) => {
+                seq.items.iter().map(|item| item.source(input.arena)).collect()
+            }
+            Some(value) => vec![value.source(input.arena)],
+            None => Vec::new(),
+        };
+        input.nodes.forget(&sources);
+    }
+    match (is_replaced, as_given) {
+        (true, _) => None,
+        (false, true) => Some(Data(list)),
+        (false, false) => Some(placed(input, place, list)),
+    }
 }
 
 /// Tools with every bare function put under `function`, and `input_schema` called `parameters`; with `only_anthropic`,
 /// those alone that have an `input_schema`.
 fn wrapped<'r>(input: &Input<'r>, tools: Value<'r>, only_anthropic: bool) -> Value<'r> {
     let Value::List(seq) = tools else { return tools };
+    let is_bare = |tool: &Value<'r>| {
+        let Value::Dict(dict) = tool else { return false };
+        let has = |name| dict.get_str(input.arena, name).is_some();
+        !has("function") && has("name") && (!only_anthropic || has("input_schema"))
+    };
+    if !seq.items.iter().any(is_bare) {
+        return tools;
+    }
     let items = seq.items.iter().map(|&tool| {
         let Value::Dict(dict) = tool else { return tool };
-        let has = |name| dict.get_str(input.arena, name).is_some();
-        if has("function") || !has("name") || (only_anthropic && !has("input_schema")) {
+        if !is_bare(&tool) {
             return tool;
         }
         let entries = dict.entries.iter().filter_map(|&(key, value)| {
@@ -311,9 +345,11 @@ fn wrapped<'r>(input: &Input<'r>, tools: Value<'r>, only_anthropic: bool) -> Val
 }
 
 fn read_documents<'r>(input: &mut Input<'r>, fields: &mut Fields<'_, 'r>) -> Result<()> {
-    if let Some(documents) = fields::list(input, fields, "documents")?.filter(|_| !input.has_documents()) {
-        let documents = placed(input, Place::DOCUMENTS, documents);
-        input.set_documents(documents);
+    if let Some(documents) = fields::list(input, fields, "documents")? {
+        let given = fields.peek("documents");
+        if let Some(documents) = taken_over(input, given, documents, Place::DOCUMENTS, input.has_documents()) {
+            input.set_documents(documents);
+        }
     }
     Ok(())
 }
