@@ -163,6 +163,14 @@ CASES = [
         },
         [SYSTEM, *_FROM_ANTHROPIC],
         [TOOL],
+        unused=("messages[].content[].signature",),
+    ),
+    Case(
+        "answers with more",
+        {"prompt": _Q, "answers": [{"answer": _A, "model": "m"}, {"answer": "It is 5.", "model": "n"}]},
+        [USER, ANSWER],
+        alternatives=([OTHER],),
+        unused=("answers[].model",),
     ),
     Case("mistral", {"messages": [USER, _say("assistant", "It is 4.", weight=0)]}, [USER, {**ANSWER, "weight": 0}]),
 ]

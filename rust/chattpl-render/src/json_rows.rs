@@ -479,7 +479,7 @@ mod tests {
             match splitter.push(piece) {
                 Ok(Some(block)) => {
                     let row = |span: &RowSpan| &block.data[span.start_byte..span.end_byte];
-                    let named = |span| (String::from_utf8(row(span).to_vec()).unwrap(), span.line);
+                    let named = |span| (String::from_utf8(row(span).to_vec()).expect("rows of text"), span.line);
                     rows.extend(block.spans.iter().map(named));
                 }
                 Ok(None) => {}
@@ -570,9 +570,9 @@ mod tests {
     #[test]
     fn memory_holds_one_row() {
         let mut splitter = JsonRows::default();
-        splitter.push(b"[").unwrap();
+        splitter.push(b"[").expect("an array begins");
         for _ in 0..1000 {
-            splitter.push(b"{\"a\": 1},").unwrap();
+            splitter.push(b"{\"a\": 1},").expect("a row");
             assert!(splitter.buffer.len() < 16 && splitter.buffer.capacity() < 100);
         }
     }

@@ -166,7 +166,7 @@ impl Forms {
         let calls = dict.get_str(input.arena, "tool_calls").is_some_and(|calls| calls.truthy());
         if !has_content && calls && self.wants_content {
             let place = input.place(message_place, Step::Name("content"));
-            entries.retain(|(key, _)| !key.as_str().is_some_and(|name| name.flat(input.arena) == "content"));
+            entries.retain(|(key, _)| key.as_str().is_none_or(|name| name.flat(input.arena) != "content"));
             entries.push((input.key(place, "content").0, input.str(place, "").0));
             changes.push("missing content");
         }
@@ -190,7 +190,7 @@ impl Forms {
             }
         }
         // A role that the template prints as it is stands for itself, unless it is another name of a usual one.
-        let printed = self.roles.iter().any(|known| *known == role);
+        let printed = self.roles.contains(&role);
         let others = ALIASES.iter().filter(|(alias, _)| *alias == plain).map(|(_, usual)| *usual);
         let mut others = others.filter(|usual| self.roles.contains(usual) && (!printed || is_named(usual)));
         match role {
@@ -238,7 +238,7 @@ impl Forms {
             let Some((changed, name)) = self.arguments(input, arguments, at) else { continue };
             change = Some(name);
             let holder = replaced(input, holder, "arguments", changed);
-            *call = if inner { replaced_value(input, dict, "function", holder) } else { holder };
+            *call = if inner { replaced(input, dict, "function", holder) } else { holder };
         }
         let items = input.arena.alloc_slice_copy(&calls);
         Some((Value::List(input.arena.alloc(Seq::new(items, seq.source))), change?))
@@ -288,12 +288,8 @@ fn renamed<'r>(input: &Input<'r>, value: Value<'r>, role: &'static str) -> Value
     Value::Str(Str::tagged(role, Tag { source, message: input.nodes.message(source) }))
 }
 
-fn replaced<'r>(input: &Input<'r>, dict: &Dict<'r>, name: &str, value: Value<'r>) -> Value<'r> {
-    replaced_value(input, dict, name, value)
-}
-
 /// A copy of a mapping with another value under `name`.
-fn replaced_value<'r>(input: &Input<'r>, dict: &Dict<'r>, name: &str, value: Value<'r>) -> Value<'r> {
+fn replaced<'r>(input: &Input<'r>, dict: &Dict<'r>, name: &str, value: Value<'r>) -> Value<'r> {
     let is_it = |key: &Value<'r>| key.as_str().is_some_and(|key| key.flat(input.arena) == name);
     let entries = dict.entries.iter().map(|(key, old)| (*key, if is_it(key) { value } else { *old }));
     let entries = input.arena.alloc_slice_fill_iter(entries.collect::<Vec<_>>());
@@ -323,7 +319,7 @@ fn json_text<'r>(input: &Input<'r>, value: Value<'r>, out: &mut String) {
                 out.push_str(if at > 0 { ", " } else { "" });
                 match key.as_str() {
                     Some(key) => quoted(key.flat(input.arena), out),
-                    None => quoted(&key.repr_text(input.arena), out),
+                    None => quoted(key.repr_text(input.arena), out),
                 }
                 out.push_str(": ");
                 json_text(input, *item, out);
@@ -334,7 +330,7 @@ fn json_text<'r>(input: &Input<'r>, value: Value<'r>, out: &mut String) {
     }
 }
 
-fn holds_once(text: &String) -> bool {
+fn holds_once(text: &str) -> bool {
     text.matches(MARK).count() == 1
 }
 

@@ -2,7 +2,7 @@
 
 use super::fields::{Fields, RANKED};
 use super::question::single_answer;
-use super::{field, is_text, list, text_of, turns, wrong_type, Dialect, Message, Read};
+use super::{field, is_text, list, note_others, text_of, turns, wrong_type, Dialect, Message, Read};
 use crate::error::Result;
 use crate::input::Input;
 use crate::value::cmp::{as_float, equal};
@@ -20,7 +20,9 @@ pub(super) fn after<'r>(input: &mut Input<'r>, fields: &mut Fields<'_, 'r>, mut 
         false => single_answer(input, fields)?,
     };
     let prompt = std::mem::take(&mut read.messages);
-    let ranked = if from_turns { Vec::new() } else { ranked(input, fields)? };
+    let mut unused = std::mem::take(&mut read.unused);
+    let ranked = if from_turns { Vec::new() } else { ranked(input, fields, &mut unused)? };
+    read.unused = unused;
     let rejected = fields.take("rejected").map(|value| ("rejected", value));
     let mut answers = single.into_iter().chain(ranked.into_iter().map(|value| ("answers", value)));
     let Some((name, first)) = answers.next() else {
@@ -103,7 +105,7 @@ fn messages<'r>(
     match (value, role) {
         (Value::Str(text), _) => {
             let text = text.flat(input.arena);
-            match (turns::transcript(input, text), role) {
+            match (turns::transcript(text), role) {
                 (Some(messages), None) => Ok(messages),
                 (_, Some(role)) => Ok(vec![vec![("role", Value::str(role)), ("content", value)]]),
                 (None, None) => Err(wrong_type(name, value, "a list of messages; text needs a `prompt` beside it")),
@@ -135,19 +137,28 @@ fn text_in<'r>(input: &Input<'r>, value: Value<'r>) -> Option<Value<'r>> {
 }
 
 /// Several answers, the best first: by rank or score where they have one, else as they stand.
-fn ranked<'r>(input: &mut Input<'r>, fields: &mut Fields<'_, 'r>) -> Result<Vec<Value<'r>>> {
+fn ranked<'r>(input: &mut Input<'r>, fields: &mut Fields<'_, 'r>, unused: &mut Vec<&'r str>) -> Result<Vec<Value<'r>>> {
     let Some(name) = RANKED.into_iter().find(|name| fields.has_any(&[name])) else { return Ok(Vec::new()) };
     let value = super::fields::parsed(input, fields, name)?;
     let items: &[Value<'r>] = match value {
         Some(Value::List(seq) | Value::Tuple(seq)) => seq.items,
         // SQuAD keeps the texts of all answers in one object.
         Some(Value::Dict(dict)) => match dict.get_str(input.arena, "text") {
-            Some(Value::List(seq) | Value::Tuple(seq)) => seq.items,
+            Some(Value::List(seq) | Value::Tuple(seq)) => {
+                note_others(input, dict, &["text"], &format!("{name}."), unused);
+                seq.items
+            }
             _ => return Err(wrong_type(name, Value::Dict(dict), "a list of answers")),
         },
         Some(value) => return Err(wrong_type(name, value, "a list of answers")),
         None => &[],
     };
+    let used = [&TEXTS[..], &SCORES, &["rank", "role", "from"]].concat();
+    for item in items {
+        if let Value::Dict(dict) = item {
+            note_others(input, dict, &used, &format!("{name}[]."), unused);
+        }
+    }
     let mut column = |name: &str, sign: f64| match fields.peek(name) {
         Some(Value::List(seq) | Value::Tuple(seq)) if seq.items.len() == items.len() => {
             fields.mark(name);

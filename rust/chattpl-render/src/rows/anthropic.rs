@@ -1,9 +1,12 @@
 //! Messages with the content blocks of Anthropic's API: tool uses, tool results and thinking.
 
 use super::turns::entries;
-use super::{is_text, list, object, string, text_of, Message};
+use super::{is_text, list, note_others, object, string, text_of, Message};
 use crate::input::Input;
 use crate::value::{Dict, Value};
+
+/// Where the fields of blocks are, in reports.
+const BLOCK: &str = "messages[].content[].";
 
 /// Whether the content of a message has blocks that only Anthropic's API has.
 pub(super) fn has_blocks<'r>(input: &Input<'r>, message: &Dict<'r>) -> bool {
@@ -26,7 +29,14 @@ fn kind<'r>(input: &Input<'r>, part: &Dict<'r>) -> &'r str {
 }
 
 /// Appends the messages that one message of Anthropic's API stands for: results of tools first, then the rest.
-pub(super) fn read<'r>(input: &Input<'r>, message: &Dict<'r>, messages: &mut Vec<Message<'r>>) {
+///
+/// `unused` gets the names of fields of blocks that have no place in messages.
+pub(super) fn read<'r>(
+    input: &Input<'r>,
+    message: &Dict<'r>,
+    messages: &mut Vec<Message<'r>>,
+    unused: &mut Vec<&'r str>,
+) {
     let Some(Value::List(parts) | Value::Tuple(parts)) = message.get_str(input.arena, "content") else { return };
     let (mut calls, mut thoughts, mut rest) = (Vec::new(), Vec::new(), Vec::new());
     for &part in parts.items {
@@ -37,6 +47,7 @@ pub(super) fn read<'r>(input: &Input<'r>, message: &Dict<'r>, messages: &mut Vec
         let get = |name| dict.get_str(input.arena, name);
         match kind(input, dict) {
             "tool_use" => {
+                note_others(input, dict, &["type", "id", "name", "input"], BLOCK, unused);
                 let function = object(
                     input,
                     &[
@@ -49,8 +60,11 @@ pub(super) fn read<'r>(input: &Input<'r>, message: &Dict<'r>, messages: &mut Vec
                 calls.push(object(input, &id.into_iter().chain(call).collect::<Vec<_>>()));
             }
             "tool_result" => messages.push(result(input, dict, messages)),
-            "thinking" => thoughts.extend(get("thinking")),
-            "redacted_thinking" => {}
+            "thinking" => {
+                note_others(input, dict, &["type", "thinking"], BLOCK, unused);
+                thoughts.extend(get("thinking"));
+            }
+            "redacted_thinking" => note_others(input, dict, &["type"], BLOCK, unused),
             _ => rest.push(part),
         }
     }
@@ -60,7 +74,7 @@ pub(super) fn read<'r>(input: &Input<'r>, message: &Dict<'r>, messages: &mut Vec
     {
         return;
     }
-    let content = joined_text(input, &rest).unwrap_or_else(|| list(input, &rest));
+    let content = join(input, &rest, unused);
     let mut made = Vec::new();
     for (name, value) in entries(input, message) {
         made.push(if name == "content" { (name, content) } else { (name, value) });
@@ -75,12 +89,23 @@ pub(super) fn read<'r>(input: &Input<'r>, message: &Dict<'r>, messages: &mut Vec
 }
 
 /// Joins the text blocks of messages that have no others.
-pub(super) fn join_texts<'r>(input: &Input<'r>, messages: &mut [Message<'r>]) {
+pub(super) fn join_texts<'r>(input: &Input<'r>, messages: &mut [Message<'r>], unused: &mut Vec<&'r str>) {
     for (name, value) in messages.iter_mut().flatten() {
         if let ("content", Value::List(parts) | Value::Tuple(parts)) = (*name, *value) {
-            *value = joined_text(input, parts.items).unwrap_or(*value);
+            *value = join(input, parts.items, unused);
         }
     }
+}
+
+/// The text of blocks, or the list of them where there are others than text.
+fn join<'r>(input: &Input<'r>, parts: &[Value<'r>], unused: &mut Vec<&'r str>) -> Value<'r> {
+    let Some(text) = joined_text(input, parts) else { return list(input, parts) };
+    for part in parts {
+        if let Value::Dict(part) = part {
+            note_others(input, part, &["type", "text"], BLOCK, unused);
+        }
+    }
+    text
 }
 
 /// The message of a tool's result; its name is that of the call which it answers.
@@ -99,9 +124,7 @@ fn result<'r>(input: &Input<'r>, part: &Dict<'r>, before: &[Message<'r>]) -> Mes
         message.extend(text_of(input, id).and_then(|id| name_of_call(input, id, before)).map(|name| ("name", name)));
     }
     message.extend(
-        entries(input, part)
-            .into_iter()
-            .filter(|(name, _)| !["type", "content", "tool_use_id", "cache_control"].contains(name)),
+        entries(input, part).into_iter().filter(|(name, _)| !["type", "content", "tool_use_id"].contains(name)),
     );
     message
 }

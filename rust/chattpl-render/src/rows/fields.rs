@@ -134,7 +134,7 @@ impl<'a, 'r> Fields<'a, 'r> {
     }
 }
 
-fn says_something(value: Value<'_>) -> bool {
+pub(super) fn says_something(value: Value<'_>) -> bool {
     match value {
         Value::None(_) => false,
         Value::Str(text) => !text.is_empty(),

@@ -87,11 +87,13 @@ struct Read<'r> {
     messages: Vec<Message<'r>>,
     answer_start: Option<usize>,
     alternatives: Vec<Vec<Message<'r>>>,
+    /// Names of fields inside the conversation that have no place in messages.
+    unused: Vec<&'r str>,
 }
 
 impl<'r> Read<'r> {
     fn new(dialect: Dialect, messages: Vec<Message<'r>>) -> Self {
-        Read { dialect, messages, answer_start: None, alternatives: Vec::new() }
+        Read { dialect, messages, answer_start: None, alternatives: Vec::new(), unused: Vec::new() }
     }
 }
 
@@ -213,6 +215,7 @@ fn put<'r>(input: &mut Input<'r>, read: Read<'r>) -> RowReport<'r> {
     let placed = placed_list(input, Place::MESSAGES, &read.messages);
     input.set_messages(placed);
     report.answer_start = read.answer_start;
+    report.unused = read.unused;
     for messages in &read.alternatives {
         let place = input.place(Place::ROW, Step::Name("alternatives"));
         report.alternatives.push(placed_list(input, place, messages));
@@ -403,6 +406,20 @@ fn flag_like_of_messages<'r>(input: &Input<'r>, report: &mut RowReport<'r>) {
             if fields::looks_like_flag(run.text) && !value.is_none() && !report.flag_like.contains(&run.text) {
                 report.flag_like.push(run.text);
             }
+        }
+    }
+}
+
+/// Notes the names of fields that are not among `used`, with `prefix` before each.
+fn note_others<'r>(input: &Input<'r>, dict: &Dict<'r>, used: &[&str], prefix: &str, unused: &mut Vec<&'r str>) {
+    for (key, value) in dict.entries {
+        let Some(name) = key.as_str().map(|name| name.flat(input.arena)) else { continue };
+        if used.contains(&name) || !fields::says_something(*value) {
+            continue;
+        }
+        let name = format!("{prefix}{name}");
+        if !unused.contains(&name.as_str()) {
+            unused.push(input.arena.alloc_str(&name));
         }
     }
 }

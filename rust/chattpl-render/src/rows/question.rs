@@ -42,7 +42,7 @@ fn asked<'r>(
     value: Value<'r>,
 ) -> Result<Vec<Message<'r>>> {
     let text = text_of(input, value).unwrap_or("");
-    if let Some(messages) = turns::transcript(input, text) {
+    if let Some(messages) = turns::transcript(text) {
         return Ok(messages);
     }
     let names = SUPPLEMENTS.into_iter().filter(|other| *other != name).collect::<Vec<_>>();
@@ -69,6 +69,9 @@ fn history<'r>(input: &mut Input<'r>, fields: &mut Fields<'_, 'r>) -> Result<Vec
         let (Value::List(pair) | Value::Tuple(pair)) = item else {
             return Err(wrong_item(format!("history[{at}]"), *item, "a pair of a question and an answer"));
         };
+        if pair.items.len() > 2 {
+            return Err(wrong_item(format!("history[{at}]"), *item, "a pair of a question and an answer"));
+        }
         for (said, role) in pair.items.iter().zip(["user", "assistant"]) {
             messages.push(vec![("role", Value::str(role)), ("content", *said)]);
         }

@@ -2,7 +2,7 @@
 
 use super::anthropic;
 use super::fields::{wrong_item, Fields, CONVERSATIONS, DIALOGUES};
-use super::{disagree, is_text, list, object, parse, text_of, wrong_type, Dialect, Message, Read};
+use super::{disagree, list, object, parse, text_of, wrong_type, Dialect, Message, Read};
 use crate::error::{code, RenderError, Result};
 use crate::input::Input;
 use crate::value::cmp::equal;
@@ -106,7 +106,7 @@ pub(super) fn read<'r>(input: &mut Input<'r>, value: Value<'r>, name: &str) -> R
         return Err(wrong_type(name, value, "a list of messages"));
     };
     let mut dialect = Dialect::Messages;
-    let mut messages = Vec::with_capacity(seq.items.len());
+    let (mut messages, mut unused) = (Vec::with_capacity(seq.items.len()), Vec::new());
     for (at, &item) in seq.items.iter().enumerate() {
         let place = || format!("{name}[{at}]");
         let item = match text_of(input, item).filter(|text| text.trim_start().starts_with('{')) {
@@ -121,7 +121,7 @@ pub(super) fn read<'r>(input: &mut Input<'r>, value: Value<'r>, name: &str) -> R
             }
             Value::Dict(dict) if anthropic::has_blocks(input, dict) => {
                 dialect = Dialect::Anthropic;
-                anthropic::read(input, dict, &mut messages);
+                anthropic::read(input, dict, &mut messages, &mut unused);
             }
             Value::Dict(dict) => messages.push(entries(input, dict)),
             Value::Str(_) if name != "messages" => {
@@ -134,12 +134,12 @@ pub(super) fn read<'r>(input: &mut Input<'r>, value: Value<'r>, name: &str) -> R
         }
     }
     if dialect == Dialect::Anthropic {
-        anthropic::join_texts(input, &mut messages);
+        anthropic::join_texts(input, &mut messages, &mut unused);
     }
     if name != "messages" && dialect == Dialect::Messages {
         dialect = Dialect::ShareGpt;
     }
-    Ok(Read::new(dialect, messages))
+    Ok(Read { unused, ..Read::new(dialect, messages) })
 }
 
 fn rows_for_messages(place: &str) -> RenderError {
@@ -207,7 +207,7 @@ fn calls<'r>(input: &mut Input<'r>, value: Value<'r>, place: &str) -> Result<Val
 }
 
 /// Texts of users and assistants in one text, each after `\n\nHuman:` or `\n\nAssistant:`, as in HH-RLHF.
-pub(super) fn transcript<'r>(input: &Input<'r>, text: &'r str) -> Option<Vec<Message<'r>>> {
+pub(super) fn transcript(text: &str) -> Option<Vec<Message<'_>>> {
     const TURNS: [(&str, &str); 2] = [("\n\nHuman:", "user"), ("\n\nAssistant:", "assistant")];
     let begins = |text: &str| TURNS.into_iter().find(|(mark, _)| text.starts_with(mark));
     let (mut mark, mut role) = begins(text)?;
@@ -225,6 +225,5 @@ pub(super) fn transcript<'r>(input: &Input<'r>, text: &'r str) -> Option<Vec<Mes
         (mark, role) = found;
         rest = &said[at..];
     }
-    debug_assert!(messages.iter().all(|message| !is_text(input, message[0].1, "")));
     Some(messages)
 }

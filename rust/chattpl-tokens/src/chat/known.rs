@@ -12,9 +12,12 @@ const ENTRIES: usize = 16;
 /// Longer arguments are not kept, in bytes.
 const MAX_BYTES: usize = 1 << 16;
 
+/// A key, and what probes with its arguments gave.
+type Entry = (Box<[u8]>, Arc<Probed>);
+
 /// What probes told, by the bytes of the arguments.
 #[derive(Debug, Default)]
-pub(crate) struct Known(Mutex<Vec<(Box<[u8]>, Arc<Probed>)>>);
+pub(crate) struct Known(Mutex<Vec<Entry>>);
 
 impl Known {
     /// What was kept for these arguments.
