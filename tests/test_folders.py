@@ -94,7 +94,7 @@ TOOLS = [
     {"role": "assistant", "content": "ok"},
 ]
 TURNS = [*ASK, {"role": "user", "content": "r"}, {"role": "assistant", "content": "b"}]
-F1: dict[str, tuple[str, list[str], list[dict[str, Any]], list[str]]] = {
+F1: dict[str, tuple[str, list[str], Any, list[str]]] = {
     "trl__gemma4_v5.jinja": (
         "<eos>",
         ["<eos>", "<turn|>", "<|tool_response>"],
