@@ -16,7 +16,7 @@ PRINT = Template("{{ messages[0].content | parse_json | tojson }}")
 
 
 def _printed(value: Any) -> str:
-    return PRINT.render([{"role": "user", "content": value}]).text
+    return PRINT.render([{"role": "user", "content": value}], null_fields="keep").text
 
 
 def _expected(text: str) -> str:

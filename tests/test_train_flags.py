@@ -127,7 +127,7 @@ def test_a_wrong_flag_is_refused_with_its_place(flags: dict[str, Any], location:
         assert all(word in str(caught.value) for word in words)
         assert caught.value.hint is not None
         batch = chat.encode_batch([_chat({}), _chat(flags)], errors="quarantine")
-        assert [row.row for row in batch.quarantine] == [1]
+        assert [row.row for row in batch.quarantine] == [2]
 
 
 @pytest.mark.parametrize("threads", [1, 3])

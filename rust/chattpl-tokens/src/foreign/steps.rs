@@ -105,7 +105,9 @@ impl StepState {
                     self.held.clear();
                 }
                 self.held.push_str(&piece.text);
-                let keep = self.held.find(text.as_str()).unwrap_or_else(|| self.held.len() - partial(&self.held, text));
+                // The rest of a token cannot make its end a suffix once the token is over.
+                let open = if piece.is_last { 0 } else { partial(&self.held, text) };
+                let keep = self.held.find(text.as_str()).unwrap_or(self.held.len() - open);
                 let kept = self.held.split_off(keep);
                 out.push(Piece { text: std::mem::replace(&mut self.held, kept), is_last: false });
             }
