@@ -13,7 +13,10 @@ __all__ = [
     "Buffer",
     "ChatEncoder",
     "DecodeStream",
+    "EncodeOptions",
+    "EncodedRows",
     "JsonSplitter",
+    "RenderOptions",
     "Rendered",
     "Segment",
     "Template",
@@ -34,6 +37,8 @@ __all__ = [
     "lint_rules",
     "lint_table_digest",
     "pack_of_ranks",
+    "read_row",
+    "tokenizer_outline",
 ]
 
 __version__: str
