@@ -34,7 +34,7 @@ pub struct Clock {
 }
 
 /// What becomes of a message's fields whose value is null.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum NullFields {
     /// They are dropped before the template runs, as `tokenizer.apply_chat_template` of transformers 5.23 and later does.
     #[default]

@@ -34,7 +34,7 @@ pub fn matters(context: &Context<'_>, construct: Construct<'_>, place: Span) -> 
     let edit = [Edit::replace(input, format!("('' if {text} is none else {text})"))];
     let probes = context.probes()?;
     Ok(WITH_NULLS.map(shape).into_iter().any(|shape| {
-        let ask = Ask::natural(shape).with_nulls();
+        let ask = Ask::natural(shape);
         tried(context, &edit, ask).is_some_and(|changed| !alike(&probes.get(ask), &changed))
     }))
 }

@@ -75,7 +75,6 @@ pub struct Ask {
     form: Option<Form>,
     continued: Option<&'static str>,
     under_reasoning: bool,
-    null_fields: NullFields,
 }
 
 impl Ask {
@@ -95,7 +94,6 @@ impl Ask {
             form,
             continued,
             under_reasoning: false,
-            null_fields: NullFields::Drop,
         }
     }
 
@@ -142,11 +140,6 @@ impl Ask {
     /// At another moment, some years later.
     pub fn later(self) -> Self {
         Ask { later: true, ..self }
-    }
-
-    /// The same with null fields of messages, as engines other than `transformers` show them to templates.
-    pub fn with_nulls(self) -> Self {
-        Ask { null_fields: NullFields::Keep, ..self }
     }
 }
 
@@ -393,7 +386,9 @@ impl<'s> Probes<'s> {
         }
         read_conversation(&mut input, conversation.as_bytes())?;
         let clock = Clock { now: moment(ask.later) };
-        let options = Options { limits: LIMITS, clock, continue_field: ask.continued, null_fields: ask.null_fields };
+        // As engines other than `transformers` show them to templates: a fault there is worth a finding.
+        let null_fields = NullFields::Keep;
+        let options = Options { limits: LIMITS, clock, continue_field: ask.continued, null_fields };
         let (text, segments, generation) = render(self.program, input, &options, buffers)?.into_parts();
         Ok(Printed::new(text, segments, generation))
     }
