@@ -89,7 +89,7 @@ def _marks(family: str) -> Marks | None:
 
 def _is_equal(fixed: Fixed, probe: Probe) -> bool | None:
     """Whether the blocks mark what is derived; None where the conversation is refused or goes on in its last turn."""
-    from transformers.utils.chat_template_utils import render_jinja_template
+    from transformers.utils.chat_template_utils import _normalize_chat_messages, render_jinja_template
 
     if "continue_final_message" in probe.options:
         return None
@@ -97,7 +97,7 @@ def _is_equal(fixed: Fixed, probe: Probe) -> bool | None:
         encoded = fixed.chat.encode(probe.messages, now=CLOCK, **probe.options)
         with fixed_clock():
             (text,), (spans,) = render_jinja_template(
-                [probe.messages],
+                [_normalize_chat_messages(probe.messages)],
                 chat_template=fixed.after,
                 return_assistant_tokens_mask=True,
                 **{**TOKENS, **probe.options},
