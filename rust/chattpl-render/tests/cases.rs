@@ -17,7 +17,7 @@ fn options() -> Options<'static> {
         limits: Limits::default(),
         clock: Clock { now: NOON },
         continue_field: None,
-        null_fields: NullFields::Drop,
+        null_fields: NullFields::Keep,
     }
 }
 
