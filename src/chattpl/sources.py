@@ -1,7 +1,7 @@
 """Opens files and memory that hold rows, whatever their form, and gives the rows in blocks.
 
-The form is told by content, never by name: JSON Lines, JSON documents, both also compressed with gzip, bzip2, xz or
-zstd; Parquet and Arrow files. Everything else is refused with what was found.
+The content decides the format, not the file name: JSON Lines and JSON documents, both also compressed with gzip, bzip2,
+xz or zstd; Parquet and Arrow files. Everything else is refused with what was found.
 
     with open_source(path) as source:          # a path, an open binary file (standard input), bytes
         if source.kind == "arrow":

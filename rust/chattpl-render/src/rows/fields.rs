@@ -63,7 +63,7 @@ pub(super) fn is_known(name: &str) -> bool {
     lists.iter().any(|names| names.contains(&name))
 }
 
-/// Whether a name looks like a training flag that is none of ours, such as `Weight` or `loss_mask`.
+/// Whether a name looks like a training flag and has no effect, such as `Weight` or `loss_mask`.
 pub(super) fn looks_like_flag(name: &str) -> bool {
     if FLAGS.contains(&name) || name.len() > 20 {
         return false;

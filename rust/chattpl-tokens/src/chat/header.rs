@@ -39,7 +39,7 @@ struct Stretch {
 }
 
 impl Turns<'_> {
-    /// What the model samples in the messages that are trained, from the text alone; `begun` is room to work in.
+    /// Finds the sampled spans of trained messages from the text alone; `begun` is scratch.
     pub fn spans(&self, begun: &mut Vec<bool>, spans: &mut Vec<Span>) {
         spans.clear();
         begun.clear();

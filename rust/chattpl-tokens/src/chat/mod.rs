@@ -1,4 +1,4 @@
-//! Conversations to ids: what the template wrote is told from what callers did, and what a model is trained on from both.
+//! Encodes conversations: separates template text from data, and derives control tokens and loss masks from both.
 
 mod align;
 mod encoded;
